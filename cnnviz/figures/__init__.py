@@ -1,0 +1,1 @@
+"""Result to picture or plotly figure: no analysis and no model in here."""

@@ -1,0 +1,132 @@
+"""Small frozen records that the rooms hand to each other: numbers, and where they came from."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+def read_only(values: Any, dtype: type = np.float32) -> np.ndarray:
+    """Copy `values` into an array of `dtype` that nobody can write to."""
+    array: np.ndarray = np.array(values, dtype=dtype)
+    array.flags.writeable = False
+    return array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageInput:
+    """A checked picture.
+
+    Attributes
+    ----------
+    pixels : uint8 ndarray of shape (h, w, 3)
+        RGB, read-only.
+    digest : str
+        Fingerprint of size and pixels: equal pictures have equal digests. Cache key.
+    """
+
+    pixels: np.ndarray
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model says about one class: its name, probability (0 to 1) and logit."""
+
+    class_index: int
+    label: str
+    probability: float
+    logit: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GaborResponse:
+    """Answer of one complex Gabor filter to a grey picture, each array float32 (h, w).
+
+    `real` is the answer of the even (cosine) part, `imaginary` of the odd (sine) part,
+    `magnitude` the square root of the sum of their squares: never negative.
+    """
+
+    real: np.ndarray
+    imaginary: np.ndarray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "real", read_only(self.real))
+        object.__setattr__(self, "imaginary", read_only(self.imaginary))
+
+    @property
+    def magnitude(self) -> np.ndarray:
+        """Strength of the answer whatever its phase, float32 (h, w)."""
+        return np.hypot(self.real, self.imaginary)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureMaps:
+    """Activations of one layer for one picture: `values` is float32 (h, w, K)."""
+
+    values: np.ndarray
+    layer_name: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", read_only(self.values))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassHeatmap:
+    """Evidence for one class on the grid of one layer.
+
+    Attributes
+    ----------
+    values : float32 ndarray of shape (h, w)
+        In logits, not scaled. Methods that end in a ReLU never give negative values.
+    layer_name : str
+        The layer whose grid this is.
+    class_index : int
+        The class argued for.
+    logit : float
+        The score of that class before any softmax or sigmoid.
+    method : str
+        Registered name of the method, such as ``grad-cam``.
+    """
+
+    values: np.ndarray
+    layer_name: str
+    class_index: int
+    logit: float
+    method: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", read_only(self.values))
+
+    @property
+    def maximum(self) -> float:
+        """The strongest evidence anywhere on the grid."""
+        return float(self.values.max())
+
+    @property
+    def has_evidence(self) -> bool:
+        """Whether any cell speaks for the class."""
+        return self.maximum > 0
+
+    def upsampled(self, height: int, width: int) -> np.ndarray:
+        """Enlarge to (height, width), bilinear with half-pixel centres, float32.
+
+        A cell of the map covers its own part of the picture, so a hot cell stays in the middle
+        of the part that it stands for. Beyond the outermost centres the value stays constant.
+
+        Examples
+        --------
+        >>> ClassHeatmap([[0, 4]], "conv", 0, 1.0, "grad-cam").upsampled(1, 4)
+        array([[0., 1., 3., 4.]], dtype=float32)
+        """
+        rows = _interpolation(self.values.shape[0], height)
+        columns = _interpolation(self.values.shape[1], width)
+        return rows @ self.values @ columns.T
+
+
+def _interpolation(length: int, target: int) -> np.ndarray:
+    """Matrix (target, length) that interpolates linearly between cell centres."""
+    centres = (np.arange(target) + 0.5) * length / target - 0.5
+    grid = np.arange(length)
+    weights = [np.interp(centres, grid, unit) for unit in np.eye(length)]
+    return np.stack(weights, axis=1).astype(np.float32)

@@ -1,0 +1,1 @@
+"""The only room besides the pages that knows Streamlit."""
