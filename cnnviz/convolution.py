@@ -1,0 +1,147 @@
+"""The operation itself: a kernel slides over a grey picture and gives a sum of products."""
+
+import numpy as np
+from scipy import fft
+
+from cnnviz.errors import InvalidImageError, InvalidParameterError
+
+_PAD_MODES = {"reflect": "symmetric", "zero": "constant", "nearest": "edge"}
+BORDERS = tuple(_PAD_MODES)
+
+
+def correlate(image: np.ndarray, kernel: np.ndarray, *, border: str = "reflect") -> np.ndarray:
+    """Slide a kernel over a picture as a convolutional network does: without turning it.
+
+    Parameters
+    ----------
+    image : float ndarray of shape (h, w)
+        A grey picture; computed in float32.
+    kernel : real ndarray of shape (kh, kw)
+        Both sides odd, so that there is a centre.
+    border : {"reflect", "zero", "nearest"}
+        What lies outside the picture. "reflect" mirrors it and repeats the edge pixel
+        (c b a | a b c): as in scikit-image and scipy.ndimage, where it has the same name, and as
+        cv2.BORDER_REFLECT, which is not OpenCV's default. "zero" is the `same` padding of
+        networks, "nearest" goes on with the edge pixel.
+
+    Returns
+    -------
+    float32 ndarray of shape (h, w)
+        ``answer[y, x] = sum of image[y + i, x + j] * kernel[i, j]``, i and j counted from the
+        kernel's centre.
+
+    Raises
+    ------
+    InvalidImageError
+        If the picture is not grey, not float, empty or not finite.
+    InvalidParameterError
+        If the kernel has an even side, is complex or not finite, or the border has another name.
+
+    Examples
+    --------
+    >>> correlate(np.float32([[1, 2, 4]]), [[-1, 0, 1]], border="zero").round(5)
+    array([[ 2.,  3., -2.]], dtype=float32)
+    """
+    return correlate_many(image, np.asarray(kernel)[np.newaxis], border=border)[0]
+
+
+def convolve(image: np.ndarray, kernel: np.ndarray, *, border: str = "reflect") -> np.ndarray:
+    """Slide the kernel, turned by 180°, over the picture: convolution in the mathematical sense.
+
+    Arguments, answer and errors are those of `correlate`. For a kernel that looks the same after
+    half a turn there is no difference; one that changes its sign gives the negative answer.
+    """
+    return correlate(image, np.asarray(kernel)[::-1, ::-1], border=border)
+
+
+def correlate_many(
+    image: np.ndarray, kernels: np.ndarray, *, border: str = "reflect"
+) -> np.ndarray:
+    """Slide each of n kernels of one size over the same picture.
+
+    A product of spectra is a correlation, and the spectrum of the picture is shared by all
+    kernels. The time therefore hardly depends on the kernels' size. Rounding leaves errors of
+    about 1e-6 of the largest values.
+
+    Parameters
+    ----------
+    image, border
+        As for `correlate`.
+    kernels : real ndarray of shape (n, kh, kw)
+        Both sides odd.
+
+    Returns
+    -------
+    float32 ndarray of shape (n, h, w)
+        One answer for each kernel, in their order.
+
+    Raises
+    ------
+    InvalidImageError, InvalidParameterError
+        As for `correlate`.
+    """
+    image, kernels = _checked_image(image), _checked_kernels(kernels)
+    height, width = image.shape
+    padded = _padded(image, kernels.shape[1] // 2, kernels.shape[2] // 2, border)
+    shape = [fft.next_fast_len(length, real=True) for length in padded.shape]
+    image_spectrum = fft.rfft2(padded, shape)
+    answers = np.empty((len(kernels), height, width), np.float32)
+    # one by one: measured faster than all at once, whose spectra do not fit into the CPU's cache;
+    # in one thread, because more of them slow small pictures down and starve other sessions
+    for answer, kernel in zip(answers, kernels, strict=True):
+        spectrum = image_spectrum * np.conj(fft.rfft2(kernel, shape))
+        answer[:] = fft.irfft2(spectrum, shape)[:height, :width]
+    return answers
+
+
+def _padded(image: np.ndarray, rows: int, columns: int, border: str) -> np.ndarray:
+    """Continue the picture beyond its edges by a number of rows and columns on each side."""
+    if border not in _PAD_MODES:
+        raise InvalidParameterError(
+            f"There is no border {border!r}. Choose one of: {', '.join(BORDERS)}."
+        )
+    widths = ((rows, rows), (columns, columns))
+    return np.pad(image, widths, mode=_PAD_MODES[border])  # type: ignore[call-overload]
+
+
+def _checked_image(image: np.ndarray) -> np.ndarray:
+    """Give the picture as float32, or say why it cannot be used."""
+    image = np.asarray(image)
+    if image.dtype.kind != "f":
+        raise InvalidImageError(
+            f"The picture holds {image.dtype} numbers, which cannot hold negative or fractional "
+            "answers. Make it float first, such as image / 255 for pixels from 0 to 255."
+        )
+    if image.ndim != 2 or image.size == 0:
+        raise InvalidImageError(
+            f"Expected one grey picture of shape (height, width), got shape {image.shape}. "
+            "Take one channel or the luminance of a colour picture."
+        )
+    with np.errstate(over="ignore"):  # what overflows is infinite, and refused below
+        image = image.astype(np.float32, copy=False)
+    if not np.isfinite(image).all():
+        raise InvalidImageError(
+            "The picture holds NaN, infinite or far too large values. Replace them by real grey "
+            "values first."
+        )
+    return image
+
+
+def _checked_kernels(kernels: np.ndarray) -> np.ndarray:
+    """Give the kernels as float32, or say why they cannot be used."""
+    kernels = np.asarray(kernels)
+    if kernels.dtype.kind not in "fiu" or kernels.ndim != 3:
+        raise InvalidParameterError(
+            f"Expected kernels of real numbers, rows and columns, got {kernels.dtype} numbers of "
+            f"shape {kernels.shape[1:]}. Give a complex kernel's real and imaginary part apart."
+        )
+    if kernels.shape[1] % 2 == 0 or kernels.shape[2] % 2 == 0:
+        raise InvalidParameterError(
+            f"A kernel of shape {kernels.shape[1:]} has no centre. Both sides must be odd, such "
+            "as 3, 5 or 7: put zeros around it."
+        )
+    with np.errstate(over="ignore"):
+        kernels = kernels.astype(np.float32, copy=False)
+    if not np.isfinite(kernels).all():
+        raise InvalidParameterError("The kernel holds NaN, infinite or far too large values.")
+    return kernels

@@ -1,0 +1,116 @@
+"""Numbers to colours: perceptually even maps, and diverging ones with white at zero."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from cnnviz.errors import InvalidParameterError
+from cnnviz.results import ClassHeatmap
+
+SEQUENTIAL = ("viridis", "inferno", "cividis", "gray")
+DIVERGING = "blue-red"
+_DIMMED = 0.35  # brightness of what the network did not see
+_PLOTLY_NAMES = {DIVERGING: "RdBu_r"}
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Which number gets which colour: `low` the first colour of `colour_map`, `high` the last."""
+
+    low: float
+    high: float
+    colour_map: str
+
+    def __post_init__(self) -> None:
+        if self.colour_map not in (*SEQUENTIAL, DIVERGING):
+            raise InvalidParameterError(
+                f"There is no colour map {self.colour_map!r}. "
+                f"Choose one of: {', '.join((*SEQUENTIAL, DIVERGING))}."
+            )
+        if not self.low < self.high:
+            raise InvalidParameterError(
+                f"a scale must rise, got {self.low} to {self.high} for its ends."
+            )
+
+
+def signed_scale(*arrays: np.ndarray) -> Scale:
+    """Symmetric scale about zero that holds all `arrays`: zero is white, red is positive.
+
+    An empty picture (all zero) gets the range -1 to 1 and is drawn white.
+    """
+    reach = max((float(np.abs(values).max()) for values in arrays), default=0.0)
+    reach = reach or 1.0
+    return Scale(-reach, reach, DIVERGING)
+
+
+def unsigned_scale(*arrays: np.ndarray, colour_map: str = "viridis") -> Scale:
+    """Scale from zero to the largest value of all `arrays`; all zero gives the range 0 to 1."""
+    top = max((float(values.max()) for values in arrays), default=0.0)
+    return Scale(0.0, top if top > 0 else 1.0, colour_map)
+
+
+@lru_cache(maxsize=16)
+def colour_table(colour_map: str) -> np.ndarray:
+    """The 256 colours of a map, uint8 (256, 3) RGB, from the first to the last."""
+    from plotly.colors import get_colorscale, sample_colorscale, unlabel_rgb
+
+    if colour_map == "gray":
+        return np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
+    steps = np.linspace(0, 1, 256).tolist()
+    scale = get_colorscale(_PLOTLY_NAMES.get(colour_map, colour_map.capitalize()))
+    colours = [unlabel_rgb(colour) for colour in sample_colorscale(scale, steps)]
+    return np.round(colours).astype(np.uint8)
+
+
+def colourize(values: np.ndarray, scale: Scale) -> np.ndarray:
+    """Paint an array of numbers, uint8 (h, w, 3) RGB; what lies outside the scale is clipped."""
+    span = scale.high - scale.low
+    places = np.clip((np.asarray(values, np.float32) - scale.low) / span, 0, 1) * 255
+    table = np.ascontiguousarray(colour_table(scale.colour_map)[None])
+    return cv2.applyColorMap(np.rint(places).astype(np.uint8), table.reshape(256, 1, 3))
+
+
+def overlay(pixels: np.ndarray, painted: np.ndarray, opacity: float) -> np.ndarray:
+    """Lay a painted map over a picture: (1 - opacity) picture + opacity map, uint8 RGB.
+
+    Parameters
+    ----------
+    pixels, painted : uint8 ndarray of shape (h, w, 3)
+    opacity : float
+        0 returns the picture, 1 the map.
+    """
+    if pixels.shape != painted.shape:
+        raise InvalidParameterError(
+            f"picture and map must have one size, got {pixels.shape} and {painted.shape}."
+        )
+    if not 0 <= opacity <= 1:
+        raise InvalidParameterError(f"opacity must lie between 0 and 1, got {opacity}.")
+    return cv2.addWeighted(pixels, 1 - opacity, painted, opacity, 0)
+
+
+def overlay_part(
+    pixels: np.ndarray,
+    heatmap: ClassHeatmap,
+    scale: Scale,
+    opacity: float,
+    part: tuple[slice, slice],
+) -> np.ndarray:
+    """Lay a heatmap over the part of a picture that the network saw; dim what it did not see.
+
+    Parameters
+    ----------
+    pixels : uint8 ndarray of shape (h, w, 3)
+    part : two slices
+        Rows and columns of `pixels` that the heatmap stands for.
+
+    Returns
+    -------
+    uint8 ndarray of shape (h, w, 3)
+    """
+    seen = pixels[part]
+    painted = colourize(heatmap.upsampled(*seen.shape[:2]), scale)
+    whole = (pixels * _DIMMED).astype(np.uint8)
+    whole[part] = overlay(seen, painted, opacity)
+    return whole

@@ -1,0 +1,491 @@
+"""Gabor filters and banks of them: waves under a bell, and what they find in a picture."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import product
+from numbers import Integral, Real
+
+import numpy as np
+
+from cnnviz.convolution import convolve, correlate, correlate_many
+from cnnviz.errors import InvalidParameterError
+from cnnviz.images import as_gray
+from cnnviz.results import GaborResponse, ImageInput, read_only
+
+# for sliders: smallest, largest, start, step
+FREQUENCY_RANGE = (0.05, 0.45, 0.2, 0.01)
+SIGMA_RANGE = (1.0, 8.0, 3.0, 0.1)
+ASPECT_RANGE = (0.5, 2.0, 1.0, 0.1)
+
+NYQUIST = 0.5
+MAX_SUPPORT_PX = 255
+_MAX_SIGMA_PX = MAX_SUPPORT_PX // 2 / 3  # three standard deviations on each side of the centre
+MAX_FILTERS = 128
+MAX_RESPONSE_VALUES = 2**26  # 256 MiB as float32: 64 filters on 1024 × 1024 pixels
+_FILTERS_AT_ONCE = 8  # enough to share the picture's spectrum, few enough to fit into memory
+_OPERATIONS = {"correlate": correlate, "convolve": convolve}
+
+
+@dataclass(frozen=True, slots=True)
+class GaborPreset:
+    """A setting worth looking at, and what it shows in plain words."""
+
+    title: str
+    frequency: float
+    theta: float
+    sigma: float
+
+
+GABOR_PRESETS = (
+    GaborPreset("Broad stripes, nearly level: a wave of 6 pixels", 0.16, 1.2, 4.0),
+    GaborPreset("Fine upright stripes: a wave of 3 pixels", 0.31, 0.0, 3.6),
+    GaborPreset("Fine level stripes under a narrow bell: hardly more than one", 0.36, 1.6, 1.3),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GaborParameters:
+    """What one filter of a bank is made of; the words are those of `gabor_kernel`."""
+
+    frequency: float
+    theta: float
+    sigma: float
+    aspect: float = 1.0
+    phase: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FilterBank:
+    """Complex Gabor kernels of one size.
+
+    Attributes
+    ----------
+    kernels : complex128 ndarray of shape (num_filters, n, n)
+        Read-only.
+    parameters : tuple of GaborParameters
+        What each kernel is made of, in the same order.
+    """
+
+    kernels: np.ndarray
+    parameters: tuple[GaborParameters, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kernels", read_only(self.kernels, np.complex128))
+
+    def responses(self, image: ImageInput | np.ndarray, part: str = "magnitude") -> np.ndarray:
+        """Ask all filters about one picture; they are correlated with it, as in a network.
+
+        Parameters
+        ----------
+        image : ImageInput or float ndarray of shape (h, w)
+            Of a colour picture the luminance is taken. Borders are mirrored.
+        part : {"magnitude", "real", "imaginary"}
+            Magnitude is the strength of the answer, whether line or edge, and never negative.
+
+        Returns
+        -------
+        float32 ndarray of shape (num_filters, h, w)
+
+        Raises
+        ------
+        InvalidParameterError
+            If the part has another name, or the answers are more than `MAX_RESPONSE_VALUES`.
+        InvalidImageError
+            If the array is not a finite grey picture of floats.
+        """
+        gray = _gray(image)
+        _check_memory(len(self.kernels), gray)
+        if part == "real":
+            return correlate_many(gray, self.kernels.real)
+        if part == "imaginary":
+            return correlate_many(gray, self.kernels.imag)
+        if part != "magnitude":
+            raise InvalidParameterError(
+                f"There is no part {part!r}. Choose one of: magnitude, real, imaginary."
+            )
+        magnitudes = np.empty((len(self.kernels), *gray.shape), np.float32)
+        for start in range(0, len(self.kernels), _FILTERS_AT_ONCE):
+            group = slice(start, start + _FILTERS_AT_ONCE)
+            magnitudes[group] = _magnitudes(gray, self.kernels[group])
+        return magnitudes
+
+
+def gabor_kernel(
+    frequency: float,
+    theta: float,
+    sigma: float,
+    *,
+    aspect: float = 1.0,
+    phase: float = 0.0,
+    size_px: int | None = None,
+    remove_dc: bool = False,
+    normalize: bool = False,
+) -> np.ndarray:
+    """Make a complex Gabor kernel: a wave under a bell.
+
+    ``g(x, y) = exp(-(x'²/σx² + y'²/σy²)/2) exp(i(2πf x' + φ)) / (2π σx σy)`` with
+    ``x' = x cos θ + y sin θ`` along the wave, ``y' = -x sin θ + y cos θ`` across it, x to the
+    right and y down, both zero at the centre.
+
+    Parameters
+    ----------
+    frequency : float
+        f in cycles per pixel, above 0 up to 0.5. A grid of pixels holds no finer wave: 0.6 would
+        look like 0.4.
+    theta : float
+        θ, where the wave runs, in radians. At 0 it runs to the right: upright stripes.
+    sigma : float
+        σx, the bell's standard deviation along the wave, in pixels, from 0.1.
+    aspect : float
+        σx/σy, from 0.1 to 10: OpenCV's gamma. Below 1 the stripes are long.
+    phase : float
+        φ in radians. It turns cosine into sine.
+    size_px : int, optional
+        Side of the kernel, odd, 3 to 255. A small one cuts the bell off. Left out, it reaches
+        three standard deviations of the wider direction, whatever theta is (in scikit-image the
+        shape changes with theta).
+    remove_dc : bool
+        Take the bell, weighted, away from the wave, so that plain brightness gives no answer
+        (the sum is 0): a Morlet wavelet.
+    normalize : bool
+        Divide by the Euclidean norm of the complex kernel, so that filters can be compared.
+
+    Returns
+    -------
+    complex128 ndarray of shape (n, n)
+
+    Raises
+    ------
+    InvalidParameterError
+        If a number is outside its range, the bell is wider than a kernel of 255 pixels, or
+        removing the brightness leaves nothing to normalise.
+
+    References
+    ----------
+    Daugman, "Uncertainty relation for resolution in space, spatial frequency, and orientation
+    optimized by two-dimensional visual cortical filters", J. Opt. Soc. Am. A 2, 1985.
+
+    Examples
+    --------
+    >>> kernel = gabor_kernel(0.25, 0.0, 1.0)
+    >>> kernel.shape
+    (7, 7)
+    >>> kernel.real[3, 1:6:2].round(3)
+    array([-0.022,  0.159, -0.022])
+    """
+    _check_wave(frequency, theta, phase)
+    fitting_px = _support_px(sigma, aspect)
+    size_px = fitting_px if size_px is None else _checked_size(size_px)
+    sigma_across = sigma / aspect
+    y, x = np.indices((size_px, size_px)) - size_px // 2
+    along = x * math.cos(theta) + y * math.sin(theta)
+    across = y * math.cos(theta) - x * math.sin(theta)
+    bell = np.exp(-((along / sigma) ** 2 + (across / sigma_across) ** 2) / 2)
+    bell /= 2 * np.pi * sigma * sigma_across
+    kernel = bell * np.exp(1j * (2 * np.pi * frequency * along + phase))
+    if remove_dc:
+        kernel -= bell * (kernel.sum() / bell.sum())
+    return _unit_norm(kernel, bell) if normalize else kernel
+
+
+def sigma_for_bandwidth(frequency: float, bandwidth_octaves: float = 1.0) -> float:
+    """Tie sigma to frequency: the bell under which a wave lets a band of some octaves pass.
+
+    The filter answers at least half as strongly from f·a to f·b where b/a = 2^octaves. Tied by
+    one octave, all filters of a bank have the same number of stripes.
+
+    Parameters
+    ----------
+    frequency : float
+        Cycles per pixel, above 0 up to 0.5.
+    bandwidth_octaves : float
+        From 0.1 to 10.
+
+    Returns
+    -------
+    float
+        Sigma in pixels: 0.56 / f for one octave, as scikit-image takes it.
+
+    Examples
+    --------
+    >>> round(sigma_for_bandwidth(0.2), 3)
+    2.811
+    """
+    _check_wave(frequency)
+    _check_range("bandwidth_octaves", bandwidth_octaves, 0.1, 10.0)
+    ratio = (2.0**bandwidth_octaves + 1) / (2.0**bandwidth_octaves - 1)
+    return math.sqrt(math.log(2) / 2) * ratio / (math.pi * frequency)
+
+
+def dc_leak(frequency: float, sigma: float) -> float:
+    """Say how much of plain brightness a Gabor filter lets through, from 0 to 1.
+
+    ``exp(-2π²f²σ²)``: the sum of the kernel as a share of the sum of its bell. Where it is large,
+    less than a wave fits under the bell, and the "stripe filter" blurs. The aspect plays no part;
+    `remove_dc` of `gabor_kernel` makes it 0.
+
+    Examples
+    --------
+    >>> round(dc_leak(0.1, 1.0), 2), round(dc_leak(0.2, 3.0), 3)
+    (0.82, 0.001)
+    """
+    _check_wave(frequency)
+    _support_px(sigma, 1.0)
+    return math.exp(-2 * (math.pi * frequency * sigma) ** 2)
+
+
+def gabor_response(
+    image: ImageInput | np.ndarray,
+    frequency: float,
+    theta: float,
+    sigma: float,
+    *,
+    aspect: float = 1.0,
+    phase: float = 0.0,
+    size_px: int | None = None,
+    remove_dc: bool = False,
+    normalize: bool = False,
+    operation: str = "correlate",
+) -> GaborResponse:
+    """Ask one Gabor filter about a picture: where are stripes and edges of its kind?
+
+    Borders are mirrored. A plain picture of grey c gives a real part of c times `dc_leak` and an
+    imaginary part of 0 (at phase 0).
+
+    Parameters
+    ----------
+    image : ImageInput or float ndarray of shape (h, w)
+        Of a colour picture the luminance, 0 to 1, is taken.
+    frequency, theta, sigma, aspect, phase, size_px, remove_dc, normalize
+        As for `gabor_kernel`.
+    operation : {"correlate", "convolve"}
+        "correlate" slides the kernel as it is, as networks do. "convolve" turns it by 180°
+        first, as `skimage.filters.gabor` does: at phase 0 the imaginary part changes its sign.
+
+    Returns
+    -------
+    GaborResponse
+        Real part, imaginary part and magnitude, each float32 (h, w).
+
+    Raises
+    ------
+    InvalidParameterError
+        If a number is outside its range, or the operation has another name.
+    InvalidImageError
+        If the array is not a finite grey picture of floats: whole numbers (uint8) would cut the
+        negative answers off.
+
+    Examples
+    --------
+    >>> row = np.cos(2 * np.pi * 0.25 * np.arange(64)).astype(np.float32)
+    >>> response = gabor_response(np.tile(row, (64, 1)), 0.25, 0.0, 3.0)
+    >>> round(float(response.magnitude[32, 32]), 2)
+    0.5
+    """
+    if operation not in _OPERATIONS:
+        raise InvalidParameterError(
+            f"There is no operation {operation!r}. Choose one of: {', '.join(_OPERATIONS)}."
+        )
+    kernel = gabor_kernel(
+        *(frequency, theta, sigma),
+        aspect=aspect,
+        phase=phase,
+        size_px=size_px,
+        remove_dc=remove_dc,
+        normalize=normalize,
+    )
+    gray, apply = _gray(image), _OPERATIONS[operation]
+    return GaborResponse(apply(gray, kernel.real), apply(gray, kernel.imag))
+
+
+def gabor_bank(
+    frequencies: Iterable[float],
+    thetas: Iterable[float],
+    sigmas: Iterable[float] | None,
+    *,
+    aspect: float = 1.0,
+    phase: float = 0.0,
+    remove_dc: bool = False,
+    normalize: bool = True,
+    size_px: int | None = None,
+) -> FilterBank:
+    """Make a Gabor filter for each combination of frequency, theta and sigma.
+
+    Sigma changes fastest, then theta. All kernels have the size of the largest, unless `size_px`
+    says another. They have unit norm, so that their answers can be compared.
+
+    Parameters
+    ----------
+    frequencies, thetas, sigmas : iterables of float
+        As for `gabor_kernel`. If `sigmas` is None, each filter gets the sigma that
+        `sigma_for_bandwidth` ties to its frequency: one octave (for frequencies from 0.0133, whose
+        bells fit into 255 pixels).
+    aspect, phase, remove_dc, normalize, size_px
+        As for `gabor_kernel`, the same for all filters.
+
+    Raises
+    ------
+    InvalidParameterError
+        If a number is outside its range, or there is no filter or more than `MAX_FILTERS`.
+
+    Examples
+    --------
+    >>> bank = gabor_bank([0.1, 0.2], np.arange(4) * np.pi / 4, None)
+    >>> bank.kernels.shape
+    (8, 35, 35)
+    >>> bank.responses(np.ones((20, 30), np.float32)).shape
+    (8, 20, 30)
+    """
+    members = _combinations(frequencies, thetas, sigmas)
+    if size_px is None:
+        size_px = max(_support_px(sigma, aspect) for _, _, sigma in members)
+    kernels = [
+        gabor_kernel(
+            *member,
+            aspect=aspect,
+            phase=phase,
+            size_px=size_px,
+            remove_dc=remove_dc,
+            normalize=normalize,
+        )
+        for member in members
+    ]
+    parameters = [GaborParameters(*map(float, (*member, aspect, phase))) for member in members]
+    return FilterBank(np.stack(kernels), tuple(parameters))
+
+
+def spectrum_frequencies(size_px: int = 128) -> np.ndarray:
+    """Give the axis of `magnitude_spectrum`: cycles per pixel from -0.5 to below 0.5.
+
+    Frequency 0 stands at index ``size_px // 2``. `size_px` goes from 2 to 1024.
+
+    Examples
+    --------
+    >>> spectrum_frequencies(4)
+    array([-0.5 , -0.25,  0.  ,  0.25])
+    """
+    if not isinstance(size_px, Integral) or not 2 <= size_px <= 1024:
+        raise InvalidParameterError(
+            f"size_px of a spectrum is {size_px}: expected a whole number from 2 to 1024."
+        )
+    return np.fft.fftshift(np.fft.fftfreq(size_px))
+
+
+def magnitude_spectrum(kernel: np.ndarray, size_px: int = 128) -> np.ndarray:
+    """Show which waves a filter lets through: the magnitude of the kernel's Fourier transform.
+
+    Parameters
+    ----------
+    kernel : real or complex ndarray of shape (kh, kw)
+    size_px : int
+        Side of the spectrum, 2 to 1024; it may be smaller than the kernel.
+
+    Returns
+    -------
+    float32 ndarray of shape (size_px, size_px)
+        Frequency 0 in the centre, vertical frequency downwards, horizontal to the right, on the
+        axes of `spectrum_frequencies`. A complex Gabor gives one spot at its frequency in the
+        direction of theta, its real part alone a second one on the other side.
+
+    Raises
+    ------
+    InvalidParameterError
+        If the kernel is no table of finite numbers, or the size is outside its range.
+    """
+    kernel = np.asarray(kernel)
+    if kernel.ndim != 2 or kernel.dtype.kind not in "fciu" or not np.isfinite(kernel).all():
+        raise InvalidParameterError(
+            f"Expected a kernel of finite numbers in rows and columns, got {kernel.dtype} of "
+            f"shape {kernel.shape}."
+        )
+    # written as two products, not as an FFT: that would cut a kernel larger than the spectrum off
+    frequencies = spectrum_frequencies(size_px)
+    rows, columns = (
+        np.exp(-2j * np.pi * np.outer(frequencies, np.arange(length))) for length in kernel.shape
+    )
+    return np.abs(rows @ kernel @ columns.T).astype(np.float32)
+
+
+def _combinations(
+    frequencies: Iterable[float], thetas: Iterable[float], sigmas: Iterable[float] | None
+) -> list[tuple[float, float, float]]:
+    """Combine each frequency with each theta and each sigma, or with the sigma tied to it."""
+    waves = list(product(frequencies, thetas))
+    if sigmas is None:
+        members = [(f, theta, sigma_for_bandwidth(f)) for f, theta in waves]
+    else:
+        members = [(*wave, sigma) for wave, sigma in product(waves, sigmas)]
+    if not 1 <= len(members) <= MAX_FILTERS:
+        raise InvalidParameterError(
+            f"{len(members)} filters asked for: expected 1 to {MAX_FILTERS}. Their number is that "
+            "of the frequencies times that of the thetas times that of the sigmas."
+        )
+    return members
+
+
+def _gray(image: ImageInput | np.ndarray) -> np.ndarray:
+    """Take the luminance of a picture; an array is taken for grey as it is."""
+    return as_gray(image) if isinstance(image, ImageInput) else np.asarray(image)
+
+
+def _magnitudes(gray: np.ndarray, kernels: np.ndarray) -> np.ndarray:
+    return np.hypot(correlate_many(gray, kernels.real), correlate_many(gray, kernels.imag))
+
+
+def _check_memory(num_filters: int, gray: np.ndarray) -> None:
+    """Refuse answers that would fill the memory which all sessions share."""
+    if num_filters * gray.size > MAX_RESPONSE_VALUES:
+        side_px = math.isqrt(MAX_RESPONSE_VALUES // num_filters)
+        raise InvalidParameterError(
+            f"{num_filters} answers of {' × '.join(map(str, gray.shape))} values do not fit into "
+            f"memory. Shrink the picture to at most {side_px} × {side_px} pixels, or take fewer "
+            "filters."
+        )
+
+
+def _unit_norm(kernel: np.ndarray, bell: np.ndarray) -> np.ndarray:
+    norm = np.linalg.norm(kernel)
+    if norm < 1e-6 * np.linalg.norm(bell):  # what is left would be rounding errors, blown up
+        raise InvalidParameterError(
+            "Without its brightness nothing is left of this kernel that could be normalised: too "
+            "small a part of a wave fits under the bell. Choose a larger sigma or frequency."
+        )
+    return kernel / norm
+
+
+def _support_px(sigma: float, aspect: float) -> int:
+    """Side of the odd square that holds three standard deviations of the wider direction."""
+    _check_range("sigma", sigma, 0.1, _MAX_SIGMA_PX)
+    _check_range("aspect", aspect, 0.1, 10.0)
+    _check_range("sigma / aspect, the width across the wave,", sigma / aspect, 0, _MAX_SIGMA_PX)
+    return 2 * math.ceil(3 * max(sigma, sigma / aspect)) + 1
+
+
+def _check_wave(frequency: float, *angles: float) -> None:
+    if not (isinstance(frequency, Real) and 0 < frequency <= NYQUIST):
+        raise InvalidParameterError(
+            f"frequency is {frequency}: expected a number above 0 and at most {NYQUIST} cycles "
+            "per pixel, the finest wave that a grid of pixels can hold."
+        )
+    for angle in angles:
+        if not (isinstance(angle, Real) and math.isfinite(angle)):
+            raise InvalidParameterError(
+                f"theta or phase is {angle}: expected a finite number of radians (180° are pi)."
+            )
+
+
+def _check_range(name: str, value: float, low: float, high: float) -> None:
+    if not (isinstance(value, Real) and low <= value <= high):
+        raise InvalidParameterError(
+            f"{name} is {value}: expected a number from {low:g} to {high:.4g}."
+        )
+
+
+def _checked_size(size_px: int) -> int:
+    if not (isinstance(size_px, Integral) and 3 <= size_px <= MAX_SUPPORT_PX and size_px % 2):
+        raise InvalidParameterError(
+            f"size_px is {size_px}: expected an odd whole number from 3 to {MAX_SUPPORT_PX}, so "
+            "that the kernel has a centre."
+        )
+    return int(size_px)

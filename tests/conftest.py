@@ -1,0 +1,150 @@
+"""Tiny networks with weights written by hand, and pictures from a seed. Nothing is downloaded."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+REPOSITORY = Path(__file__).parents[1]
+NUM_CLASSES = 3
+DENSE_KERNEL = np.random.default_rng(3).normal(size=(4, NUM_CLASSES)).astype(np.float32)
+DENSE_BIAS = np.array([0.3, -0.2, 0.1], np.float32)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep converted weights of one test run out of the user's cache."""
+    before = os.environ.get("CNNVIZ_CACHE_DIR")
+    os.environ["CNNVIZ_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    if before is None:
+        os.environ.pop("CNNVIZ_CACHE_DIR")
+    else:
+        os.environ["CNNVIZ_CACHE_DIR"] = before
+
+
+def convolution_weights(channels: int, filters: int, seed: int = 1) -> list[np.ndarray]:
+    """Weights of a 3x3 convolution: a kernel from a seed, and a small bias."""
+    rng = np.random.default_rng(seed)
+    kernel = rng.normal(0, 0.5, (3, 3, channels, filters)).astype(np.float32)
+    return [kernel, np.linspace(0.1, 0.4, filters, dtype=np.float32)]
+
+
+def _gap_body(channels: int) -> list[Any]:
+    from keras import layers
+
+    return [
+        layers.Conv2D(4, 3, activation="relu", name="conv"),
+        layers.GlobalAveragePooling2D(name="gap"),
+    ]
+
+
+def _fill(model: Any) -> Any:
+    """Give every layer its hand-made weights, whatever the model is made of."""
+    for layer in model._flatten_layers(include_self=False):
+        if layer.name == "conv":
+            layer.set_weights(convolution_weights(layer.kernel.shape[2], 4))
+        elif layer.name == "dense":
+            layer.set_weights([DENSE_KERNEL, DENSE_BIAS])
+        elif layer.name == "unit":
+            layer.set_weights([DENSE_KERNEL[:, :1], DENSE_BIAS[:1]])
+    return model
+
+
+def make_network(kind: str, channels: int = 3, size: int = 8) -> Any:
+    """Build one of the shapes in which networks come; all share the same numbers."""
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((size, size, channels))
+    body = _gap_body(channels)
+    dense = layers.Dense(NUM_CLASSES, name="dense")
+    softmax_dense = layers.Dense(NUM_CLASSES, activation="softmax", name="dense")
+
+    def chain(*steps: Any) -> Any:
+        x = inputs
+        for step in steps:
+            x = step(x)
+        return keras.Model(inputs, x)
+
+    if kind == "sequential":
+        model = keras.Sequential([inputs, *body, softmax_dense])
+    elif kind == "functional":
+        model = chain(*body, softmax_dense)
+    elif kind == "logits":
+        model = chain(*body, dense)
+    elif kind == "softmax-layer":
+        model = chain(*body, dense, layers.Softmax())
+    elif kind == "activation-layer":
+        model = chain(*body, dense, layers.Activation("softmax"))
+    elif kind == "nested":
+        backbone = keras.Sequential([keras.Input((size, size, channels)), *body], name="backbone")
+        model = chain(backbone, layers.Dropout(0.5), softmax_dense)
+    elif kind == "nested-head":
+        head = keras.Sequential([keras.Input((4,)), dense, layers.Softmax()], name="head")
+        model = chain(*body, head)
+    elif kind == "sigmoid":
+        model = chain(*body, layers.Dense(1, activation="sigmoid", name="unit"))
+    elif kind == "sigmoid-layer":
+        model = chain(*body, layers.Dense(1, name="unit"), layers.Activation("sigmoid"))
+    else:
+        raise ValueError(kind)
+    return _fill(model)
+
+
+SOFTMAX_KINDS = (
+    "sequential",
+    "functional",
+    "softmax-layer",
+    "activation-layer",
+    "nested",
+    "nested-head",
+)
+SIGMOID_KINDS = ("sigmoid", "sigmoid-layer")
+ALL_KINDS = (*SOFTMAX_KINDS, "logits", *SIGMOID_KINDS)
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Callable[[str], Any]:
+    """Give the tiny network of a kind, ready to be looked at."""
+    from functools import cache
+
+    from cnnviz.probe import wrap_model
+    from cnnviz.zoo import card_for_model
+
+    @cache
+    def loaded(kind: str, channels: int = 3) -> Any:
+        network = make_network(kind, channels)
+        return wrap_model(network, card_for_model(network, kind))
+
+    return loaded
+
+
+@pytest.fixture(scope="session")
+def picture() -> Any:
+    """An 8x8 picture from a seed."""
+    from cnnviz.images import image_from_pixels
+
+    pixels = np.random.default_rng(5).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    return image_from_pixels(pixels)
+
+
+def data_dir() -> Path | None:
+    """The folder with the real data sets, if there is one."""
+    named = os.environ.get("CNNVIZ_DATA_DIR")
+    places = [Path(named)] if named else [REPOSITORY.parent / "shared" / "data"]
+    return next((place for place in places if place.is_dir()), None)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with the real data sets; without it the test is skipped and says so."""
+    folder = data_dir()
+    if folder is None:
+        pytest.skip("no real data: set CNNVIZ_DATA_DIR to the folder that holds it")
+    return folder
