@@ -1,8 +1,19 @@
+from .cam import class_activation_map as class_activation_map
 from .errors import CnnvizError as CnnvizError
+from .feature_maps import feature_maps as feature_maps
+from .filter_banks import FilterBank as FilterBank
+from .filter_banks import gabor_bank as gabor_bank
+from .filter_banks import gabor_kernel as gabor_kernel
+from .filter_banks import gabor_response as gabor_response
+from .images import read_image as read_image
+from .probe import LoadedModel as LoadedModel
+from .probe import load_model as load_model
 from .results import ClassHeatmap as ClassHeatmap
 from .results import FeatureMaps as FeatureMaps
 from .results import GaborResponse as GaborResponse
 from .results import ImageInput as ImageInput
 from .results import Prediction as Prediction
+from .zoo import ModelCard as ModelCard
+from .zoo import list_models as list_models
 
 __version__: str

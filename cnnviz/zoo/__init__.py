@@ -1,1 +1,25 @@
-"""Model cards, their registry, and the code that builds or fetches each network."""
+"""Model cards, their registry, and the code that builds or fetches each network.
+
+Importing this package loads neither TensorFlow nor Keras: that happens where a network is built.
+"""
+
+from cnnviz.zoo.cards import ModelCard, Preprocessing
+from cnnviz.zoo.class_names import class_names
+from cnnviz.zoo.model_files import card_for_model, load_model_file
+from cnnviz.zoo.preprocessing import model_view, preprocess, seen_part
+from cnnviz.zoo.registry import build_model, find_card, is_ready, list_models
+
+__all__ = [
+    "ModelCard",
+    "Preprocessing",
+    "build_model",
+    "card_for_model",
+    "class_names",
+    "find_card",
+    "is_ready",
+    "list_models",
+    "load_model_file",
+    "model_view",
+    "preprocess",
+    "seen_part",
+]

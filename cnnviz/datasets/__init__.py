@@ -1,0 +1,28 @@
+"""Labelled pictures: Fashion-MNIST, street-view digits, samples, and what the picker offers."""
+
+from cnnviz.datasets.fashion import FASHION_CLASSES, fashion_mnist
+from cnnviz.datasets.pictures import (
+    SOURCES,
+    natural_pictures,
+    picture,
+    picture_label,
+    picture_names,
+)
+from cnnviz.datasets.records import LabelledImages, PictureSource
+from cnnviz.datasets.samples import fashion_mnist_samples, svhn_samples
+from cnnviz.datasets.street_view import svhn
+
+__all__ = [
+    "FASHION_CLASSES",
+    "SOURCES",
+    "LabelledImages",
+    "PictureSource",
+    "fashion_mnist",
+    "fashion_mnist_samples",
+    "natural_pictures",
+    "picture",
+    "picture_label",
+    "picture_names",
+    "svhn",
+    "svhn_samples",
+]

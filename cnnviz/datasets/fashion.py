@@ -1,0 +1,114 @@
+"""Fashion-MNIST: found on this computer, or downloaded when allowed."""
+
+import gzip
+import math
+import os
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from cnnviz.datasets.records import LabelledImages, checked_split, data_dir
+from cnnviz.downloads import cache_dir, fetch
+from cnnviz.errors import DatasetError
+
+FASHION_CLASSES = (
+    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+)
+FASHION_ORIGIN = "Fashion-MNIST, photographs by Zalando SE (Xiao et al., 2017), MIT licence."
+FASHION_URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
+FASHION_MD5 = {
+    "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+    "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
+    "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
+    "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
+}
+DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
+SIDE_PX = 28
+MAX_IMAGES = 60_000
+IMAGES_MAGIC, LABELS_MAGIC = 0x0803, 0x0801  # unsigned bytes in three and in one dimension
+
+
+def fashion_mnist(split: str = "test", *, download: bool = False) -> LabelledImages:
+    """Read Fashion-MNIST, 70,000 grey pictures of ten kinds of clothing.
+
+    The files are looked for in ``CNNVIZ_DATA_DIR`` (there or in its folder ``fashion-mnist``), in
+    the caches of Keras and of cnnviz, and where Debian's package ``dataset-fashion-mnist`` puts
+    them.
+
+    Parameters
+    ----------
+    split : str
+        ``"test"`` (10,000 pictures) or ``"train"`` (60,000).
+    download : bool
+        Whether to fetch the two files of the part (4 or 26 MB) if they are nowhere.
+
+    Returns
+    -------
+    LabelledImages
+        Images of shape (N, 28, 28).
+
+    Raises
+    ------
+    DatasetError
+        If the files are nowhere or damaged.
+    DownloadError
+        If they could not be fetched.
+
+    References
+    ----------
+    Xiao, Rasul and Vollgraf, "Fashion-MNIST", 2017, arXiv:1708.07747.
+    """
+    prefix = "train" if checked_split(split) == "train" else "t10k"
+    names = (f"{prefix}-images-idx3-ubyte.gz", f"{prefix}-labels-idx1-ubyte.gz")
+    folder = next((place for place in _places() if _has_all(place, names)), None)
+    if folder is None and not download:
+        message = f"The {split} pictures of Fashion-MNIST are not on this computer. Install the"
+        message += " Debian package dataset-fashion-mnist, or put the four .gz files into a folder"
+        message += " that CNNVIZ_DATA_DIR names, or call fashion_mnist(download=True) once."
+        raise DatasetError(message)
+    if folder is None:
+        folder = cache_dir() / "fashion-mnist"
+        for name in names:
+            fetch(FASHION_URL + name, folder / name, known_hash=f"md5:{FASHION_MD5[name]}")
+    images = _read_idx(folder / names[0], IMAGES_MAGIC, (SIDE_PX, SIDE_PX))
+    labels = _read_idx(folder / names[1], LABELS_MAGIC, ())
+    if len(images) != len(labels) or labels.max(initial=0) >= len(FASHION_CLASSES):
+        raise DatasetError(f"{names[1]} in {folder} does not fit {names[0]}. Delete both files.")
+    title = f"Fashion-MNIST, {split} pictures"
+    return LabelledImages(images, labels, FASHION_CLASSES, title, FASHION_ORIGIN)
+
+
+def _places() -> Iterator[Path]:
+    """Folders that may hold the files, in the order of preference."""
+    chosen = data_dir()
+    if chosen is not None:
+        yield chosen
+        yield chosen / "fashion-mnist"
+    keras_home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    yield keras_home / "datasets" / "fashion-mnist"
+    yield cache_dir() / "fashion-mnist"
+    yield DEBIAN_FOLDER
+
+
+def _has_all(folder: Path, names: tuple[str, ...]) -> bool:
+    return all((folder / name).is_file() for name in names)
+
+
+def _read_idx(path: Path, magic: int, item_shape: tuple[int, ...]) -> np.ndarray:
+    """Read a gzipped idx file: magic number, sizes (big-endian), then one byte a value."""
+    header_bytes = 4 * (2 + len(item_shape))
+    item_bytes = math.prod(item_shape)
+    try:
+        with gzip.open(path) as file:
+            content = file.read(header_bytes + MAX_IMAGES * item_bytes + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DatasetError(f"{path} cannot be read ({error}). Delete it.") from error
+    header = np.frombuffer(content[:header_bytes].ljust(header_bytes, b"\0"), ">u4").tolist()
+    count = (len(content) - header_bytes) // item_bytes
+    whole = len(content) == header_bytes + count * item_bytes and 0 < count <= MAX_IMAGES
+    if not whole or header != [magic, count, *item_shape]:
+        raise DatasetError(f"{path} is damaged or holds something else. Delete it.")
+    return np.frombuffer(content, np.uint8, offset=header_bytes).reshape(count, *item_shape)

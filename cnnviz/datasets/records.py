@@ -1,0 +1,70 @@
+"""What every data set hands out, and where data sets may lie."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cnnviz.errors import InvalidParameterError
+from cnnviz.results import read_only
+
+SPLITS = ("train", "test")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledImages:
+    """Pictures of one size and what they show.
+
+    Attributes
+    ----------
+    images : uint8 ndarray of shape (N, h, w) or (N, h, w, 3)
+        Grey or RGB, read-only.
+    labels : int64 ndarray of shape (N,)
+        Index into `class_names`, read-only.
+    class_names : tuple of str
+    title : str
+        What this is, for a heading.
+    origin : str
+        Where the pictures come from and on what terms: one sentence for under a picture.
+    is_drawn : bool
+        Whether a program drew them; otherwise they are photographs.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+    title: str
+    origin: str
+    is_drawn: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "images", read_only(self.images, np.uint8))
+        object.__setattr__(self, "labels", read_only(self.labels, np.int64))
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSource:
+    """One heading of the picture picker.
+
+    `small` says that the pictures have 28 or 32 pixels a side, too few for an ImageNet network.
+    """
+
+    name: str
+    title: str
+    origin: str
+    is_drawn: bool
+    small: bool
+
+
+def data_dir() -> Path | None:
+    """Folder that ``CNNVIZ_DATA_DIR`` names, if it is set."""
+    chosen = os.environ.get("CNNVIZ_DATA_DIR")
+    return Path(chosen).expanduser() if chosen else None
+
+
+def checked_split(split: str) -> str:
+    """Return `split`, or raise `InvalidParameterError` if there is no such part."""
+    if split not in SPLITS:
+        raise InvalidParameterError(f"A data set has the parts train and test, not {split!r}.")
+    return split

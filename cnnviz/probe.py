@@ -1,0 +1,434 @@
+"""A model looked at, never edited: its layers, their activations, its logits, and gradients.
+
+Nested models are walked through layer by layer, so that a layer inside a backbone is as easy to
+reach as any other (``backbone/conv5``). All computation runs in compiled functions that are made
+once per model and set of layers. Nothing is attached to the model and nothing in it changes.
+"""
+
+import inspect
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import keras
+import tensorflow as tf
+
+from cnnviz import zoo
+from cnnviz.errors import AnalysisError, InvalidParameterError, ModelLoadError, UnknownLayerError
+from cnnviz.results import ImageInput, Prediction
+from cnnviz.zoo import ModelCard
+
+MAX_MODELS = 3  # models kept in memory by one process
+MAX_FUNCTIONS = 12  # compiled functions kept for one model
+_HEAVY = threading.BoundedSemaphore(2)  # computations at once in this process; bounds memory
+
+_SQUASHING = {"Softmax": "softmax", "Sigmoid": "sigmoid"}  # operations whose input is the logit
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Walk:
+    """What one pass through a model leaves behind: all taps in order, and one score per class."""
+
+    taps: dict[str, Any]
+    scores: Any
+    head: str  # what the model does to its logits: "softmax", "sigmoid" or "linear"
+
+
+class _Bounded:
+    """A small thread-safe store that makes each value once and forgets the least recently used."""
+
+    def __init__(self, max_entries: int) -> None:
+        self._max_entries = max_entries
+        self._values: OrderedDict[Any, Any] = OrderedDict()
+        self._making: dict[Any, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: Any, make: Callable[[], Any]) -> Any:
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+                return self._values[key]
+            making = self._making.setdefault(key, threading.Lock())
+        with making:  # others may use and make other values meanwhile
+            with self._lock:
+                if key in self._values:
+                    return self._values[key]
+            value = make()
+            with self._lock:
+                self._values[key] = value
+                self._making.pop(key, None)
+                while len(self._values) > self._max_entries:
+                    self._values.popitem(last=False)
+            return value
+
+
+_models = _Bounded(MAX_MODELS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedModel:
+    """A network with its card, ready to be looked at from many threads at once.
+
+    Attributes
+    ----------
+    name, card
+        What it is called and what is known about it.
+    keras_model : keras.Model
+        The network itself, shared by everybody: read it, never change it.
+    class_names : tuple of str
+        One name per class. A network with one sigmoid unit has two classes, 0 and 1.
+    input_shape : (h, w, C)
+        Size of the picture that the network is given.
+    layer_shapes : dict
+        Every tappable layer in order of computation, with its output shape without the batch.
+    head : str
+        What the network does to its logits: ``softmax``, ``sigmoid`` or ``linear``.
+    """
+
+    name: str
+    card: ModelCard
+    keras_model: Any
+    class_names: tuple[str, ...]
+    input_shape: tuple[int, int, int]
+    layer_shapes: dict[str, tuple[int, ...]]
+    head: str
+    _functions: _Bounded = field(default_factory=lambda: _Bounded(MAX_FUNCTIONS), repr=False)
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """Every tappable layer, in order of computation."""
+        return tuple(self.layer_shapes)
+
+    @property
+    def map_layer_names(self) -> tuple[str, ...]:
+        """The layers whose output is a stack of maps: rows, columns, channels."""
+        return tuple(name for name, shape in self.layer_shapes.items() if len(shape) == 3)
+
+    @property
+    def default_cam_layer(self) -> str:
+        """The last layer that still has maps of more than one cell."""
+        for name in reversed(self.map_layer_names):
+            if max(self.layer_shapes[name][:2]) > 1:
+                return name
+        raise AnalysisError(
+            f"{self.name!r} has no layer with maps, so there is no grid to draw evidence on. "
+            "Choose a network with convolutions."
+        )
+
+    def preprocess(self, image: ImageInput) -> np.ndarray:
+        """Turn a picture into the network's input, float32 of shape (1, h, w, C)."""
+        return zoo.preprocess(self.card, image)
+
+    def predict(self, image: ImageInput, top: int = 5) -> tuple[Prediction, ...]:
+        """Name the `top` most probable classes, the most probable first."""
+        scores = self.scores(image)
+        probabilities = self.probabilities(scores)
+        order = np.argsort(-scores, kind="stable")[:top]
+        return tuple(
+            Prediction(int(i), self.class_names[i], float(probabilities[i]), float(scores[i]))
+            for i in order
+        )
+
+    def scores(self, image: ImageInput) -> np.ndarray:
+        """Give the logit of every class, float32 (num_classes,), before softmax or sigmoid."""
+        _, scores = self.activations(image, ())
+        return scores
+
+    def probabilities(self, scores: np.ndarray) -> np.ndarray:
+        """Turn logits into probabilities the way this network does, float64 (num_classes,).
+
+        A network that ends in plain logits is read as if a softmax followed.
+        """
+        scores = np.asarray(scores, dtype=np.float64)
+        if self.head == "sigmoid":
+            return 0.5 * (1 + np.tanh(scores / 2))
+        shifted = np.exp(scores - scores.max())
+        return shifted / shifted.sum()
+
+    def activations(
+        self, image: ImageInput, layer_names: Iterable[str]
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Compute any number of layers in one forward pass.
+
+        Returns
+        -------
+        activations : dict of float32 ndarray
+            For each layer its output for this picture, without the batch axis.
+        scores : float32 ndarray of shape (num_classes,)
+
+        Raises
+        ------
+        UnknownLayerError
+            If the model has no such layer.
+        """
+        names = self._checked(layer_names)
+        function = self._functions.get(("forward", names), lambda: _forward(self, names))
+        with _HEAVY:
+            taps, scores = function(tf.constant(self.preprocess(image)))
+        return {name: taps[name][0].numpy() for name in names}, scores[0].numpy()
+
+    def activations_and_gradients(
+        self, image: ImageInput, layer_name: str, class_index: int
+    ) -> tuple[np.ndarray, np.ndarray, float]:
+        """Compute a layer's output and d(logit of the class)/d(output), in one pass.
+
+        Returns
+        -------
+        activations, gradients : float32 ndarray of the layer's shape
+        logit : float
+
+        Raises
+        ------
+        UnknownLayerError, InvalidParameterError
+            If there is no such layer or class.
+        AnalysisError
+            If the class does not depend on the layer, or a value is not finite.
+        """
+        (name,) = self._checked([layer_name])
+        if not 0 <= class_index < len(self.class_names):
+            raise InvalidParameterError(
+                f"class {class_index} does not exist: {self.name!r} has the classes "
+                f"0 to {len(self.class_names) - 1}."
+            )
+        function = self._functions.get(("gradient", name), lambda: _gradient(self, name))
+        with _HEAVY:
+            activations, gradients, logit = function(
+                tf.constant(self.preprocess(image)), tf.constant(class_index)
+            )
+        found = activations[0].numpy(), gradients[0].numpy(), float(logit[0])
+        if not all(np.isfinite(values).all() for values in found):
+            raise AnalysisError(
+                f"{self.name!r} gives values that are not numbers at layer {name!r} for this "
+                "picture. Try another picture or layer."
+            )
+        return found
+
+    def _checked(self, layer_names: Iterable[str]) -> tuple[str, ...]:
+        names = tuple(layer_names)
+        for name in names:
+            if name not in self.layer_shapes:
+                raise UnknownLayerError(
+                    f"{self.name!r} has no layer {name!r}. "
+                    f"Choose one of: {', '.join(self.layer_names)}.",
+                    layer_name=name,
+                    available=self.layer_names,
+                )
+        return names
+
+
+def load_model(
+    name_or_path: str | Path, *, on_progress: Callable[[int, int], None] | None = None
+) -> LoadedModel:
+    """Load a network of the zoo by its name, or a ``.keras`` file by its path.
+
+    The model is kept for the whole process and shared; only the last few are kept. The functions
+    for predictions and class evidence are compiled here, so that nobody waits for them later.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        A name from `list_models`, or the path of a ``.keras`` file.
+    on_progress : callable, optional
+        Called with (bytes done, bytes in all) while weights are downloaded.
+
+    Raises
+    ------
+    ModelLoadError
+        If there is no such model or file, or it does not take one picture.
+    DownloadError
+        If the weights must be downloaded and cannot be.
+    """
+    key = str(name_or_path)
+    return _models.get(key, lambda: _load(name_or_path, on_progress))
+
+
+def wrap_model(keras_model: Any, card: ModelCard) -> LoadedModel:
+    """Make a network of your own ready to be looked at; it is not changed.
+
+    Raises
+    ------
+    ModelLoadError
+        If it does not take one picture (h, w, 1 or 3), or ends in something else than one list
+        of class scores.
+    """
+    _check_shape(keras_model)
+    input_shape = (card.input_height, card.input_width, card.channels)
+    batch = tf.TensorSpec((None, *input_shape), tf.float32)
+    found: list[_Walk] = []
+    tf.function(
+        lambda x: found.append(_walk(keras_model, x)), autograph=False
+    ).get_concrete_function(batch)
+    walk = found[0]
+    num_classes = walk.scores.shape[-1]
+    return LoadedModel(
+        name=card.name,
+        card=card,
+        keras_model=keras_model,
+        class_names=zoo.class_names(card, num_classes),
+        input_shape=input_shape,
+        layer_shapes={name: tuple(tap.shape[1:]) for name, tap in walk.taps.items()},
+        head=walk.head,
+    )
+
+
+def _load(name_or_path: str | Path, on_progress: Callable[[int, int], None] | None) -> LoadedModel:
+    path = Path(name_or_path)
+    if isinstance(name_or_path, Path) or path.suffix or path.exists():
+        keras_model = zoo.load_model_file(path)
+        card = zoo.card_for_model(keras_model, path.stem)
+    else:
+        card = zoo.find_card(str(name_or_path))
+        keras_model = zoo.build_model(card, on_progress=on_progress)
+    model = wrap_model(keras_model, card)
+    _warm_up(model)
+    return model
+
+
+def _warm_up(model: LoadedModel) -> None:
+    """Compile what every page asks for first."""
+    blank = ImageInput(np.zeros((*model.input_shape[:2], 3), np.uint8), digest="blank")
+    model.scores(blank)
+    if model.map_layer_names:
+        model.activations_and_gradients(blank, model.default_cam_layer, 0)
+
+
+def _check_shape(keras_model: Any) -> None:
+    if _graph_of(keras_model) is None:
+        raise ModelLoadError(
+            "The model must be a Sequential or functional Keras model that has been built: "
+            "of a class of its own nobody can list the layers."
+        )
+    inputs, outputs = keras_model.inputs, keras_model.outputs
+    if not inputs or len(inputs) != 1 or len(inputs[0].shape) != 4:
+        raise ModelLoadError(
+            "The model must take one picture (height, width, channels). "
+            f"This one takes {[tuple(x.shape) for x in inputs or ()]}."
+        )
+    if inputs[0].shape[-1] not in (1, 3):
+        raise ModelLoadError(
+            f"The model must take pictures with 1 or 3 channels, not {inputs[0].shape[-1]}."
+        )
+    if len(outputs) != 1:
+        raise ModelLoadError(
+            f"The model must have one output, the class scores; this one has {len(outputs)}."
+        )
+
+
+def _walk(keras_model: Any, batch: Any) -> _Walk:
+    """Run `batch` through the model layer by layer and keep what every layer gives."""
+    taps: dict[str, Any] = {}
+    head: dict[str, Any] = {}
+    outputs = _walk_into(keras_model, batch, "", taps, head)
+    logits = tf.cast(head.get("logits", outputs), tf.float32)
+    logits = tf.reshape(logits, (-1, logits.shape[-1]))
+    if logits.shape[-1] == 1:  # a single unit z speaks for class 1 with z, for class 0 with -z
+        logits = tf.concat([-logits, logits], axis=-1)
+    return _Walk(taps, logits, head.get("kind", "linear"))
+
+
+def _walk_into(
+    keras_model: Any, batch: Any, prefix: str, taps: dict[str, Any], head: dict[str, Any] | None
+) -> Any:
+    """Walk through one (nested) model; `head` is filled in only along the way to the output."""
+    graph = _graph_of(keras_model)
+    last = graph.outputs[0]._keras_history.operation
+
+    def looked_at(operation: Any) -> Callable[..., Any]:
+        leads_out = head if operation is last else None
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if isinstance(operation, keras.Model) and _graph_of(operation) is not None:
+                inner = f"{prefix}{operation.name}/"
+                return _walk_into(operation, args[0], inner, taps, leads_out)
+            if "training" in inspect.signature(operation.call).parameters:
+                kwargs["training"] = False
+            outputs = operation(*args, **kwargs)
+            if isinstance(outputs, tf.Tensor) and outputs.shape.rank > 1:
+                taps[_fresh(f"{prefix}{operation.name}", taps)] = outputs
+            if leads_out is not None:
+                leads_out.update(_logits_before(operation, args))
+            return outputs
+
+        return call
+
+    outputs = graph._run_through_graph(batch, operation_fn=looked_at)
+    return outputs[0] if isinstance(outputs, (list, tuple)) else outputs
+
+
+def _graph_of(keras_model: Any) -> Any:
+    """Give the functional graph of a model: of a Sequential that is an inner model of its own.
+
+    `Function._run_through_graph` and `Sequential._functional` are private to Keras: its version is
+    pinned, and the tests of nested models fail if a later one changes them.
+    """
+    if isinstance(keras_model, keras.Sequential):
+        return keras_model._functional
+    return keras_model if hasattr(keras_model, "_run_through_graph") else None
+
+
+def _fresh(name: str, taken: dict[str, Any]) -> str:
+    """Number the second and later uses of a shared layer: ``conv``, ``conv@2``."""
+    uses = sum(other == name or other.startswith(f"{name}@") for other in taken)
+    return f"{name}@{uses + 1}" if uses else name
+
+
+def _logits_before(operation: Any, args: Sequence[Any]) -> dict[str, Any]:
+    """Find the logits that go into the last operation's softmax or sigmoid, if it has one."""
+    kind = _SQUASHING.get(type(operation).__name__)
+    if kind:
+        return {"logits": args[0], "kind": kind}
+    activation = getattr(operation, "activation", None)
+    kind = {keras.activations.softmax: "softmax", keras.activations.sigmoid: "sigmoid"}.get(
+        activation
+    )
+    if kind is None:
+        return {}
+    if isinstance(operation, keras.layers.Activation):
+        return {"logits": args[0], "kind": kind}
+    if isinstance(operation, keras.layers.Dense):
+        logits = keras.ops.matmul(args[0], operation.kernel)
+        return {"logits": logits + operation.bias if operation.use_bias else logits, "kind": kind}
+    raise ModelLoadError(
+        f"The model ends in a {type(operation).__name__} layer with {kind} in it. "
+        f"End it in a Dense layer, or put the {kind} into a layer of its own."
+    )
+
+
+def _forward(model: LoadedModel, names: tuple[str, ...]) -> Callable[..., Any]:
+    def forward(batch: Any) -> Any:
+        walk = _walk(model.keras_model, batch)
+        return {name: walk.taps[name] for name in names}, walk.scores
+
+    return _compiled(forward, tf.TensorSpec((None, *model.input_shape), tf.float32))
+
+
+def _gradient(model: LoadedModel, name: str) -> Callable[..., Any]:
+    def gradient(batch: Any, class_index: Any) -> Any:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(batch)  # before the forward pass; afterwards there would be no gradient
+            walk = _walk(model.keras_model, batch)
+            logit = tf.gather(walk.scores, class_index, axis=1)
+        gradients = tape.gradient(logit, walk.taps[name])
+        if gradients is None:
+            raise AnalysisError(
+                f"No class of {model.name!r} depends on layer {name!r}. Choose another layer."
+            )
+        return walk.taps[name], gradients, logit
+
+    batch = tf.TensorSpec((None, *model.input_shape), tf.float32)
+    return _compiled(gradient, batch, tf.TensorSpec((), tf.int32))
+
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def _compiled(function: _Function, *signature: Any) -> Callable[..., Any]:
+    """Trace now, so that the first caller pays and everybody after is fast."""
+    return tf.function(function, autograph=False).get_concrete_function(*signature)

@@ -1,0 +1,74 @@
+"""All networks that can be had by name."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from cnnviz.errors import DownloadError, ModelLoadError
+from cnnviz.zoo import efficientnet_lite, keras_applications
+from cnnviz.zoo.cards import ModelCard
+
+if TYPE_CHECKING:
+    import keras
+
+_CARDS = (efficientnet_lite.CARD, *keras_applications.CARDS)
+
+
+def list_models() -> tuple[ModelCard, ...]:
+    """List the cards of all networks; the first works without a network connection."""
+    return _CARDS
+
+
+def find_card(name: str) -> ModelCard:
+    """Find a card by its name.
+
+    Raises
+    ------
+    ModelLoadError
+        If there is no such network; the message lists those there are.
+    """
+    for card in _CARDS:
+        if card.name == name:
+            return card
+    names = ", ".join(card.name for card in _CARDS)
+    raise ModelLoadError(f"There is no network {name!r}. Choose one of: {names}.")
+
+
+def is_ready(card: ModelCard) -> bool:
+    """Whether the weights are on this machine, so that no network connection is needed."""
+    return card.download_url is None or keras_applications.weights_file(card).is_file()
+
+
+def build_model(
+    card: ModelCard, *, on_progress: Callable[[int, int], None] | None = None
+) -> "keras.Model":
+    """Build a network with its weights; they are downloaded first if they are not here.
+
+    Parameters
+    ----------
+    card : ModelCard
+        One of `list_models`.
+    on_progress : callable, optional
+        Called with (bytes done, bytes in all) while weights are downloaded. It may raise
+        `DownloadCancelled` to stop.
+
+    Returns
+    -------
+    keras.Model
+        A new one each time.
+
+    Raises
+    ------
+    DownloadError
+        If the weights are not here and cannot be downloaded; the message names the networks that
+        work without.
+    ModelLoadError
+        If the weights are damaged or not installed.
+    """
+    if card.name == efficientnet_lite.CARD.name:
+        return efficientnet_lite.build(efficientnet_lite.packaged_weights())
+    try:
+        return keras_applications.build(find_card(card.name), on_progress)
+    except DownloadError as error:
+        ready = ", ".join(other.name for other in _CARDS if is_ready(other))
+        message = f"{error} {card.title} must be downloaded once. Here without it: {ready}."
+        raise DownloadError(message, url=error.url) from error
