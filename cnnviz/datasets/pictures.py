@@ -40,7 +40,7 @@ SOURCES = (
     ),
     PictureSource(
         name="svhn",
-        title="Street-view digits (SVHN)",
+        title="Street view (SVHN)",
         origin=f"{SVHN_TERMS}.",
         is_drawn=False,
         small=True,

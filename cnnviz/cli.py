@@ -1,0 +1,55 @@
+"""The command ``cnnviz``: open the app, list the networks."""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cnnviz.errors import CnnvizError
+
+_CHECKOUT = Path(__file__).parents[1]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit status; what a user can put right is one plain line."""
+    parser = argparse.ArgumentParser(prog="cnnviz", description="See what a network sees.")
+    commands = parser.add_subparsers(required=True)
+    app = commands.add_parser("app", help="open the app in the browser")
+    app.add_argument("--port", type=int, default=8501, help="default: 8501")
+    app.add_argument(
+        "--address", default="127.0.0.1", help="0.0.0.0 lets the class in; default: this computer"
+    )
+    app.set_defaults(run=_app)
+    models = commands.add_parser("models", help="list the networks and whether they are here")
+    models.set_defaults(run=_models)
+    options = parser.parse_args(arguments)
+    try:
+        return options.run(options)
+    except CnnvizError as error:
+        print(f"cnnviz: {error}", file=sys.stderr)
+        return 1
+
+
+def _app(options: argparse.Namespace) -> int:
+    script = _CHECKOUT / "app.py"
+    if not script.exists():
+        raise CnnvizError(
+            "The app's pages are not installed with the package. Run this command from an "
+            "editable installation of the project's folder: python -m pip install -e ."
+        )
+    server = [sys.executable, "-m", "streamlit", "run", str(script)]
+    server += ["--server.port", str(options.port), "--server.address", options.address]
+    try:
+        return subprocess.call(server, cwd=_CHECKOUT)  # the folder holds .streamlit/config.toml
+    except KeyboardInterrupt:
+        return 0
+
+
+def _models(_: argparse.Namespace) -> int:
+    from cnnviz import zoo
+
+    for card in zoo.list_models():
+        here = "ready" if zoo.is_ready(card) else "download"
+        print(f"{card.name:20} {here:10} {card.num_parameters / 1e6:6.1f} M  {card.title}")
+    return 0

@@ -1,0 +1,161 @@
+"""The pickers that all pages share: the same name, the same place, the same choice everywhere."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from cnnviz import datasets, zoo
+from cnnviz.images import read_image
+from cnnviz.results import ImageInput, Prediction
+from cnnviz.ui import cached, downloads, frame
+from cnnviz.zoo import ModelCard
+
+EXAMPLE, UPLOAD = "example", "upload"
+_OTHER_SOURCES = {EXAMPLE: "This page's example", UPLOAD: "Your own picture"}
+_BEST = -1  # stands for the most probable class
+_CHOICE = "picture_choice"  # session key: what app.py hands to the page
+_UPLOADED, _UPLOAD_ID = "uploaded_image", "upload_id"  # session keys: the checked picture, its file
+_TYPES = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "avif"]
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """The picture chosen on any page, and what to call it."""
+
+    image: ImageInput
+    label: str
+    origin: str
+
+
+def choose_picture() -> None:
+    """Ask for a picture in the sidebar. Called by app.py, so that one choice serves all pages.
+
+    A widget that a page draws itself starts anew on the next page; this one does not. The choice
+    waits in the session until the page takes it with `picked_picture`.
+    """
+    titles = {source.name: source.title for source in datasets.SOURCES}
+    with st.sidebar:
+        st.subheader("Picture")
+        source = st.selectbox(
+            "Source",
+            [EXAMPLE, *titles, UPLOAD],
+            format_func=lambda name: _OTHER_SOURCES.get(name) or titles[name],
+            key="source",
+            bind="query-params",
+        )
+        if source == UPLOAD:
+            choice = _own_picture()
+        elif source == EXAMPLE:
+            choice = None
+        else:
+            choice = _sample(source)
+    st.session_state[_CHOICE] = (choice,)
+
+
+def picked_picture(example_source: str, example_name: str) -> Picked:
+    """Give the picture that was chosen; until one is, the example that suits this page."""
+    if _CHOICE not in st.session_state:
+        choose_picture()  # this page runs without app.py
+    (choice,) = st.session_state.pop(_CHOICE)
+    if choice is not None:
+        return choice
+    picked = _from_source(example_source, example_name)
+    st.sidebar.caption(f"{picked.label}. {picked.origin}")
+    return picked
+
+
+def _from_source(source_name: str, picture_name: str) -> Picked:
+    source = next(source for source in datasets.SOURCES if source.name == source_name)
+    image = datasets.picture(source_name, picture_name)
+    return Picked(image, datasets.picture_label(source_name, picture_name), source.origin)
+
+
+def _sample(source_name: str) -> Picked:
+    name = st.selectbox(
+        "Picture",
+        datasets.picture_names(source_name),
+        format_func=lambda name: datasets.picture_label(source_name, name),
+        key=source_name,
+        bind="query-params",
+    )
+    picked = _from_source(source_name, name)
+    st.caption(picked.origin)
+    return picked
+
+
+def _own_picture() -> Picked | None:
+    """Take an upload or a photograph; what is wrong with it is said below it."""
+    brought = st.file_uploader(
+        "Upload a picture", type=_TYPES, help="PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF, up to 20 MB"
+    )
+    if st.toggle("Use the camera", key="camera_on"):
+        brought = st.camera_input("Take a picture") or brought
+    if brought is not None and st.session_state.get(_UPLOAD_ID) != brought.file_id:
+        with frame.user_errors():
+            st.session_state[_UPLOADED] = read_image(brought.getvalue())
+            st.session_state[_UPLOAD_ID] = brought.file_id
+    image = st.session_state.get(_UPLOADED)
+    if image is None:
+        st.info("No picture of yours yet: drop one here. Until then you see the page's example.")
+        return None
+    height, width = image.pixels.shape[:2]
+    st.caption(
+        f"{width} × {height} pixels. Your picture stays in this session: a copied link "
+        "opens everything but the picture."
+    )
+    return Picked(image, "your picture", "Your own picture")
+
+
+def model_picker() -> str:
+    """Ask for a network in the sidebar; offers the download of one that is not there yet."""
+    cards = {card.name: card for card in zoo.list_models()}
+    with st.sidebar:
+        st.subheader("Network")
+        name = st.selectbox(
+            "Network",
+            [*cards],
+            format_func=lambda name: _model_title(cards[name]),
+            key="model",
+            bind="query-params",
+            label_visibility="collapsed",
+        )
+        st.caption(cards[name].summary)
+    if not zoo.is_ready(cards[name]):
+        downloads.offer(cards[name])
+        st.stop()
+    return name
+
+
+def _model_title(card: ModelCard) -> str:
+    if card.download_url is None or zoo.is_ready(card):
+        return card.title
+    return f"{card.title} (download)"
+
+
+def layer_picker(model_name: str) -> str:
+    """Ask for a layer with maps; the last one is the default."""
+    model = cached.model(model_name)
+    names = [name for name in model.map_layer_names if max(model.layer_shapes[name][:2]) > 1]
+    return st.selectbox(
+        "Layer",
+        names,
+        index=names.index(model.default_cam_layer),
+        format_func=lambda name: f"{name} ({' × '.join(map(str, model.layer_shapes[name]))})",
+        key="layer",
+        bind="query-params",
+        help="Rows × columns × channels. Late layers know more and see more coarsely.",
+    )
+
+
+def class_picker(model_name: str, best: Prediction) -> int:
+    """Ask for a class by its name; the most probable one is the default."""
+    names = cached.model(model_name).class_names
+    picked = st.selectbox(
+        "Class",
+        [_BEST, *range(len(names))],
+        format_func=lambda i: "the most probable" if i == _BEST else names[i],
+        key="class",
+        bind="query-params",
+        help="Type to search. Any class can be asked for, also an improbable one.",
+    )
+    return best.class_index if picked == _BEST else picked

@@ -1,0 +1,62 @@
+"""Pictures on a page: always encoded here, always with a caption, maps with their numbers."""
+
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import figures
+from cnnviz.figures import Scale
+
+
+def show_picture(pixels: np.ndarray, caption: str, alt: str) -> None:
+    """Show a picture as wide as its column, small ones with hard pixels; then its caption."""
+    _show(pixels, alt)
+    st.markdown(f":small[{caption}]")
+
+
+def show_map(values: np.ndarray, scale: Scale, caption: str, alt: str) -> None:
+    """Show an array of numbers with the bar that says which colour is which number."""
+    show_painted(figures.colourize(values, scale), scale, caption, alt)
+
+
+def show_painted(pixels: np.ndarray, scale: Scale, caption: str, alt: str) -> None:
+    """Show a picture whose colours stand for numbers, its colour bar, and its caption."""
+    _show(pixels, alt)
+    show_scale(scale)
+    st.markdown(f":small[{caption}]")
+
+
+def _show(pixels: np.ndarray, alt: str) -> None:
+    large = figures.enlarge(pixels)
+    has_hard_pixels = len(large) > len(pixels)  # large squares: lossless is small, too
+    content = figures.encode_png(large) if has_hard_pixels else figures.encode_jpeg(large)
+    st.image(content, alt=alt, width="stretch")
+
+
+def show_scale(scale: Scale) -> None:
+    """Draw a colour bar with numbers in the text colour of the theme."""
+    stops = figures.colour_table(scale.colour_map)[:: 255 // 15]
+    gradient = ", ".join(f"rgb({r},{g},{b})" for r, g, b in stops)
+    numbers = [number(x) for x in (scale.low, (scale.low + scale.high) / 2, scale.high)]
+    labels = "".join(f"<span>{text}</span>" for text in numbers)
+    st.html(
+        f'<div role="img" aria-label="Colours from {numbers[0]} to {numbers[2]}">'
+        f'<div style="height:0.7rem;border-radius:3px;'
+        f'background:linear-gradient(90deg,{gradient})"></div>'
+        f'<div style="display:flex;justify-content:space-between;font-size:0.8rem">{labels}</div>'
+        "</div>"
+    )
+
+
+def number(value: float) -> str:
+    """Write a number with three sensible digits; zero is 0."""
+    if value == 0:
+        return "0"
+    text = f"{value:.3g}"
+    return text.replace("-", "−")
+
+
+def download(label: str, file_name: str, make: Callable[[], bytes]) -> None:
+    """Offer a file that is made when it is asked for."""
+    st.download_button(label, make, file_name, on_click="ignore", width="stretch")

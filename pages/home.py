@@ -1,0 +1,40 @@
+import streamlit as st
+
+from cnnviz.ui import controls, frame, pictures
+
+frame.begin(
+    "What does a convolutional network see?",
+    "Pick a picture on the left, then open a page: the picture goes with you.",
+)
+with frame.user_errors():
+    picked = controls.picked_picture("natural", "chelsea")
+    picture, text = st.columns([1, 1.4], gap="large")
+    with picture:
+        pictures.show_picture(
+            picked.image.pixels, picked.label, f"The picked picture: {picked.label}"
+        )
+    with text:
+        st.subheader("1 · A filter made by hand")
+        st.write(
+            "A **Gabor filter** is a small wave under a bell. Slid over the picture, it answers "
+            "where stripes of its width and direction are. The first layers of trained networks "
+            "find filters much like it."
+        )
+        frame.link("gabor")
+        st.subheader("2 · What a trained network looks at")
+        st.write(
+            "A network names what is in the picture. **Grad-CAM** shows which parts argue for "
+            "that name, or for any other of its thousand classes."
+        )
+        frame.link("class_activation")
+        st.subheader("With a picture of your own")
+        st.write(
+            "Choose «Your own picture» as the source. It is read on this server only, kept for "
+            "this session only, and nothing on these pages needs the internet."
+        )
+    st.divider()
+    st.markdown(
+        "**Good to know.** A heat map is evidence, not proof: it says what the network used, not "
+        "why that is right. Every page's address holds its settings: copy it, and others see the "
+        "same view."
+    )

@@ -1,0 +1,133 @@
+"""What a visitor does: upload, move a slider, follow a link; no foreign host, no barrier."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlparse
+
+import pytest
+import skimage.data
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+from playwright.sync_api import Page, Request, expect
+
+from tests.browser.conftest import Server
+
+pytestmark = pytest.mark.browser
+PATHS = ("/", "/gabor", "/class_activation")
+
+
+@pytest.fixture
+def foreign(page: Page) -> Iterator[set[str]]:
+    """Collect the hosts other than this machine that the browser asks for anything."""
+    hosts: set[str] = set()
+
+    def note(request: Request) -> None:
+        address = urlparse(request.url)
+        if address.scheme in ("http", "https", "ws", "wss") and address.hostname != "127.0.0.1":
+            hosts.add(address.hostname or request.url)
+
+    page.on("request", note)
+    yield hosts
+    assert not hosts
+
+
+def open_page(page: Page, url: str) -> None:
+    """Go there and wait until the app stands still."""
+    page.goto(url)
+    page.set_default_timeout(60_000)
+    page.get_by_role("heading", level=1).wait_for()
+    settle(page)
+
+
+def settle(page: Page) -> None:
+    page.wait_for_timeout(300)
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
+
+
+def photograph(tmp_path: Path) -> Path:
+    """A cup of coffee as a JPEG file that a phone could have taken: turned, with EXIF."""
+    image = Image.fromarray(skimage.data.coffee()).rotate(90, expand=True)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / "my photo.jpg"
+    image.save(path, exif=exif, quality=95)
+    return path
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_page_opens_alone_on_a_fresh_server(
+    fresh_server: Server, page: Page, foreign: set[str], path: str
+) -> None:
+    open_page(page, fresh_server.url + path)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    expect(page.get_by_alt_text(re.compile("."))).not_to_have_count(0)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 2")
+
+
+def test_an_uploaded_photograph_is_named_and_explained(
+    server: Server, page: Page, foreign: set[str], tmp_path: Path
+) -> None:
+    open_page(page, f"{server.url}/class_activation?source=Your own picture")
+    page.set_input_files("input[type=file]", photograph(tmp_path))
+    expect(page.get_by_text(re.compile(r"espresso: 9\d"))).to_be_visible(timeout=60_000)
+    expect(page.get_by_alt_text(re.compile("evidence for espresso"))).to_be_visible()
+
+
+def test_a_broken_upload_gets_a_sentence_and_the_page_lives(
+    server: Server, page: Page, foreign: set[str], tmp_path: Path
+) -> None:
+    open_page(page, f"{server.url}/class_activation?source=Your own picture")
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"\x89PNG\r\n\x1a\n and then nothing")
+    page.set_input_files("input[type=file]", broken)
+    expect(page.get_by_test_id("stAlertContentError")).to_be_visible()
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    page.set_input_files("input[type=file]", photograph(tmp_path))
+    expect(page.get_by_text(re.compile(r"espresso: 9\d"))).to_be_visible(timeout=60_000)
+
+
+def test_a_moved_slider_changes_the_picture_and_the_address(
+    server: Server, page: Page, foreign: set[str]
+) -> None:
+    open_page(page, f"{server.url}/gabor")
+    response = page.get_by_alt_text(re.compile("Magnitude of the response"))
+    before = response.get_attribute("src")
+    page.get_by_role("slider", name="Frequency").focus()
+    page.keyboard.press("ArrowRight")
+    expect(response).not_to_have_attribute("src", before or "")
+    expect(page).to_have_url(re.compile("frequency=0.21"))
+
+
+def test_a_copied_link_opens_the_same_view(server: Server, page: Page, foreign: set[str]) -> None:
+    address = "/gabor?frequency=0.31&sigma=3.6&theta=1.2"
+    open_page(page, server.url + address)
+    for name, value in [("Frequency", "0.31"), ("Sigma", "3.6"), ("Theta", "1.2")]:
+        assert float(page.get_by_role("slider", name=name).input_value()) == float(value)
+
+
+def test_the_picked_picture_goes_along_to_the_next_page(
+    server: Server, page: Page, foreign: set[str]
+) -> None:
+    open_page(page, f"{server.url}/?source=Photographs&natural=Cup of coffee")
+    page.get_by_role("link", name="Class activation").first.click()
+    expect(page.get_by_text(re.compile(r"espresso: \d"))).to_be_visible(timeout=60_000)
+    expect(page).to_have_url(re.compile("/class_activation.*natural=Cup"))
+    page.get_by_role("link", name="Gabor filters").first.click()
+    expect(page.get_by_alt_text("The input: Cup of coffee")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", PATHS)
+def test_no_serious_barrier_of_our_own_making(
+    server: Server, page: Page, foreign: set[str], path: str, scheme: str
+) -> None:
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    open_page(page, server.url + path)
+    found = Axe().run(page).response["violations"]
+    serious = {rule["id"] for rule in found if rule["impact"] in ("serious", "critical")}
+    assert not serious, [
+        (rule["id"], [node["html"][:200] for node in rule["nodes"]])
+        for rule in found
+        if rule["id"] in serious
+    ]
