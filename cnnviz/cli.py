@@ -1,6 +1,7 @@
 """The command ``cnnviz``: open the app, list the networks."""
 
 import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -9,6 +10,8 @@ from pathlib import Path
 from cnnviz.errors import CnnvizError
 
 _CHECKOUT = Path(__file__).parents[1]
+# glibc keeps a memory pool for each thread; thirty sessions are content with two pools in all
+SERVER_ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,7 +44,8 @@ def _app(options: argparse.Namespace) -> int:
     server = [sys.executable, "-m", "streamlit", "run", str(script)]
     server += ["--server.port", str(options.port), "--server.address", options.address]
     try:
-        return subprocess.call(server, cwd=_CHECKOUT)  # the folder holds .streamlit/config.toml
+        # started in the folder that holds .streamlit/config.toml
+        return subprocess.call(server, cwd=_CHECKOUT, env=SERVER_ENVIRONMENT | os.environ)
     except KeyboardInterrupt:
         return 0
 

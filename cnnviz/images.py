@@ -17,7 +17,7 @@ MAX_BYTES = 20 * 1024**2
 MAX_PIXELS = 40_000_000
 MIN_SIDE_PX = 8
 MAX_SIDE_PX = 2048  # larger pictures are reduced to this at once; no page shows more
-
+_LARGEST = (MAX_SIDE_PX, MAX_SIDE_PX)
 _ACCEPTED = "Please use a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF picture."
 
 
@@ -135,10 +135,10 @@ def _content(source: str | Path | bytes | BinaryIO) -> bytes:
 def _decoded(content: bytes) -> np.ndarray:
     with Image.open(BytesIO(content), formats=FORMATS) as image:
         _check_size(*image.size)
-        image.draft("RGB", (MAX_SIDE_PX, MAX_SIDE_PX))  # JPEG can be decoded at half its size
+        image.draft("RGB", _LARGEST)  # JPEG can be decoded at half its size
         image.load()
         small = _with_eight_bits(image)
-        small.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX), Image.Resampling.BOX, reducing_gap=None)
+        small.thumbnail(_LARGEST, Image.Resampling.BOX)
         turned = ImageOps.exif_transpose(_over_white(small))
         return np.asarray(turned)
 
@@ -148,6 +148,7 @@ def _with_eight_bits(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
         eight = (np.asarray(image) >> 8).astype(np.uint8)
     elif image.mode in ("I", "F"):
+        image.thumbnail(_LARGEST, Image.Resampling.BOX)  # first, for four bytes a pixel are many
         values = np.nan_to_num(np.asarray(image))
         top = 65535 if image.mode == "I" else max(1.0, float(values.max()))
         eight = (np.clip(values, 0, top) * (255 / top)).astype(np.uint8)
