@@ -10,21 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from cnnviz.datasets.records import LabelledImages, checked_split, data_dir
-from cnnviz.downloads import cache_dir, fetch
-from cnnviz.errors import DatasetError
+from cnnviz.downloads import cache_dir
+from cnnviz.errors import DatasetError, DownloadError
 
 FASHION_CLASSES = (
     *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
     *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
 )
 FASHION_ORIGIN = "Fashion-MNIST, photographs by Zalando SE (Xiao et al., 2017), MIT licence."
-FASHION_URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
-FASHION_MD5 = {
-    "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-    "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
-    "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
-    "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
-}
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 SIDE_PX = 28
 MAX_IMAGES = 60_000
@@ -43,7 +36,7 @@ def fashion_mnist(split: str = "test", *, download: bool = False) -> LabelledIma
     split : str
         ``"test"`` (10,000 pictures) or ``"train"`` (60,000).
     download : bool
-        Whether to fetch the two files of the part (4 or 26 MB) if they are nowhere.
+        Whether Keras may fetch the four files (31 MB) into its cache if they are nowhere.
 
     Returns
     -------
@@ -69,16 +62,30 @@ def fashion_mnist(split: str = "test", *, download: bool = False) -> LabelledIma
         message += " Debian package dataset-fashion-mnist, or put the four .gz files into a folder"
         message += " that CNNVIZ_DATA_DIR names, or call fashion_mnist(download=True) once."
         raise DatasetError(message)
+    title = f"Fashion-MNIST, {split} pictures"
     if folder is None:
-        folder = cache_dir() / "fashion-mnist"
-        for name in names:
-            fetch(FASHION_URL + name, folder / name, known_hash=f"md5:{FASHION_MD5[name]}")
+        images, labels = _through_keras(split)
+        return LabelledImages(images, labels, FASHION_CLASSES, title, FASHION_ORIGIN)
     images = _read_idx(folder / names[0], IMAGES_MAGIC, (SIDE_PX, SIDE_PX))
     labels = _read_idx(folder / names[1], LABELS_MAGIC, ())
     if len(images) != len(labels) or labels.max(initial=0) >= len(FASHION_CLASSES):
         raise DatasetError(f"{names[1]} in {folder} does not fit {names[0]}. Delete both files.")
-    title = f"Fashion-MNIST, {split} pictures"
     return LabelledImages(images, labels, FASHION_CLASSES, title, FASHION_ORIGIN)
+
+
+def _through_keras(split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Let Keras fetch the files; they stay in its cache, where they are found the next time."""
+    from keras.datasets import fashion_mnist as loader
+
+    try:
+        train, test = loader.load_data()
+    except Exception as error:  # Keras wraps what went wrong into a bare Exception
+        raise DownloadError(
+            "Fashion-MNIST could not be fetched: no connection, or the files came damaged. Try "
+            "again later, or install the Debian package dataset-fashion-mnist.",
+            url="https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
+        ) from error
+    return train if split == "train" else test
 
 
 def _places() -> Iterator[Path]:

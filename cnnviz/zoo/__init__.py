@@ -7,7 +7,13 @@ from cnnviz.zoo.cards import ModelCard, Preprocessing
 from cnnviz.zoo.class_names import class_names
 from cnnviz.zoo.model_files import card_for_model, load_model_file
 from cnnviz.zoo.preprocessing import model_view, preprocess, seen_part
-from cnnviz.zoo.registry import build_model, find_card, is_ready, list_models
+from cnnviz.zoo.registry import (
+    build_model,
+    download_weights,
+    find_card,
+    is_ready,
+    list_models,
+)
 
 __all__ = [
     "ModelCard",
@@ -15,6 +21,7 @@ __all__ = [
     "build_model",
     "card_for_model",
     "class_names",
+    "download_weights",
     "find_card",
     "is_ready",
     "list_models",

