@@ -10,7 +10,6 @@ computed and not only painted. Prints one line; asserts nothing.
 
 import argparse
 import asyncio
-import os
 import random
 import statistics
 import subprocess
@@ -27,8 +26,6 @@ import websockets
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from cnnviz.cli import SERVER_ENVIRONMENT
-
 REPOSITORY = Path(__file__).parents[1]
 PAGE = "class_activation"
 
@@ -36,14 +33,9 @@ PAGE = "class_activation"
 @contextmanager
 def running_app(port: int) -> Any:
     """Start the server, wait until it answers, stop it at the end."""
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    command += ["--server.address", "127.0.0.1"]
+    command = [sys.executable, "-m", "cnnviz", "app", "--port", str(port)]
     process = subprocess.Popen(
-        command,
-        cwd=REPOSITORY,
-        env=SERVER_ENVIRONMENT | os.environ,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
         for _ in range(300):

@@ -43,11 +43,11 @@ def _app(options: argparse.Namespace) -> int:
         )
     server = [sys.executable, "-m", "streamlit", "run", str(script)]
     server += ["--server.port", str(options.port), "--server.address", options.address]
-    try:
-        # started in the folder that holds .streamlit/config.toml
-        return subprocess.call(server, cwd=_CHECKOUT, env=SERVER_ENVIRONMENT | os.environ)
-    except KeyboardInterrupt:
-        return 0
+    os.chdir(_CHECKOUT)  # the folder holds .streamlit/config.toml
+    environment = SERVER_ENVIRONMENT | os.environ
+    if os.name == "posix":
+        os.execve(sys.executable, server, environment)  # this process becomes the server
+    return subprocess.call(server, env=environment)
 
 
 def _models(_: argparse.Namespace) -> int:

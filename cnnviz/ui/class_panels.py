@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import streamlit as st
 
 from cnnviz import cam, figures, zoo
@@ -29,7 +30,7 @@ def show_maps(
     image = cached.smaller(picked.image, MAX_SIDE_PX)
     seen = zoo.seen_part(cached.model(model_name).card, image)
     overlay = figures.overlay_part(image.pixels, heatmap, scale, opacity, seen)
-    rows, columns = heatmap.values.shape
+    cells = _size(heatmap.values)
     large, small = st.columns([2, 1])
     with large:
         show_painted(
@@ -44,19 +45,31 @@ def show_maps(
         show_map(
             heatmap.values,
             scale,
-            f"The map itself: {rows} × {columns} cells, maximum {number(heatmap.maximum)}",
-            f"Evidence for {label} on the {rows} by {columns} grid of {heatmap.layer_name}",
+            f"The map itself: {cells} cells, maximum {number(heatmap.maximum)}",
+            f"Evidence for {label} on the {cells} grid of {heatmap.layer_name}",
         )
         view = zoo.model_view(cached.model(model_name).card, picked.image)
-        size = f"{view.shape[0]} × {view.shape[1]}"
+        size = _size(view)
         show_picture(view, f"What the network saw, {size} px", f"{picked.label} at {size} pixels")
     name = f"{heatmap.method}-{label}".replace(" ", "-")
     with large:
         left, right = st.columns(2)
         with left:
-            download("Overlay (PNG)", f"{name}.png", lambda: figures.encode_png(overlay))
+            download(
+                f"Overlay (PNG, {_size(overlay)})",
+                f"{name}.png",
+                lambda: figures.encode_png(overlay),
+            )
         with right:
-            download("Map (NPZ)", f"{name}.npz", lambda: figures.heatmap_npz(heatmap))
+            download(
+                f"Map (NPZ, {_size(heatmap.values)})",
+                f"{name}.npz",
+                lambda: figures.heatmap_npz(heatmap),
+            )
+
+
+def _size(array: np.ndarray) -> str:
+    return f"{array.shape[0]} × {array.shape[1]}"
 
 
 def _dimmed(seen: tuple[slice, slice], image: ImageInput) -> str:

@@ -1,6 +1,5 @@
 """The real server on a free port, and Debian's Chromium in front of it."""
 
-import os
 import shutil
 import socket
 import subprocess
@@ -33,11 +32,6 @@ class Server:
     process: subprocess.Popen
     log: Path
 
-    @property
-    def memory_mb(self) -> float:
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.split("VmRSS:")[1].split()[0]) / 1024
-
 
 def start_server(folder: Path) -> Server:
     """Start the app and wait until it answers; on failure its log is the message."""
@@ -45,12 +39,9 @@ def start_server(folder: Path) -> Server:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = folder / "server.log"
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    command += ["--server.address", "127.0.0.1"]
+    command = [sys.executable, "-m", "cnnviz", "app", "--port", str(port)]
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, cwd=REPOSITORY, stdout=output, stderr=subprocess.STDOUT, env={**os.environ}
-        )
+        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=output, stderr=subprocess.STDOUT)
     for _ in range(300):
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1).close()

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import skimage.data
 from streamlit.testing.v1 import AppTest
@@ -144,3 +145,28 @@ def test_the_bank_shows_all_filters_and_enlarges_the_one_asked_for() -> None:
     app.toggle(key="shared").set_value(False).run()
     assert not app.exception
     assert "2 kernels" in texts(app)
+
+
+@pytest.mark.parametrize(
+    "shape", [(8, 8), (8, 2000), (2000, 8), (61, 500)], ids=lambda shape: f"{shape[0]}x{shape[1]}"
+)
+@pytest.mark.parametrize("path", PAGES)
+def test_pictures_of_any_shape_work(path: str, shape: tuple[int, int]) -> None:
+    app = open_page(path, source="Your own picture")
+    pixels = np.random.default_rng(1).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    app.file_uploader[0].set_value(("odd.png", encode_png(pixels), "image/png")).run()
+    assert not app.exception
+    assert not app.error
+    assert len(app.image) >= 1
+
+
+def test_a_class_that_nothing_speaks_for_is_said() -> None:
+    app = open_page("pages/class_activation.py", source="Your own picture")
+    black = np.zeros((224, 224, 3), np.uint8)
+    app.file_uploader[0].set_value(("black.png", encode_png(black), "image/png")).run()
+    for class_index in range(0, 1000, 97):
+        app.selectbox(key="class").select(class_index).run()
+        assert not app.exception
+        if "No positive evidence" in texts(app):
+            return
+    pytest.fail("no class without evidence found")
