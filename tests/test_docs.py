@@ -61,6 +61,13 @@ def test_every_version_is_pinned() -> None:
             assert not requirement or re.fullmatch(r"[\w.-]+==[\w.]+", requirement), line
 
 
+@pytest.mark.parametrize("card", cnnviz.list_models(), ids=lambda card: card.name)
+def test_the_readme_names_every_network_with_its_size(card: cnnviz.ModelCard) -> None:
+    (row,) = re.findall(rf"^\| `{re.escape(card.name)}` .*$", README, flags=re.MULTILINE)
+    assert f"{card.num_parameters / 1e6:.1f} M" in row
+    assert card.licence in row
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_in_docstrings_run(name: str) -> None:
     assert doctest.testmod(importlib.import_module(name)).failed == 0

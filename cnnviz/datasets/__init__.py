@@ -10,11 +10,12 @@ from cnnviz.datasets.pictures import (
 )
 from cnnviz.datasets.records import LabelledImages, PictureSource
 from cnnviz.datasets.samples import fashion_mnist_samples, svhn_samples
-from cnnviz.datasets.street_view import svhn
+from cnnviz.datasets.street_view import SVHN_FILES, svhn, svhn_path
 
 __all__ = [
     "FASHION_CLASSES",
     "SOURCES",
+    "SVHN_FILES",
     "LabelledImages",
     "PictureSource",
     "fashion_mnist",
@@ -24,5 +25,6 @@ __all__ = [
     "picture_label",
     "picture_names",
     "svhn",
+    "svhn_path",
     "svhn_samples",
 ]

@@ -53,19 +53,14 @@ def show_maps(
         show_picture(view, f"What the network saw, {size} px", f"{picked.label} at {size} pixels")
     name = f"{heatmap.method}-{label}".replace(" ", "-")
     with large:
-        left, right = st.columns(2)
-        with left:
-            download(
-                f"Overlay (PNG, {_size(overlay)})",
-                f"{name}.png",
-                lambda: figures.encode_png(overlay),
-            )
-        with right:
-            download(
-                f"Map (NPZ, {_size(heatmap.values)})",
-                f"{name}.npz",
-                lambda: figures.heatmap_npz(heatmap),
-            )
+        download(
+            f"Overlay (PNG, {_size(overlay)})", f"{name}.png", lambda: figures.encode_png(overlay)
+        )
+        download(
+            f"Map (NPZ, {_size(heatmap.values)})",
+            f"{name}.npz",
+            lambda: figures.heatmap_npz(heatmap),
+        )
 
 
 def _size(array: np.ndarray) -> str:

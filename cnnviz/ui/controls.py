@@ -1,6 +1,7 @@
 """The pickers that all pages share: the same name, the same place, the same choice everywhere."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
 
@@ -80,7 +81,18 @@ def _sample(source_name: str) -> Picked:
     )
     picked = _from_source(source_name, name)
     st.caption(picked.origin)
+    if source_name == "svhn" and not _all_digits_are_here():
+        with st.expander("More digits"):
+            size = datasets.SVHN_FILES["test"].size_bytes
+            fetch = partial(datasets.svhn, "test", download=True)
+            downloads.offer(
+                downloads.Wanted("svhn", "the test set", size, _all_digits_are_here, fetch)
+            )
     return picked
+
+
+def _all_digits_are_here() -> bool:
+    return datasets.svhn_path("test") is not None
 
 
 def _own_picture() -> Picked | None:
@@ -121,9 +133,18 @@ def model_picker() -> str:
         )
         st.caption(cards[name].summary)
     if not zoo.is_ready(cards[name]):
-        downloads.offer(cards[name])
+        _offer_network(cards[name])
         st.stop()
     return name
+
+
+def _offer_network(card: ModelCard) -> None:
+    st.info(
+        f"{card.title} is not on this computer yet. It can be fetched once; the networks without "
+        "«download» behind their name work at once."
+    )
+    is_ready, fetch = partial(zoo.is_ready, card), partial(zoo.download_weights, card)
+    downloads.offer(downloads.Wanted(card.name, card.title, card.download_bytes, is_ready, fetch))
 
 
 def _model_title(card: ModelCard) -> str:

@@ -38,7 +38,7 @@ def show_scale(scale: Scale) -> None:
     """Draw a colour bar with numbers in the text colour of the theme."""
     stops = figures.colour_table(scale.colour_map)[:: 255 // 15]
     gradient = ", ".join(f"rgb({r},{g},{b})" for r, g, b in stops)
-    numbers = [number(x) for x in (scale.low, (scale.low + scale.high) / 2, scale.high)]
+    numbers = [number(x, 2) for x in (scale.low, (scale.low + scale.high) / 2, scale.high)]
     labels = "".join(f"<span>{text}</span>" for text in numbers)
     st.html(
         f'<div role="img" aria-label="Colours from {numbers[0]} to {numbers[2]}">'
@@ -49,12 +49,9 @@ def show_scale(scale: Scale) -> None:
     )
 
 
-def number(value: float) -> str:
-    """Write a number with three sensible digits; zero is 0."""
-    if value == 0:
-        return "0"
-    text = f"{value:.3g}"
-    return text.replace("-", "−")
+def number(value: float, num_digits: int = 3) -> str:
+    """Write a number with as many digits as are sensible; zero is 0."""
+    return f"{value:.{num_digits}g}".replace("-", "−") if value else "0"
 
 
 def download(label: str, file_name: str, make: Callable[[], bytes]) -> None:

@@ -8,6 +8,7 @@ import skimage.data
 from streamlit.testing.v1 import AppTest
 
 from cnnviz.figures import encode_png
+from cnnviz.ui import downloads
 from tests.conftest import REPOSITORY
 
 PAGES = ("pages/home.py", "pages/gabor.py", "pages/class_activation.py")
@@ -128,7 +129,36 @@ def test_a_network_that_is_not_here_is_offered(
     app.selectbox(key="model").select("vgg16").run()
     assert not app.exception
     assert "not on this computer yet" in texts(app)
-    assert any("Download" in button.label for button in app.button)
+    assert "Download VGG16 (553 MB)" in [button.label for button in app.button]
+
+
+def test_a_download_without_a_network_is_explained_and_can_be_tried_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    for variable in ("https_proxy", "http_proxy"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")  # nobody is there
+    app = open_page("pages/class_activation.py")
+    app.selectbox(key="model").select("mobilenet").run()
+    app.button(key="download mobilenet").click().run()
+    job = downloads._jobs["mobilenet"]
+    assert job.thread is not None
+    job.thread.join(60)
+    app.run()
+    assert not app.exception
+    assert "Here without it: efficientnet-lite0" in texts(app)
+    assert app.button(key="download mobilenet").label.startswith("Download MobileNet")
+
+
+def test_more_digits_are_offered_only_where_they_are_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CNNVIZ_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("CNNVIZ_DATA_DIR", str(tmp_path))
+    app = open_page("pages/gabor.py")
+    app.selectbox(key="source").select("svhn").run()
+    assert not app.exception
+    assert app.button(key="download svhn").label == "Download the test set (64 MB)"
 
 
 def test_the_bank_shows_all_filters_and_enlarges_the_one_asked_for() -> None:
