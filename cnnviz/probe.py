@@ -60,12 +60,15 @@ class _Bounded:
             with self._lock:
                 if key in self._values:
                     return self._values[key]
-            value = make()
-            with self._lock:
-                self._values[key] = value
-                self._making.pop(key, None)
-                while len(self._values) > self._max_entries:
-                    self._values.popitem(last=False)
+            try:
+                value = make()
+                with self._lock:
+                    self._values[key] = value
+                    while len(self._values) > self._max_entries:
+                        self._values.popitem(last=False)
+            finally:
+                with self._lock:
+                    self._making.pop(key, None)
             return value
 
 
@@ -245,8 +248,9 @@ def load_model(
     DownloadError
         If the weights must be downloaded and cannot be.
     """
-    key = str(name_or_path)
-    return _models.get(key, lambda: _load(name_or_path, on_progress))
+    path = Path(name_or_path)
+    version = path.stat().st_mtime_ns if path.is_file() else 0  # a file saved anew is read anew
+    return _models.get((str(path), version), lambda: _load(name_or_path, on_progress))
 
 
 def wrap_model(keras_model: Any, card: ModelCard) -> LoadedModel:

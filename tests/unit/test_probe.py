@@ -1,5 +1,6 @@
 """Models of every shape are looked at alike, and none of them changes."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -271,6 +272,8 @@ def test_a_saved_model_opens_by_its_path(tmp_path: Path, picture: ImageInput) ->
     model = load_model(path)
     assert model.name == "mine"
     assert load_model(path) is model
+    os.utime(path, ns=(1, 1))
+    assert load_model(path) is not model
     own = np.asarray(network(model.preprocess(picture), training=False))[0]
     np.testing.assert_allclose(model.probabilities(model.scores(picture)), own, atol=1e-6)
 
