@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cnnviz.errors import InvalidParameterError
-from cnnviz.probe import LoadedModel
 from cnnviz.results import ClassHeatmap, ImageInput
+
+if TYPE_CHECKING:  # TensorFlow is loaded when there is a model, not before
+    from cnnviz.probe import LoadedModel
 
 
 def weighted_evidence(activations: np.ndarray, gradients: np.ndarray) -> np.ndarray:
@@ -72,7 +75,7 @@ METHODS = {
 
 
 def class_activation_map(
-    model: LoadedModel,
+    model: "LoadedModel",
     image: ImageInput,
     method: str = "grad-cam",
     *,

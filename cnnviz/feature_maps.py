@@ -1,14 +1,17 @@
 """What each filter of a layer answers to a picture."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from cnnviz.errors import InvalidParameterError
-from cnnviz.probe import LoadedModel
 from cnnviz.results import FeatureMaps, ImageInput
+
+if TYPE_CHECKING:  # TensorFlow is loaded when there is a model, not before
+    from cnnviz.probe import LoadedModel
 
 
 def feature_maps(
-    model: LoadedModel, image: ImageInput, layer_names: Iterable[str] | None = None
+    model: "LoadedModel", image: ImageInput, layer_names: Iterable[str] | None = None
 ) -> dict[str, FeatureMaps]:
     """Compute the feature maps of any number of layers in one forward pass.
 

@@ -89,6 +89,21 @@ def test_importing_the_package_loads_neither_streamlit_nor_tensorflow() -> None:
     assert answer.stdout.strip() == "set()"
 
 
+def test_the_pages_frame_needs_no_tensorflow() -> None:
+    code = (
+        "from cnnviz.ui import cached, class_panels, controls, frame, gabor_panels; import sys;"
+        "print('tensorflow' in sys.modules)"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        cwd=PACKAGE.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.strip() == "False"
+
+
 def test_every_public_name_can_be_imported() -> None:
     import cnnviz
 
