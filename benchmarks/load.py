@@ -125,6 +125,8 @@ class Session:
             widget.id, widget.string_value = self.classes, class_name
         await socket.send(message.SerializeToString())
         await self.until_done(socket)
+        while not self.slider:  # the first visitor of a fresh server is sent on through app.py
+            await self.until_done(socket)
 
 
 async def visit(session: Session, options: argparse.Namespace, first: list, moves: list) -> None:
