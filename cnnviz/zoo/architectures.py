@@ -1,0 +1,228 @@
+"""The small networks of the lecture, layer by layer, with weights that mean nothing yet.
+
+All take pictures scaled to 0..1 (the one with a `Rescaling` layer takes 0..255) and have named
+layers. Where a recipe says nothing else, convolutions are 3 × 3 with ReLU and no padding.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from cnnviz.errors import ModelLoadError
+
+if TYPE_CHECKING:
+    import keras
+
+NUM_CLASSES = 10
+
+
+def build_architecture(name: str) -> "keras.Model":
+    """Build one of `ARCHITECTURES`, untrained.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``mnist-cnn``.
+
+    Raises
+    ------
+    ModelLoadError
+        If there is no such architecture; the message lists those there are.
+
+    Examples
+    --------
+    >>> build_architecture("mnist-cnn").count_params()
+    93322
+    """
+    if name not in ARCHITECTURES:
+        raise ModelLoadError(
+            f"There is no architecture {name!r}. Choose one of: {', '.join(ARCHITECTURES)}."
+        )
+    return ARCHITECTURES[name](name)
+
+
+def _dense(name: str) -> "keras.Model":
+    """Fully connected: every pixel to each of 512 units, without any idea of neighbourhood."""
+    import keras
+    from keras import layers
+
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Flatten(name="flatten"),
+            layers.Dense(512, activation="relu", name="hidden"),
+            layers.Dense(NUM_CLASSES, activation="softmax", name="predictions"),
+        ],
+        name=name,
+    )
+
+
+def _digits_body(*, pooling: bool) -> list["keras.Layer"]:
+    """Three convolutions with 32, 64 and 64 filters, with or without pooling between them."""
+    from keras import layers
+
+    body: list[keras.Layer] = []
+    for number, filters in enumerate((32, 64, 64), start=1):
+        body.append(layers.Conv2D(filters, 3, activation="relu", name=f"conv{number}"))
+        if pooling and number < 3:
+            body.append(layers.MaxPooling2D(2, name=f"pool{number}"))
+    return body
+
+
+def _digits(name: str) -> "keras.Model":
+    """The lecture's network for 28 × 28 grey pictures: it flattens, so the place counts."""
+    import keras
+    from keras import layers
+
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            *_digits_body(pooling=True),
+            layers.Flatten(name="flatten"),
+            layers.Dense(64, activation="relu", name="hidden"),
+            layers.Dense(NUM_CLASSES, activation="softmax", name="predictions"),
+        ],
+        name=name,
+    )
+
+
+def _digits_without_pooling(name: str) -> "keras.Model":
+    """The three convolutions alone: what is left of the size without pooling (22 × 22)."""
+    import keras
+
+    return keras.Sequential([keras.Input((28, 28, 1)), *_digits_body(pooling=False)], name=name)
+
+
+def _digits_gap(name: str) -> "keras.Model":
+    """The same convolutions, then the mean of each map: the head of class activation mapping."""
+    import keras
+    from keras import layers
+
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            *_digits_body(pooling=True),
+            layers.GlobalAveragePooling2D(name="avg_pool"),
+            layers.Dense(NUM_CLASSES, activation="softmax", name="predictions"),
+        ],
+        name=name,
+    )
+
+
+def _cifar(name: str, *, flatten: bool) -> "keras.Model":
+    """Five convolutions for 32 × 32 colour pictures, then all places or the maximum of each map."""
+    import keras
+    from keras import layers
+
+    body: list[keras.Layer] = []
+    for number, filters in enumerate((32, 32, 64, 64, 64), start=1):
+        body.append(layers.Conv2D(filters, 3, activation="relu", name=f"conv{number}"))
+        if number in (2, 4):
+            body.append(layers.MaxPooling2D(2, name=f"pool{number // 2}"))
+    head = layers.Flatten(name="flatten") if flatten else layers.GlobalMaxPooling2D(name="max_pool")
+    return keras.Sequential(
+        [
+            keras.Input((32, 32, 3)),
+            *body,
+            head,
+            layers.Dense(1024, activation="relu", name="hidden"),
+            layers.Dense(NUM_CLASSES, activation="softmax", name="predictions"),
+        ],
+        name=name,
+    )
+
+
+def _pooled_body(filters_of_blocks: Sequence[int]) -> list["keras.Layer"]:
+    """One convolution and one pooling a block."""
+    from keras import layers
+
+    body: list[keras.Layer] = []
+    for number, filters in enumerate(filters_of_blocks, start=1):
+        body.append(layers.Conv2D(filters, 3, activation="relu", name=f"conv{number}"))
+        body.append(layers.MaxPooling2D(2, name=f"pool{number}"))
+    return body
+
+
+def _cats_dogs_150(name: str, *, dropout: bool) -> "keras.Model":
+    """Cats and dogs at 150 × 150 from scratch; with dropout it overfits less."""
+    import keras
+    from keras import layers
+
+    return keras.Sequential(
+        [
+            keras.Input((150, 150, 3)),
+            *_pooled_body((32, 64, 128, 128)),
+            layers.Flatten(name="flatten"),
+            *([layers.Dropout(0.5, name="dropout")] if dropout else []),
+            layers.Dense(512, activation="relu", name="hidden"),
+            layers.Dense(1, activation="sigmoid", name="dog"),
+        ],
+        name=name,
+    )
+
+
+def _cats_dogs_180(name: str) -> "keras.Model":
+    """Cats and dogs at 180 × 180; it scales 0..255 by itself and has no hidden dense layer."""
+    import keras
+    from keras import layers
+
+    return keras.Sequential(
+        [
+            keras.Input((180, 180, 3)),
+            layers.Rescaling(1 / 255, name="rescaling"),
+            *_pooled_body((32, 64, 128, 256)),
+            layers.Conv2D(256, 3, activation="relu", name="conv5"),
+            layers.Flatten(name="flatten"),
+            layers.Dense(1, activation="sigmoid", name="dog"),
+        ],
+        name=name,
+    )
+
+
+def _gabor(name: str, *, channels: int) -> "keras.Model":
+    """Wide first kernels that become edges, bars and blobs, and pictures of any size.
+
+    Noise can die in the first layer: small initial weights, weight decay, and a plain ReLU instead
+    of batch normalisation, which would blow small kernels up again. Behind it stand 3 × 3 blocks
+    with batch normalisation, the mean of each map, and one dense layer.
+    """
+    import keras
+    from keras import layers
+
+    pixels = keras.Input((None, None, channels), name="pixels")
+    features = layers.Conv2D(
+        32,
+        7,
+        padding="same",
+        activation="relu",
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.005),
+        kernel_regularizer=keras.regularizers.L2(0.005),
+        name="conv1",
+    )(pixels)
+    features = layers.MaxPooling2D(2, name="pool1")(features)
+    for number, filters in enumerate((64, 64, 96, 128), start=2):
+        convolve = layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"conv{number}")
+        features = layers.BatchNormalization(name=f"bn{number}")(convolve(features))
+        features = layers.ReLU(name=f"relu{number}")(features)
+        if number == 3:
+            features = layers.MaxPooling2D(2, name="pool2")(features)
+    features = layers.GlobalAveragePooling2D(name="avg_pool")(features)
+    classes = layers.Dense(NUM_CLASSES, activation="softmax", name="predictions")(features)
+    return keras.Model(pixels, classes, name=name)
+
+
+ARCHITECTURES: dict[str, Callable[[str], "keras.Model"]] = {
+    "mnist-dense": _dense,
+    "mnist-cnn": _digits,
+    "mnist-cnn-without-pooling": _digits_without_pooling,
+    "mnist-cnn-gap": _digits_gap,
+    "fashion-cnn": _digits,
+    "fashion-cnn-without-pooling": _digits_without_pooling,
+    "fashion-cnn-gap": _digits_gap,
+    "cifar-cnn": lambda name: _cifar(name, flatten=True),
+    "cifar-cnn-gmp": lambda name: _cifar(name, flatten=False),
+    "cats-dogs-150": lambda name: _cats_dogs_150(name, dropout=False),
+    "cats-dogs-150-dropout": lambda name: _cats_dogs_150(name, dropout=True),
+    "cats-dogs-180": _cats_dogs_180,
+    "fashion-gabor": lambda name: _gabor(name, channels=1),
+    "svhn-gabor": lambda name: _gabor(name, channels=3),
+}
