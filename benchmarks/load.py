@@ -33,7 +33,7 @@ PAGE = "class_activation"
 @contextmanager
 def running_app(port: int) -> Any:
     """Start the server, wait until it answers, stop it at the end."""
-    command = [sys.executable, "-m", "cnnviz", "app", "--port", str(port)]
+    command = [sys.executable, "-m", "cnnviz", "app", "--no-browser", "--port", str(port)]
     process = subprocess.Popen(
         command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

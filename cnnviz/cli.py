@@ -12,6 +12,17 @@ from cnnviz.errors import CnnvizError
 _CHECKOUT = Path(__file__).parents[1]
 # glibc keeps a memory pool for each thread; thirty sessions are content with two pools in all
 SERVER_ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
+_OPEN_WHEN_READY = """
+import sys, time, urllib.request, webbrowser
+for _ in range(240):
+    try:
+        urllib.request.urlopen(sys.argv[1] + "/_stcore/health", timeout=1).close()
+    except OSError:
+        time.sleep(0.25)
+    else:
+        webbrowser.open(sys.argv[1])
+        break
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     app.add_argument(
         "--address", default="127.0.0.1", help="0.0.0.0 lets the class in; default: this computer"
     )
+    app.add_argument("--no-browser", action="store_true", help="do not open a browser window")
     app.set_defaults(run=_app)
     models = commands.add_parser("models", help="list the networks and whether they are here")
     models.set_defaults(run=_models)
@@ -43,11 +55,22 @@ def _app(options: argparse.Namespace) -> int:
         )
     server = [sys.executable, "-m", "streamlit", "run", str(script)]
     server += ["--server.port", str(options.port), "--server.address", options.address]
+    if not options.no_browser and _has_screen():
+        # Streamlit would ask for an e-mail address before it opens a browser by itself
+        url = f"http://127.0.0.1:{options.port}"
+        subprocess.Popen([sys.executable, "-c", _OPEN_WHEN_READY, url])
     os.chdir(_CHECKOUT)  # the folder holds .streamlit/config.toml
     environment = SERVER_ENVIRONMENT | os.environ
     if os.name == "posix":
         os.execve(sys.executable, server, environment)  # this process becomes the server
     return subprocess.call(server, env=environment)
+
+
+def _has_screen() -> bool:
+    """Whether a browser window can be shown; a server without one stays quiet."""
+    if sys.platform in ("darwin", "win32"):
+        return True
+    return any(name in os.environ for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY"))
 
 
 def _models(_: argparse.Namespace) -> int:

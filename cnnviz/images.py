@@ -1,13 +1,15 @@
 """Bytes to a checked RGB picture with a fingerprint; sizes, ranges and colour order end here."""
 
+import warnings
 from hashlib import blake2b
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
 from cnnviz.errors import InvalidImageError
 from cnnviz.results import ImageInput
@@ -15,9 +17,24 @@ from cnnviz.results import ImageInput
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 MAX_BYTES = 20 * 1024**2
 MAX_PIXELS = 40_000_000
+MAX_PIXELS_OF = {"WEBP": 20_000_000, "AVIF": 16_000_000}  # their decoders hold a picture many times
 MIN_SIDE_PX = 8
 MAX_SIDE_PX = 2048  # larger pictures are reduced to this at once; no page shows more
-_LARGEST = (MAX_SIDE_PX, MAX_SIDE_PX)
+_MAX_PIECE_BYTES = (
+    4 * MAX_PIXELS
+)  # strip or tile of a TIFF: unpacked in one go, besides the picture
+_MAX_JPEG_SCANS = 600  # real pictures have up to 20; each costs time for all pixels, but few bytes
+_BAND_PIXELS = 4_000_000
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_one_at_a_time = Lock()  # bounds the memory of a whole class; and filters of warnings are global
 _ACCEPTED = "Please use a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF picture."
 
 
@@ -25,7 +42,8 @@ def read_image(source: str | Path | bytes | BinaryIO) -> ImageInput:
     """Read a picture, check it, and give its RGB pixels.
 
     Turned as its camera noted (EXIF), alpha laid over white, first frame of an animation, 16 bits
-    reduced to 8. A longer side above `MAX_SIDE_PX` is reduced to that.
+    reduced to 8. A longer side above `MAX_SIDE_PX` is reduced to that. Reading takes less than 400 MB
+    of memory; threads wait for each other.
 
     Parameters
     ----------
@@ -40,26 +58,26 @@ def read_image(source: str | Path | bytes | BinaryIO) -> ImageInput:
     Raises
     ------
     InvalidImageError
-        If it is no picture of an accepted format, damaged, larger than `MAX_BYTES` or
-        `MAX_PIXELS`, or smaller than `MIN_SIDE_PX` on a side. Sizes are decided before the pixels
-        are decoded.
+        If it is no picture of an accepted format, damaged, larger than `MAX_BYTES`, `MAX_PIXELS`
+        or the limit of its format in `MAX_PIXELS_OF`, or smaller than `MIN_SIDE_PX` on a side, now
+        or once reduced. Sizes are decided before the pixels are decoded.
     """
     content = _content(source)
     if not content:
         raise InvalidImageError(f"The file is empty. {_ACCEPTED}")
     if len(content) > MAX_BYTES:
-        raise InvalidImageError(
-            f"The file is larger than {MAX_BYTES // 1024**2} MB. Please make the picture smaller."
-        )
+        raise _too_many_bytes()
     try:
-        return image_from_pixels(_decoded(content))
+        with _one_at_a_time, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a size is judged here, an odd camera note is harmless
+            return image_from_pixels(_decoded(content))
     except InvalidImageError:
         raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_many_pixels() from error
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels(MAX_PIXELS) from error
     except UnidentifiedImageError as error:
         raise InvalidImageError(f"This is not a picture that can be read. {_ACCEPTED}") from error
-    except Exception as error:
+    except Exception as error:  # on damaged bytes the decoders raise whatever comes
         raise InvalidImageError(
             f"The picture is damaged or not complete and cannot be read. {_ACCEPTED}"
         ) from error
@@ -78,7 +96,7 @@ def image_from_pixels(pixels: np.ndarray) -> ImageInput:
         raise InvalidImageError(f"expected uint8 pixels, got {pixels.dtype}.")
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
-    if pixels.ndim != 3 or pixels.shape[2] != 3:
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
         raise InvalidImageError(f"expected pixels (h, w) or (h, w, 3), got {pixels.shape}.")
     pixels = np.array(pixels, order="C")
     pixels.flags.writeable = False
@@ -118,76 +136,146 @@ def shrink_to_fit(image: ImageInput, max_side_px: int) -> ImageInput:
     return image_from_pixels(resize_pixels(image.pixels, size[0], size[1]))
 
 
+def center_crop_square(pixels: np.ndarray) -> np.ndarray:
+    """Cut the largest square out of the middle: a view (s, s, …) of pixels (h, w, …)."""
+    height, width = pixels.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return pixels[top : top + side, left : left + side]
+
+
 def _content(source: str | Path | bytes | BinaryIO) -> bytes:
     """Read at most one byte more than allowed."""
     if isinstance(source, bytes):
         return source
     if isinstance(source, (str, Path)):
-        try:
-            with Path(source).open("rb") as file:
-                return file.read(MAX_BYTES + 1)
-        except OSError as error:
-            reason = error.strerror or "it cannot be opened"
-            raise InvalidImageError(f"{str(source)!r} cannot be read: {reason}.") from error
-    return source.read(MAX_BYTES + 1)
+        return _content_of_path(Path(source))
+    content = source.read(MAX_BYTES + 1) if hasattr(source, "read") else source
+    if not isinstance(content, bytes):
+        raise InvalidImageError(
+            f"A picture comes as a path, as bytes or as an open binary file, not as "
+            f"{type(source).__name__}."
+        )
+    return content
+
+
+def _content_of_path(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise _too_many_bytes()
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except InvalidImageError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a path with a zero byte in it
+        reason = getattr(error, "strerror", None) or "it cannot be opened"
+        raise InvalidImageError(f"{str(path)!r} cannot be read: {reason}.") from error
 
 
 def _decoded(content: bytes) -> np.ndarray:
     with Image.open(BytesIO(content), formats=FORMATS) as image:
-        _check_size(*image.size)
-        image.draft("RGB", _LARGEST)  # JPEG can be decoded at half its size
+        _check_size(image)
+        _check_effort(image, content)
+        scale = MAX_SIDE_PX / max(image.size)
+        wanted = (int(image.width * scale), int(image.height * scale))
+        image.draft("RGB", wanted)  # JPEG can be decoded at a half, a quarter or an eighth
         image.load()
-        small = _with_eight_bits(image)
-        small.thumbnail(_LARGEST, Image.Resampling.BOX)
-        turned = ImageOps.exif_transpose(_over_white(small))
-        return np.asarray(turned)
+        small = Image.fromarray(_reduced(image))
+        small.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX), Image.Resampling.BOX)
+        turn = _turn(image)
+        return np.asarray(small if turn is None else small.transpose(turn))
 
 
-def _with_eight_bits(image: Image.Image) -> Image.Image:
-    """Give a mode that can be averaged: 16 bits and floats to grey, palettes to colours."""
+def _reduced(image: Image.Image) -> np.ndarray:
+    """Give RGB below twice the largest side, in bands: nothing is converted at full size."""
+    factor = max(1, max(image.size) // MAX_SIDE_PX)
+    num_rows = factor * max(1, _BAND_PIXELS // (factor * image.width))
+    brightest = _brightest(image)
+    bands = []
+    for top in range(0, image.height, num_rows):
+        bottom = min(top + num_rows, image.height)
+        band = _with_eight_bits(image.crop((0, top, image.width, bottom)), brightest)
+        bands.append(np.asarray(_over_white(band.reduce(factor))))
+    return np.concatenate(bands)
+
+
+def _brightest(image: Image.Image) -> float:
+    """Find what is white: 65535 for whole numbers, 1 for floats, or the maximum if that is more."""
+    if image.mode not in ("I", "F"):
+        return 255
+    white, (_, maximum) = (65535 if image.mode == "I" else 1), image.getextrema()
+    return maximum if white < maximum < np.inf else white
+
+
+def _with_eight_bits(image: Image.Image, brightest: float) -> Image.Image:
+    """Give a mode that can be averaged: grey for 16 and 32 bits, else RGB or RGBA."""
     if image.mode.startswith("I;16"):
-        eight = (np.asarray(image) >> 8).astype(np.uint8)
-    elif image.mode in ("I", "F"):
-        image.thumbnail(_LARGEST, Image.Resampling.BOX)  # first, for four bytes a pixel are many
-        values = np.nan_to_num(np.asarray(image))
-        top = 65535 if image.mode == "I" else max(1.0, float(values.max()))
-        eight = (np.clip(values, 0, top) * (255 / top)).astype(np.uint8)
-    elif image.mode in ("P", "PA"):
-        has_alpha = image.mode == "PA" or "transparency" in image.info
-        return image.convert("RGBA" if has_alpha else "RGB")
-    elif image.mode == "1":
-        return image.convert("L")
-    else:
-        return image
-    gray = Image.fromarray(eight)
-    gray.info = {"exif": image.getexif().tobytes()}
-    return gray
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        values = np.clip(np.nan_to_num(np.asarray(image)), 0, brightest)
+        return Image.fromarray((values * (255 / brightest)).astype(np.uint8))
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
 def _over_white(image: Image.Image) -> Image.Image:
     """Lay what is transparent over white, and give RGB."""
-    if image.mode in ("RGBA", "LA", "RGBa", "La") or "transparency" in image.info:
-        colours = image.convert("RGBA")
-        white = Image.new("RGBA", colours.size, "white")
-        flat = Image.alpha_composite(white, colours).convert("RGB")
-    else:
-        flat = image.convert("RGB")
-    flat.info["exif"] = image.getexif().tobytes()
-    return flat
+    if image.mode == "RGBA":
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")
 
 
-def _check_size(width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        raise _too_many_pixels()
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """How to turn a picture upright; Pillow has done so for TIFF."""
+    try:
+        return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # noqa: BLE001 - with a damaged camera note the picture is still a picture
+        return None
+
+
+def _check_size(image: Image.Image) -> None:
+    width, height = image.size
+    most = MAX_PIXELS_OF.get(image.format or "", MAX_PIXELS)
+    if width * height > most:
+        raise _too_many_pixels(most)
+    size = f"The picture is {width} × {height} pixels"
     if min(width, height) < MIN_SIDE_PX:
+        raise InvalidImageError(f"{size}. Both sides must have at least {MIN_SIDE_PX} pixels.")
+    longest = MAX_SIDE_PX // MIN_SIDE_PX
+    if max(width, height) > longest * min(width, height):
         raise InvalidImageError(
-            f"The picture is {width} × {height} pixels. Both sides must have at least "
-            f"{MIN_SIDE_PX} pixels."
+            f"{size}: one side is more than {longest} times the other. Please cut out a part."
         )
 
 
-def _too_many_pixels() -> InvalidImageError:
+def _check_effort(image: Image.Image, content: bytes) -> None:
+    """Refuse small files of few pixels that still take much time or memory."""
+    if image.format in ("JPEG", "MPO") and content.count(b"\xff\xda") > _MAX_JPEG_SCANS:
+        raise InvalidImageError("The JPEG has too many scans. Please save it as PNG.")
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        if _piece_bytes(image.tag_v2) > _MAX_PIECE_BYTES:
+            raise InvalidImageError(
+                "The TIFF holds its pixels in pieces that are too large. Please save it as PNG."
+            )
+
+
+def _piece_bytes(tags: TiffImagePlugin.ImageFileDirectory_v2) -> int:
+    """Size of one strip or tile of a TIFF, unpacked."""
+    height = tags[TiffImagePlugin.IMAGELENGTH]
+    width = tags.get(TiffImagePlugin.TILEWIDTH, tags[TiffImagePlugin.IMAGEWIDTH])
+    strip_rows = min(tags.get(TiffImagePlugin.ROWSPERSTRIP, height), height)
+    num_rows = tags.get(TiffImagePlugin.TILELENGTH, strip_rows)
+    bits = max(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
+    return width * num_rows * tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1) * bits // 8
+
+
+def _too_many_bytes() -> InvalidImageError:
     return InvalidImageError(
-        f"The picture has more than {MAX_PIXELS // 1_000_000} million pixels. "
+        f"The file is larger than {MAX_BYTES // 1024**2} MB. Please make the picture smaller."
+    )
+
+
+def _too_many_pixels(most: int) -> InvalidImageError:
+    return InvalidImageError(
+        f"The picture has more than {most // 1_000_000} million pixels. "
         "Please make it smaller first."
     )

@@ -33,13 +33,17 @@ class Server:
     log: Path
 
 
-def start_server(folder: Path) -> Server:
-    """Start the app and wait until it answers; on failure its log is the message."""
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return free.getsockname()[1]
+
+
+def start_server(folder: Path) -> Server:
+    """Start the app and wait until it answers; on failure its log is the message."""
+    port = free_port()
     log = folder / "server.log"
-    command = [sys.executable, "-m", "cnnviz", "app", "--port", str(port)]
+    command = [sys.executable, "-m", "cnnviz", "app", "--no-browser", "--port", str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=REPOSITORY, stdout=output, stderr=subprocess.STDOUT)
     for _ in range(300):
