@@ -20,9 +20,7 @@ MAX_PIXELS = 40_000_000
 MAX_PIXELS_OF = {"WEBP": 20_000_000, "AVIF": 16_000_000}  # their decoders hold a picture many times
 MIN_SIDE_PX = 8
 MAX_SIDE_PX = 2048  # larger pictures are reduced to this at once; no page shows more
-_MAX_PIECE_BYTES = (
-    4 * MAX_PIXELS
-)  # strip or tile of a TIFF: unpacked in one go, besides the picture
+_MAX_PIECE_BYTES = 4 * MAX_PIXELS  # a TIFF's strip or tile is unpacked besides the picture
 _MAX_JPEG_SCANS = 600  # real pictures have up to 20; each costs time for all pixels, but few bytes
 _BAND_PIXELS = 4_000_000
 _TURNS = {
@@ -42,8 +40,8 @@ def read_image(source: str | Path | bytes | BinaryIO) -> ImageInput:
     """Read a picture, check it, and give its RGB pixels.
 
     Turned as its camera noted (EXIF), alpha laid over white, first frame of an animation, 16 bits
-    reduced to 8. A longer side above `MAX_SIDE_PX` is reduced to that. Reading takes less than 400 MB
-    of memory; threads wait for each other.
+    reduced to 8. A longer side above `MAX_SIDE_PX` is reduced to that. Reading takes less than
+    400 MB of memory; threads wait for each other.
 
     Parameters
     ----------
@@ -136,14 +134,6 @@ def shrink_to_fit(image: ImageInput, max_side_px: int) -> ImageInput:
     return image_from_pixels(resize_pixels(image.pixels, size[0], size[1]))
 
 
-def center_crop_square(pixels: np.ndarray) -> np.ndarray:
-    """Cut the largest square out of the middle: a view (s, s, …) of pixels (h, w, …)."""
-    height, width = pixels.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    return pixels[top : top + side, left : left + side]
-
-
 def _content(source: str | Path | bytes | BinaryIO) -> bytes:
     """Read at most one byte more than allowed."""
     if isinstance(source, bytes):
@@ -203,7 +193,8 @@ def _brightest(image: Image.Image) -> float:
     """Find what is white: 65535 for whole numbers, 1 for floats, or the maximum if that is more."""
     if image.mode not in ("I", "F"):
         return 255
-    white, (_, maximum) = (65535 if image.mode == "I" else 1), image.getextrema()
+    white = 65535.0 if image.mode == "I" else 1.0
+    maximum = float(np.asarray(image.getextrema()).max())
     return maximum if white < maximum < np.inf else white
 
 
@@ -251,11 +242,11 @@ def _check_effort(image: Image.Image, content: bytes) -> None:
     """Refuse small files of few pixels that still take much time or memory."""
     if image.format in ("JPEG", "MPO") and content.count(b"\xff\xda") > _MAX_JPEG_SCANS:
         raise InvalidImageError("The JPEG has too many scans. Please save it as PNG.")
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        if _piece_bytes(image.tag_v2) > _MAX_PIECE_BYTES:
-            raise InvalidImageError(
-                "The TIFF holds its pixels in pieces that are too large. Please save it as PNG."
-            )
+    pieces = _piece_bytes(image.tag_v2) if isinstance(image, TiffImagePlugin.TiffImageFile) else 0
+    if pieces > _MAX_PIECE_BYTES:
+        raise InvalidImageError(
+            "The TIFF holds its pixels in pieces that are too large. Please save it as PNG."
+        )
 
 
 def _piece_bytes(tags: TiffImagePlugin.ImageFileDirectory_v2) -> int:

@@ -193,6 +193,10 @@ def sized(width: int, height: int) -> Callable[[], bytes]:
     return lambda: saved(Image.new("RGB", (width, height), "red"), "PNG")
 
 
+def blank(width: int, height: int, file_format: str, **options: object) -> bytes:
+    return saved(Image.new("RGB", (width, height), "red"), file_format, **options)
+
+
 def float_tiff() -> bytes:
     return saved(Image.fromarray(GRAY.astype(np.float32) / 255), "TIFF")
 
@@ -283,6 +287,9 @@ BAD = [
     Bad("one-pixel.png", sized(1, 1), "1 × 1"),
     Bad("narrow.png", sized(3000, 1), "3000 × 1"),
     Bad("too-low.png", sized(40, 7), "40 × 7"),
+    Bad("thread.png", sized(3000, 8), "times the other"),
+    Bad("large.webp", lambda: blank(5_001, 4_000, "WEBP", method=0), "20 million"),
+    Bad("large.avif", lambda: blank(4_001, 4_000, "AVIF", speed=10), "16 million"),
     Bad("cut.png", cut(lambda: noise("PNG")), "damaged"),
     Bad("cut.jpg", cut(lambda: noise("JPEG")), "damaged"),
     Bad("cut.webp", cut(lambda: noise("WEBP")), "picture"),
@@ -319,5 +326,6 @@ LARGEST = {
     "cmyk.tif": lambda: saved(
         Image.new("CMYK", (8_000, 5_000)), "TIFF", compression="tiff_adobe_deflate"
     ),
-    "rgb.webp": lambda: saved(Image.new("RGB", (8_000, 5_000), "red"), "WEBP", method=0),
+    "rgb.webp": lambda: blank(5_000, 4_000, "WEBP", method=0),
+    "rgb.avif": lambda: blank(4_000, 4_000, "AVIF", speed=10),
 }
