@@ -1,5 +1,6 @@
 """Labelled pictures: Fashion-MNIST, street-view digits, samples, and what the picker offers."""
 
+from cnnviz.datasets.digits import DIGIT_CLASSES, mnist
 from cnnviz.datasets.fashion import FASHION_CLASSES, fashion_mnist
 from cnnviz.datasets.pictures import (
     SOURCES,
@@ -13,6 +14,7 @@ from cnnviz.datasets.samples import fashion_mnist_samples, svhn_samples
 from cnnviz.datasets.street_view import SVHN_FILES, svhn, svhn_path
 
 __all__ = [
+    "DIGIT_CLASSES",
     "FASHION_CLASSES",
     "SOURCES",
     "SVHN_FILES",
@@ -20,6 +22,7 @@ __all__ = [
     "PictureSource",
     "fashion_mnist",
     "fashion_mnist_samples",
+    "mnist",
     "natural_pictures",
     "picture",
     "picture_label",

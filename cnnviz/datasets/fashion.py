@@ -2,14 +2,13 @@
 
 import gzip
 import math
-import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from cnnviz.datasets.records import LabelledImages, checked_split, data_dir
+from cnnviz.datasets.records import LabelledImages, checked_split, data_dir, keras_cache
 from cnnviz.downloads import cache_dir
 from cnnviz.errors import DatasetError, DownloadError
 
@@ -94,8 +93,7 @@ def _places() -> Iterator[Path]:
     if chosen is not None:
         yield chosen
         yield chosen / "fashion-mnist"
-    keras_home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-    yield keras_home / "datasets" / "fashion-mnist"
+    yield keras_cache() / "fashion-mnist"
     yield cache_dir() / "fashion-mnist"
     yield DEBIAN_FOLDER
 

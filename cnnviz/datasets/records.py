@@ -63,6 +63,11 @@ def data_dir() -> Path | None:
     return Path(chosen).expanduser() if chosen else None
 
 
+def keras_cache() -> Path:
+    """Folder where Keras keeps the data sets that it fetched."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
+
+
 def checked_split(split: str) -> str:
     """Return `split`, or raise `InvalidParameterError` if there is no such part."""
     if split not in SPLITS:
