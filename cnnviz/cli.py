@@ -4,6 +4,7 @@ import argparse
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,6 +39,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     app.set_defaults(run=_app)
     models = commands.add_parser("models", help="list the networks and whether they are here")
     models.set_defaults(run=_models)
+    train = commands.add_parser("train", help="train a network by its recipe, or go on with it")
+    train.add_argument("recipe", nargs="?", help="name of a recipe")
+    train.add_argument("--list", action="store_true", help="list the recipes")
+    train.add_argument("--folder", type=Path, default=_CHECKOUT / "models", help="default: models/")
+    train.set_defaults(run=_train)
+    evaluate = commands.add_parser("evaluate", help="measure a trained network from its file")
+    evaluate.add_argument("recipe", help="name of its recipe")
+    evaluate.add_argument(
+        "--folder", type=Path, default=_CHECKOUT / "models", help="default: models/"
+    )
+    evaluate.set_defaults(run=_evaluate)
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
@@ -79,4 +91,34 @@ def _models(_: argparse.Namespace) -> int:
     for card in zoo.list_models():
         here = "ready" if zoo.is_ready(card) else "download"
         print(f"{card.name:20} {here:10} {card.num_parameters / 1e6:6.1f} M  {card.title}")
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from cnnviz.training import RECIPES, find_recipe, train
+
+    if options.list or options.recipe is None:
+        for recipe in RECIPES.values():
+            print(f"{recipe.name:20} {recipe.data:15} {recipe.epochs:3} epochs  {recipe.summary}")
+        return 0
+    started, first = time.monotonic(), 0
+
+    def report(done: int, total: int, figures: dict[str, float]) -> None:
+        nonlocal first
+        first = first or done - 1  # a resumed run begins later
+        left_s = (time.monotonic() - started) / (done - first) * (total - done)
+        numbers = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
+        print(f"epoch {done} of {total}: {numbers}; about {left_s:.0f} s left", flush=True)
+
+    print(f"written: {train(find_recipe(options.recipe), options.folder, on_epoch=report)}")
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from cnnviz.training import evaluate, find_recipe
+
+    recipe = find_recipe(options.recipe)
+    result = evaluate(options.folder / f"{recipe.name}.keras", recipe.data)
+    num_pictures = int(result.confusion.sum())
+    print(f"{recipe.name}: {result.accuracy:.2%} of {num_pictures} held-out pictures are right")
     return 0

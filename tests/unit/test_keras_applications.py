@@ -183,11 +183,11 @@ def test_weights_that_do_not_fit_are_reported(
     assert weights_file(card).exists() == is_hash_known
 
 
-def test_without_a_network_the_message_names_what_works(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_network_the_message_names_what_works() -> None:
     with serving({}) as server:
         card = replace(find_card("mobilenet"), download_url=server.url("gone.h5"))
-    monkeypatch.setattr("cnnviz.zoo.registry._CARDS", (find_card("efficientnet-lite0"), card))
-    with pytest.raises(DownloadError, match=r"No connection.*downloaded once.*lite0\.$") as caught:
+    words = r"No connection.*downloaded once.*without it: efficientnet-lite0, [a-z, -]*\.$"
+    with pytest.raises(DownloadError, match=words) as caught:
         build_model(card)
     assert caught.value.url == card.download_url
 
@@ -213,7 +213,5 @@ def test_a_registered_network_is_built_from_its_file() -> None:
     weights_file(card).parent.mkdir(parents=True)
     weights_file(card).write_bytes(published_format(original))
     assert_same_weights(build_model(card), original)
-    assert [card.name for card in list_models() if is_ready(card)] == [
-        "efficientnet-lite0",
-        "mobilenet",
-    ]
+    ready = {card.name for card in list_models() if is_ready(card) and card.download_url}
+    assert ready == {"mobilenet"}
