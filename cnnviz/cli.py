@@ -39,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     app.set_defaults(run=_app)
     models = commands.add_parser("models", help="list the networks and whether they are here")
     models.set_defaults(run=_models)
+    show = commands.add_parser("show", help="print the layers of a network")
+    show.add_argument("network", help="a name from the list, or the path of a .keras file")
+    show.set_defaults(run=_show)
     train = commands.add_parser("train", help="train a network by its recipe, or go on with it")
     train.add_argument("recipe", nargs="?", help="name of a recipe")
     train.add_argument("--list", action="store_true", help="list the recipes")
@@ -90,7 +93,27 @@ def _models(_: argparse.Namespace) -> int:
 
     for card in zoo.list_models():
         here = "ready" if zoo.is_ready(card) else "download"
-        print(f"{card.name:20} {here:10} {card.num_parameters / 1e6:6.1f} M  {card.title}")
+        millions = f"{card.num_parameters / 1e6:6.1f} M" if card.num_parameters else " " * 8
+        print(f"{card.name:30} {here:10} {millions}  {card.title}")
+    for file in zoo.list_own_files():
+        if file.problem:
+            print(f"not usable: {file.problem}")
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    from cnnviz.layer_table import layer_table
+    from cnnviz.probe import load_model
+
+    rows = layer_table(load_model(options.network))
+    width = max(len(row.name) for row in rows)
+    for row in rows:
+        shape = "×".join(map(str, row.output_shape))
+        numbers = f"{row.num_parameters:12,} {row.num_multiplications:15,}"
+        print(f"{row.name:{width}} {row.kind:22} {shape:14} {numbers}")
+    parameters = sum(row.num_parameters for row in rows)
+    multiplications = sum(row.num_multiplications for row in rows)
+    print(f"{parameters:,} parameters, {multiplications:,} multiplications for one picture")
     return 0
 
 
@@ -99,7 +122,7 @@ def _train(options: argparse.Namespace) -> int:
 
     if options.list or options.recipe is None:
         for recipe in RECIPES.values():
-            print(f"{recipe.name:20} {recipe.data:15} {recipe.epochs:3} epochs  {recipe.summary}")
+            print(f"{recipe.name:30} {recipe.data:15} {recipe.epochs:3} epochs  {recipe.summary}")
         return 0
     started, first = time.monotonic(), 0
 
@@ -118,7 +141,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from cnnviz.training import evaluate, find_recipe
 
     recipe = find_recipe(options.recipe)
-    result = evaluate(options.folder / f"{recipe.name}.keras", recipe.data)
+    result = evaluate(recipe, options.folder)
     num_pictures = int(result.confusion.sum())
     print(f"{recipe.name}: {result.accuracy:.2%} of {num_pictures} held-out pictures are right")
     return 0

@@ -10,9 +10,10 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -26,7 +27,10 @@ from cnnviz.results import ImageInput, Prediction
 from cnnviz.zoo import ModelCard
 
 MAX_MODELS = 3  # models kept in memory by one process
+MAX_GUESTS = 6  # uploaded networks in one process
+MAX_GUEST_BYTES = 150 << 20  # of one of them, unpacked
 MAX_FUNCTIONS = 12  # compiled functions kept for one model
+_TRIAL = threading.Lock()
 _HEAVY = threading.BoundedSemaphore(2)  # computations at once in this process; bounds memory
 
 _SQUASHING = {"Softmax": "softmax", "Sigmoid": "sigmoid"}  # operations whose input is the logit
@@ -37,6 +41,8 @@ class _Walk:
     """What one pass through a model leaves behind: all taps in order, and one score per class."""
 
     taps: dict[str, Any]
+    operations: dict[str, Any]  # what computed each tap
+    inputs: dict[str, tuple[str, ...]]  # the taps that each one was computed from
     scores: Any
     head: str  # what the model does to its logits: "softmax", "sigmoid" or "linear"
 
@@ -73,9 +79,10 @@ class _Bounded:
 
 
 _models = _Bounded(MAX_MODELS)
+_guests: "WeakValueDictionary[str, LoadedModel]" = WeakValueDictionary()  # gone with their sessions
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class LoadedModel:
     """A network with its card, ready to be looked at from many threads at once.
 
@@ -93,6 +100,10 @@ class LoadedModel:
         Every tappable layer in order of computation, with its output shape without the batch.
     head : str
         What the network does to its logits: ``softmax``, ``sigmoid`` or ``linear``.
+    operations : dict
+        For each of these layers the Keras layer or operation that computes it: read only.
+    layer_inputs : dict
+        For each of these layers the names of those that it takes its input from.
     """
 
     name: str
@@ -102,6 +113,8 @@ class LoadedModel:
     input_shape: tuple[int, int, int]
     layer_shapes: dict[str, tuple[int, ...]]
     head: str
+    operations: dict[str, Any] = field(repr=False)
+    layer_inputs: dict[str, tuple[str, ...]] = field(repr=False)
     _functions: _Bounded = field(default_factory=lambda: _Bounded(MAX_FUNCTIONS), repr=False)
 
     @property
@@ -248,9 +261,58 @@ def load_model(
     DownloadError
         If the weights must be downloaded and cannot be.
     """
+    guest = _guests.get(str(name_or_path))
+    if guest is not None:
+        return guest
     path = Path(name_or_path)
     version = path.stat().st_mtime_ns if path.is_file() else 0  # a file saved anew is read anew
     return _models.get((str(path), version), lambda: _load(name_or_path, on_progress))
+
+
+def load_guest(path: Path, name: str, *, on_wait: Callable[[float], None] | None = None) -> Any:
+    """Load a stranger's ``.keras`` file with every precaution, for as long as somebody holds it.
+
+    The file is looked at, then loaded in a process that is thrown away, and only then here.
+    `load_model` finds the network by `name` until nobody holds it any more.
+
+    Parameters
+    ----------
+    path : Path
+        May be deleted afterwards.
+    name : str
+        Must not be that of another network.
+    on_wait : callable, optional
+        Called with the seconds so far while the file is tried; what it raises ends that.
+
+    Returns
+    -------
+    LoadedModel
+
+    Raises
+    ------
+    ModelLoadError
+        If the file cannot be used, or too many such networks are in use.
+    """
+    guest = _guests.get(name)
+    if guest is not None:
+        return guest
+    if len(_guests) >= MAX_GUESTS:
+        raise ModelLoadError(
+            f"{MAX_GUESTS} networks of visitors are open on this server already. Try again later."
+        )
+    zoo.check_picture(path, max_unpacked_bytes=MAX_GUEST_BYTES)
+    while not _TRIAL.acquire(timeout=0.2):  # one at a time: each may take gigabytes
+        if on_wait is not None:
+            on_wait(0.0)
+    try:
+        zoo.try_in_child(path, on_wait=on_wait)
+    finally:
+        _TRIAL.release()
+    keras_model = zoo.load_model_file(path)
+    card = replace(zoo.card_for_model(keras_model, name), title=path.stem)
+    model = wrap_model(keras_model, card)
+    _warm_up(model)
+    return _guests.setdefault(name, model)
 
 
 def wrap_model(keras_model: Any, card: ModelCard) -> LoadedModel:
@@ -279,6 +341,8 @@ def wrap_model(keras_model: Any, card: ModelCard) -> LoadedModel:
         input_shape=input_shape,
         layer_shapes={name: tuple(tap.shape[1:]) for name, tap in walk.taps.items()},
         head=walk.head,
+        operations=walk.operations,
+        layer_inputs=walk.inputs,
     )
 
 
@@ -327,18 +391,18 @@ def _check_shape(keras_model: Any) -> None:
 
 def _walk(keras_model: Any, batch: Any) -> _Walk:
     """Run `batch` through the model layer by layer and keep what every layer gives."""
-    taps: dict[str, Any] = {}
+    walk = _Walk({}, {}, {}, None, "linear")
     head: dict[str, Any] = {}
-    outputs = _walk_into(keras_model, batch, "", taps, head)
+    outputs = _walk_into(keras_model, batch, "", walk, head)
     logits = tf.cast(head.get("logits", outputs), tf.float32)
     logits = tf.reshape(logits, (-1, logits.shape[-1]))
     if logits.shape[-1] == 1:  # a single unit z speaks for class 1 with z, for class 0 with -z
         logits = tf.concat([-logits, logits], axis=-1)
-    return _Walk(taps, logits, head.get("kind", "linear"))
+    return replace(walk, scores=logits, head=head.get("kind", "linear"))
 
 
 def _walk_into(
-    keras_model: Any, batch: Any, prefix: str, taps: dict[str, Any], head: dict[str, Any] | None
+    keras_model: Any, batch: Any, prefix: str, walk: _Walk, head: dict[str, Any] | None
 ) -> Any:
     """Walk through one (nested) model; `head` is filled in only along the way to the output."""
     graph = _graph_of(keras_model)
@@ -350,12 +414,14 @@ def _walk_into(
         def call(*args: Any, **kwargs: Any) -> Any:
             if isinstance(operation, keras.Model) and _graph_of(operation) is not None:
                 inner = f"{prefix}{operation.name}/"
-                return _walk_into(operation, args[0], inner, taps, leads_out)
+                return _walk_into(operation, args[0], inner, walk, leads_out)
             if "training" in inspect.signature(operation.call).parameters:
                 kwargs["training"] = False
             outputs = operation(*args, **kwargs)
             if isinstance(outputs, tf.Tensor) and outputs.shape.rank > 1:
-                taps[_fresh(f"{prefix}{operation.name}", taps)] = outputs
+                name = _fresh(f"{prefix}{operation.name}", walk.taps)
+                walk.inputs[name] = _makers(tf.nest.flatten([args, kwargs]), walk.taps)
+                walk.taps[name], walk.operations[name] = outputs, operation
             if leads_out is not None:
                 leads_out.update(_logits_before(operation, args))
             return outputs
@@ -364,6 +430,12 @@ def _walk_into(
 
     outputs = graph._run_through_graph(batch, operation_fn=looked_at)
     return outputs[0] if isinstance(outputs, (list, tuple)) else outputs
+
+
+def _makers(tensors: Iterable[Any], taps: dict[str, Any]) -> tuple[str, ...]:
+    """Name the layers that gave these tensors; the latest where one handed its input on."""
+    makers = {id(tap): name for name, tap in taps.items()}
+    return tuple(makers[id(tensor)] for tensor in tensors if id(tensor) in makers)
 
 
 def _graph_of(keras_model: Any) -> Any:

@@ -130,3 +130,80 @@ def _interpolation(length: int, target: int) -> np.ndarray:
     grid = np.arange(length)
     weights = [np.interp(centres, grid, unit) for unit in np.eye(length)]
     return np.stack(weights, axis=1).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Axis:
+    """What the cells along one axis see.
+
+    Attributes
+    ----------
+    first, last : int64 ndarray of shape (num_cells,)
+        First and last pixel that each cell sees, cut off at the border of the picture. A cell of
+        padding sees nothing: its first is then behind its last.
+    span : (int, int) or None
+        First and last pixel of cell 0 if the picture went on beyond its borders; None if a cell
+        sees the whole picture whatever its size.
+    jump : int
+        Pixels between what neighbouring cells see.
+    """
+
+    first: np.ndarray
+    last: np.ndarray
+    span: tuple[int, int] | None
+    jump: int
+
+    @property
+    def size(self) -> int | None:
+        """Number of pixels that one cell sees, away from borders; None for the whole picture."""
+        return None if self.span is None else self.span[1] - self.span[0] + 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReceptiveField:
+    """What the cells of one layer see, along rows and columns."""
+
+    rows: Axis
+    columns: Axis
+
+
+@dataclass(frozen=True, slots=True)
+class LayerFacts:
+    """One row of the table.
+
+    Attributes
+    ----------
+    name, kind : str
+        Its name in the network, and what it is, such as ``Conv2D``.
+    inputs : tuple of str
+        The layers it takes its input from; empty for the picture itself.
+    kernel, stride, dilation : tuple of int or None
+        Rows and columns of the window that it slides, its steps, and the distance of its cells.
+    padding : str
+        ``same``, ``valid`` or empty.
+    output_shape : tuple of int
+        Without the batch: (rows, columns, channels), or (numbers,).
+    num_parameters : int
+    parameter_formula : str
+        How that number comes about, such as ``3·3·32·64 + 64``; empty if there is none.
+    num_multiplications : int
+        Of numbers with weights, for one picture: F·F·D·W·H·K of a convolution with K filters of
+        F × F × D whose output has W × H cells. Batch normalisation is not counted.
+    multiplication_formula : str
+    receptive_field : ReceptiveField or None
+        None where it is not known.
+    """
+
+    name: str
+    kind: str
+    inputs: tuple[str, ...]
+    kernel: tuple[int, int] | None
+    stride: tuple[int, int] | None
+    dilation: tuple[int, int] | None
+    padding: str
+    output_shape: tuple[int, ...]
+    num_parameters: int
+    parameter_formula: str
+    num_multiplications: int
+    multiplication_formula: str
+    receptive_field: ReceptiveField | None

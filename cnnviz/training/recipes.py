@@ -2,10 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from cnnviz import datasets
 from cnnviz.datasets import LabelledImages
 from cnnviz.errors import InvalidParameterError
+from cnnviz.training.augmentation import UNCHANGED, Augmentation
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The frozen part of a transfer: the network `model` up to `layer`, for `size_px` squares."""
+
+    model: str
+    layer: str
+    size_px: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +28,25 @@ class Recipe:
     name, title, summary : str
         Name of the network and of its files; what people call it; what is special about it.
     architecture : str
-        One of `cnnviz.zoo.architectures.ARCHITECTURES`.
+        One of `cnnviz.zoo.architectures.ARCHITECTURES`: what is trained.
     data : str
         One of `DATA`.
     epochs, batch_size : int
+    augmentation : Augmentation
+        How the training pictures are changed by chance.
     learning_rate : float
         Of Adam at the start; it falls to zero along a cosine.
     seed : int
-        Of the first weights, the order of the pictures and dropout.
+        Of the first weights, the order of the pictures, augmentation and dropout.
+    validation : str
+        The part of the data that is measured after every epoch. Final figures are always those of
+        the part ``test``.
+    keeps_checkpoints : bool
+        Whether the weights are also kept on the way, densely at the beginning.
+    base : Base or None
+        The frozen network whose maps the architecture takes.
+    starts_from : str or None
+        Recipe whose network, lying beside, gives the first weights of layers of the same name.
     """
 
     name: str
@@ -33,16 +55,27 @@ class Recipe:
     architecture: str
     data: str
     epochs: int
+    augmentation: Augmentation = UNCHANGED
     batch_size: int = 64
     learning_rate: float = 1e-3
     seed: int = 1
+    validation: str = "test"
+    keeps_checkpoints: bool = False
+    base: Base | None = None
+    starts_from: str | None = None
 
 
 DATA: dict[str, Callable[[str], LabelledImages]] = {
     "mnist": datasets.mnist,
     "fashion-mnist": datasets.fashion_mnist,
     "svhn": datasets.svhn,
+    "cats-dogs-150": partial(datasets.cats_and_dogs, size_px=150),
+    "cats-dogs-224": partial(datasets.cats_and_dogs, size_px=224),
 }
+
+_CLOTHES = Augmentation(shift=0.04, flip=True, fill="constant")
+_PETS = Augmentation(rotation_degrees=15, shift=0.1, shear_degrees=8, zoom=0.2, flip=True)
+_LITE0 = Base("efficientnet-lite0", "head_relu6", 224)
 
 RECIPES = {
     recipe.name: recipe
@@ -53,7 +86,10 @@ RECIPES = {
             summary="The lecture's first network: three convolutions read handwritten digits.",
             architecture="mnist-cnn",
             data="mnist",
-            epochs=8,
+            epochs=24,
+            augmentation=Augmentation(rotation_degrees=8, shift=0.06, zoom=0.08, fill="constant"),
+            learning_rate=2e-3,
+            batch_size=128,
         ),
         Recipe(
             name="fashion-cnn",
@@ -61,7 +97,8 @@ RECIPES = {
             summary="The same three convolutions tell ten kinds of clothing apart.",
             architecture="fashion-cnn",
             data="fashion-mnist",
-            epochs=10,
+            epochs=20,
+            augmentation=Augmentation(flip=True),
         ),
         Recipe(
             name="fashion-cnn-gap",
@@ -73,6 +110,124 @@ RECIPES = {
             architecture="fashion-cnn-gap",
             data="fashion-mnist",
             epochs=12,
+        ),
+        Recipe(
+            name="fashion-gabor",
+            title="Fashion Gabor CNN",
+            summary="Its first kernels are 7 × 7: wide enough to see edges and bars in them.",
+            architecture="fashion-gabor",
+            data="fashion-mnist",
+            epochs=20,
+            augmentation=_CLOTHES,
+            keeps_checkpoints=True,
+        ),
+        Recipe(
+            name="svhn-gabor",
+            title="SVHN Gabor CNN",
+            summary=(
+                "Reads street-view digits. Its first kernels are 7 × 7 in colour and became edges, "
+                "bars and blobs."
+            ),
+            architecture="svhn-gabor",
+            data="svhn",
+            epochs=45,
+            augmentation=Augmentation(rotation_degrees=10, shift=0.08, shear_degrees=8, zoom=0.15),
+            keeps_checkpoints=True,
+        ),
+        Recipe(
+            name="cats-dogs-150",
+            title="Pets from scratch",
+            summary=(
+                "Cats and dogs: two thousand photographs and no help. It learns them by heart "
+                "(overfitting)."
+            ),
+            architecture="cats-dogs-150",
+            data="cats-dogs-150",
+            epochs=20,
+            batch_size=32,
+            learning_rate=5e-4,
+            validation="validation",
+        ),
+        Recipe(
+            name="cats-dogs-150-augmented",
+            title="Pets augmented",
+            summary=(
+                "The same network with dropout, and every photograph changed by chance each time."
+            ),
+            architecture="cats-dogs-150-dropout",
+            data="cats-dogs-150",
+            epochs=45,
+            augmentation=_PETS,
+            batch_size=32,
+            validation="validation",
+        ),
+        Recipe(
+            name="cats-dogs-features",
+            title="Pets frozen",
+            summary=(
+                "A new head on EfficientNet-Lite0, whose maps were computed once and kept fixed."
+            ),
+            architecture="lite0-head",
+            data="cats-dogs-224",
+            epochs=20,
+            batch_size=32,
+            learning_rate=3e-4,
+            validation="validation",
+            base=_LITE0,
+        ),
+        Recipe(
+            name="cats-dogs-features-augmented",
+            title="Pets frozen, augmented",
+            summary="The same head, and every photograph changed by chance before the fixed base.",
+            architecture="lite0-head",
+            data="cats-dogs-224",
+            epochs=12,
+            augmentation=_PETS,
+            batch_size=32,
+            learning_rate=3e-4,
+            validation="validation",
+            base=_LITE0,
+        ),
+        Recipe(
+            name="cats-dogs-fine-tuned",
+            title="Pets fine-tuned",
+            summary=(
+                "The head was trained first; then it and the last block of EfficientNet-Lite0 "
+                "learned on slowly."
+            ),
+            architecture="lite0-last-block",
+            data="cats-dogs-224",
+            epochs=10,
+            augmentation=_PETS,
+            batch_size=32,
+            learning_rate=2e-5,
+            validation="validation",
+            base=Base("efficientnet-lite0", "block6d_add", 224),
+            starts_from="cats-dogs-features-augmented",
+        ),
+        Recipe(
+            name="cats-dogs-mobilenet",
+            title="Pets on MobileNet",
+            summary="The head on MobileNet, where its weights are.",
+            architecture="mobilenet-head",
+            data="cats-dogs-224",
+            epochs=20,
+            batch_size=32,
+            learning_rate=3e-4,
+            validation="validation",
+            base=Base("mobilenet", "conv_pw_13_relu", 224),
+        ),
+        Recipe(
+            name="cats-dogs-vgg16",
+            title="Pets on VGG16",
+            summary="The lecture's head on VGG16 at 150 × 150, where its weights are.",
+            architecture="vgg16-head",
+            data="cats-dogs-150",
+            epochs=30,
+            batch_size=32,
+            learning_rate=2e-5,
+            validation="validation",
+            base=Base("vgg16", "block5_pool", 150),
         ),
     ]
 }

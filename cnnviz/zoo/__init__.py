@@ -5,7 +5,7 @@ Importing this package loads neither TensorFlow nor Keras: that happens where a 
 
 from cnnviz.zoo.cards import ModelCard, Preprocessing
 from cnnviz.zoo.class_names import class_names
-from cnnviz.zoo.model_files import card_for_model, load_model_file
+from cnnviz.zoo.model_files import card_for_file, card_for_model, load_model_file
 from cnnviz.zoo.preprocessing import model_view, preprocess, seen_part
 from cnnviz.zoo.registry import (
     build_model,
@@ -13,20 +13,38 @@ from cnnviz.zoo.registry import (
     find_card,
     is_ready,
     list_models,
+    list_own_files,
 )
+from cnnviz.zoo.trained import (
+    TrainingRecord,
+    checkpoint,
+    checkpoint_steps,
+    has_training_record,
+    training_record,
+)
+from cnnviz.zoo.vetting import check_picture, try_in_child
 
 __all__ = [
     "ModelCard",
     "Preprocessing",
+    "TrainingRecord",
     "build_model",
+    "card_for_file",
     "card_for_model",
+    "check_picture",
+    "checkpoint",
+    "checkpoint_steps",
     "class_names",
     "download_weights",
     "find_card",
+    "has_training_record",
     "is_ready",
     "list_models",
+    "list_own_files",
     "load_model_file",
     "model_view",
     "preprocess",
     "seen_part",
+    "training_record",
+    "try_in_child",
 ]

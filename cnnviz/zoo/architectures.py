@@ -1,13 +1,15 @@
 """The small networks of the lecture, layer by layer, with weights that mean nothing yet.
 
-All take pictures scaled to 0..1 (the one with a `Rescaling` layer takes 0..255) and have named
-layers. Where a recipe says nothing else, convolutions are 3 × 3 with ReLU and no padding.
+All take pictures scaled to 0..1 (the one with a `Rescaling` layer takes 0..255; those called
+"head" or "last-block" take the maps of a frozen base) and have named layers. Where a recipe says
+nothing else, convolutions are 3 × 3 with ReLU and no padding.
 """
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from cnnviz.errors import ModelLoadError
+from cnnviz.zoo import efficientnet_lite
 
 if TYPE_CHECKING:
     import keras
@@ -178,36 +180,89 @@ def _cats_dogs_180(name: str) -> "keras.Model":
     )
 
 
-def _gabor(name: str, *, channels: int) -> "keras.Model":
+def _gabor(name: str, *, channels: int, few_pictures: bool) -> "keras.Model":
     """Wide first kernels that become edges, bars and blobs, and pictures of any size.
 
     Noise can die in the first layer: small initial weights, weight decay, and a plain ReLU instead
-    of batch normalisation, which would blow small kernels up again. Behind it stand 3 × 3 blocks
-    with batch normalisation, the mean of each map, and one dense layer.
+    of batch normalisation, which would blow small kernels up again. Pixels are centred about zero
+    first, so that kernels need not learn to ignore the brightness. Behind stand 3 × 3 blocks with
+    batch normalisation, the mean of each map, and one dense layer. Where there are few pictures
+    whole maps are dropped by chance as well.
     """
     import keras
     from keras import layers
 
     pixels = keras.Input((None, None, channels), name="pixels")
+    features = layers.Rescaling(2.0, -1.0, name="centre")(pixels)
     features = layers.Conv2D(
-        32,
+        24,
         7,
         padding="same",
         activation="relu",
         kernel_initializer=keras.initializers.RandomNormal(stddev=0.005),
-        kernel_regularizer=keras.regularizers.L2(0.005),
+        kernel_regularizer=keras.regularizers.L2(0.002),
         name="conv1",
-    )(pixels)
+    )(features)
     features = layers.MaxPooling2D(2, name="pool1")(features)
     for number, filters in enumerate((64, 64, 96, 128), start=2):
         convolve = layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"conv{number}")
-        features = layers.BatchNormalization(name=f"bn{number}")(convolve(features))
-        features = layers.ReLU(name=f"relu{number}")(features)
+        normalise = layers.BatchNormalization(momentum=0.9, name=f"bn{number}")
+        features = layers.ReLU(name=f"relu{number}")(normalise(convolve(features)))
         if number == 3:
             features = layers.MaxPooling2D(2, name="pool2")(features)
+        if number >= 3 and few_pictures:
+            features = layers.SpatialDropout2D(0.1, name=f"dropout{number}")(features)
     features = layers.GlobalAveragePooling2D(name="avg_pool")(features)
+    features = layers.Dropout(0.5 if few_pictures else 0.3, name="dropout")(features)
     classes = layers.Dense(NUM_CLASSES, activation="softmax", name="predictions")(features)
     return keras.Model(pixels, classes, name=name)
+
+
+def _pet_head(pool: "keras.Layer") -> list["keras.Layer"]:
+    """What is trained on a frozen base: two dense layers, the last one a single sigmoid."""
+    from keras import layers
+
+    return [
+        pool,
+        layers.Dense(256, activation="relu", name="hidden"),
+        layers.Dropout(0.5, name="dropout"),
+        layers.Dense(1, activation="sigmoid", name="dog"),
+    ]
+
+
+def _pooled_head(name: str, shape: tuple[int, int, int]) -> "keras.Model":
+    """The head for the maps of a base, by way of the mean of each map."""
+    import keras
+    from keras import layers
+
+    pool = layers.GlobalAveragePooling2D(name="avg_pool")
+    return keras.Sequential([keras.Input(shape), *_pet_head(pool)], name=name)
+
+
+def _vgg16_head(name: str) -> "keras.Model":
+    """The lecture's head for VGG16 at 150 × 150: it flattens, so the place counts."""
+    import keras
+    from keras import layers
+
+    flatten = layers.Flatten(name="flatten")
+    return keras.Sequential([keras.Input((4, 4, 512)), *_pet_head(flatten)], name=name)
+
+
+def _lite0_last_block(name: str) -> "keras.Model":
+    """The last block of EfficientNet-Lite0, its head convolution, and the pets' head.
+
+    Of the layers that came with weights only the convolutions of the block can be trained: batch
+    normalisation keeps its statistics, and the head convolution stays as it was.
+    """
+    import keras
+    from keras import layers
+
+    part = efficientnet_lite.last_block()
+    for layer in part:
+        is_convolution = isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D)
+        layer.trainable = is_convolution and layer.name.startswith("block7a")
+    head = _pet_head(layers.GlobalAveragePooling2D(name="avg_pool"))
+    return keras.Sequential([keras.Input((7, 7, 192)), *part, *head], name=name)
 
 
 ARCHITECTURES: dict[str, Callable[[str], "keras.Model"]] = {
@@ -223,6 +278,10 @@ ARCHITECTURES: dict[str, Callable[[str], "keras.Model"]] = {
     "cats-dogs-150": lambda name: _cats_dogs_150(name, dropout=False),
     "cats-dogs-150-dropout": lambda name: _cats_dogs_150(name, dropout=True),
     "cats-dogs-180": _cats_dogs_180,
-    "fashion-gabor": lambda name: _gabor(name, channels=1),
-    "svhn-gabor": lambda name: _gabor(name, channels=3),
+    "fashion-gabor": lambda name: _gabor(name, channels=1, few_pictures=False),
+    "svhn-gabor": lambda name: _gabor(name, channels=3, few_pictures=True),
+    "lite0-head": lambda name: _pooled_head(name, (7, 7, 1280)),
+    "lite0-last-block": _lite0_last_block,
+    "mobilenet-head": lambda name: _pooled_head(name, (7, 7, 1024)),
+    "vgg16-head": _vgg16_head,
 }

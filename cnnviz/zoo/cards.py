@@ -49,8 +49,9 @@ class ModelCard:
         Year of the paper.
     paper, licence, origin : str
         Citation, terms of the weights, and where the weights come from. May be empty.
-    num_parameters : int
-        All numbers in the network, counting the statistics of batch normalisation.
+    num_parameters : int or None
+        All numbers in the network, counting the statistics of batch normalisation. None for a file
+        that has not been loaded yet.
     input_height, input_width : int
         Size in pixels of the picture that the network is given.
     channels : int
@@ -69,7 +70,7 @@ class ModelCard:
     name: str
     title: str
     summary: str
-    num_parameters: int
+    num_parameters: int | None
     input_height: int
     input_width: int
     channels: int

@@ -131,6 +131,14 @@ def build(weights_path: Path) -> "keras.Model":
     return network
 
 
+def last_block() -> list["keras.Layer"]:
+    """Give the layers behind ``block6d_add`` up to the head's ReLU6: a chain, without weights."""
+    layers = _network().layers
+    names = [layer.name for layer in layers]
+    chosen = layers[names.index("block6d_add") + 1 : names.index("head_relu6") + 1]
+    return [type(layer).from_config(layer.get_config()) for layer in chosen]
+
+
 def _converted(weights_path: Path) -> dict[str, list[np.ndarray]]:
     """Give the weights of every layer, from the cache if a whole copy is there."""
     kept = cache_dir() / "models" / f"{CARD.name}-{WEIGHTS_SHA256[:12]}.weights"

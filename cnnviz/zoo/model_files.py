@@ -1,16 +1,19 @@
 """Networks that somebody made: ``.keras`` files, and cards for models nobody described."""
 
+import json
 import os
-import zipfile
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cnnviz.errors import ModelLoadError
-from cnnviz.zoo.cards import UNIT, ModelCard, Preprocessing
+from cnnviz.zoo.cards import CAFFE, LITE, RAW, TF, TORCH, UNIT, ModelCard, Preprocessing
+from cnnviz.zoo.vetting import check_archive, check_picture
 
 if TYPE_CHECKING:
     import keras
 
+PREPROCESSINGS = {each.name: each for each in (UNIT, RAW, TF, LITE, CAFFE, TORCH)}
 FREE_SIZE_PX = 224  # what a network is given that takes pictures of any size
 
 
@@ -31,7 +34,8 @@ def load_model_file(path: str | Path) -> "keras.Model":
         running code from it.
     """
     path = Path(path)
-    _check_file(path)
+    _check_name(path)
+    check_archive(path)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
 
@@ -81,33 +85,63 @@ def card_for_model(
     )
 
 
-def _check_file(path: Path) -> None:
-    """Refuse what cannot be a ``.keras`` file before Keras is asked."""
+@lru_cache(maxsize=64)
+def card_for_file(path: Path, modified_ns: int) -> ModelCard:
+    """Make a card for a file without loading it; time is the cache's key to the file.
+
+    ``NAME.json`` beside ``NAME.keras`` may name ``title``, ``class_names`` and ``preprocessing``
+    (one of `PREPROCESSINGS`), all optional.
+
+    Raises
+    ------
+    ModelLoadError
+        If the file cannot be used, or what stands beside it cannot be read.
+    """
+    height, width, channels = check_picture(path)
+    told = _beside(path.with_suffix(".json"))
+    return ModelCard(
+        name=path.stem,
+        title=str(told.get("title", path.stem)),
+        summary=f"A network of your own, from {path.name}.",
+        num_parameters=None,
+        input_height=height or FREE_SIZE_PX,
+        input_width=width or FREE_SIZE_PX,
+        channels=channels,
+        preprocessing=PREPROCESSINGS[told.get("preprocessing", "unit")],
+        labels=tuple(map(str, told.get("class_names", ()))),
+        licence="yours",
+    )
+
+
+def _beside(path: Path) -> dict[str, Any]:
+    """Read what the owner of a network says of it."""
+    try:
+        told = json.loads(path.read_text()) if path.is_file() else {}
+    except (OSError, ValueError) as error:
+        raise ModelLoadError(f"{path.name} cannot be read: {error}.", path=path) from error
+    names = told.get("class_names", []) if isinstance(told, dict) else None
+    if not isinstance(names, list) or told.get("preprocessing", "unit") not in PREPROCESSINGS:
+        raise ModelLoadError(
+            f"{path.name} must hold an object with title, class_names (a list) and preprocessing "
+            f"(one of {', '.join(PREPROCESSINGS)}), all optional.",
+            path=path,
+        )
+    return told
+
+
+def _check_name(path: Path) -> None:
+    """Refuse what is plainly something else."""
     advice = "Save the model in Keras 3 with model.save('name.keras') and use that file."
     if path.suffix != ".keras":
         message = f"{path.name!r} is not a .keras file. {advice}"
     elif not path.is_file():
         message = f"There is no file {path.name!r} in that folder. Check the path."
-    elif not zipfile.is_zipfile(path):
-        message = f"{path.name!r} is damaged or only partly copied. Copy it again, or: {advice}"
     else:
         return
     raise ModelLoadError(message, path=path)
 
 
 def _explanation(path: Path, error: Exception) -> str:
-    """Say in plain words why Keras refused a file."""
-    reason = str(error)
-    if "safe_mode" in reason or "unsafe" in reason:
-        return (
-            f"{path.name!r} holds Python code, such as a Lambda layer. Code from files is never "
-            "run here: build the network from Keras' own layers and save it again."
-        )
-    if "Could not locate" in reason:
-        return (
-            f"{path.name!r} uses a layer or function that is not part of Keras. Build the network "
-            "from Keras' own layers and save it again."
-        )
     return (
         f"Keras cannot load {path.name!r}: the file is damaged or comes from another version "
         f"({type(error).__name__}). Save the model again with Keras 3."

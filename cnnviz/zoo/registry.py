@@ -1,20 +1,35 @@
 """All networks that can be had by name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cnnviz.errors import DownloadError, ModelLoadError
-from cnnviz.zoo import efficientnet_lite, keras_applications, trained
+from cnnviz.zoo import keras_applications, trained
 from cnnviz.zoo.cards import ModelCard
+from cnnviz.zoo.own import OwnFile, build_own, own_files
+from cnnviz.zoo.published import PUBLISHED, build_published
 
 if TYPE_CHECKING:
     import keras
 
 
 def list_models() -> tuple[ModelCard, ...]:
-    """List the cards of all networks; those that work without a network connection come first."""
-    trained_here = trained.trained_cards(trained.MODELS_FOLDER)
-    return (efficientnet_lite.CARD, *trained_here, *keras_applications.CARDS)
+    """List the cards of all networks; those that work without a network connection come first.
+
+    Networks in the folder ``CNNVIZ_MODELS_DIR`` stand behind those that come with cnnviz.
+    """
+    own = tuple(file.card for file in list_own_files() if file.card is not None)
+    return (PUBLISHED[0], *_trained_here(), *own, *PUBLISHED[1:])
+
+
+def list_own_files() -> tuple[OwnFile, ...]:
+    """List the files in the folder ``CNNVIZ_MODELS_DIR``, also those that cannot be used."""
+    return own_files({card.name for card in (*PUBLISHED, *_trained_here())})
+
+
+def _trained_here() -> tuple[ModelCard, ...]:
+    return trained.trained_cards(trained.MODELS_FOLDER)
 
 
 def find_card(name: str) -> ModelCard:
@@ -63,12 +78,13 @@ def build_model(
     ModelLoadError
         If the weights are damaged or not installed.
     """
-    if card.name == efficientnet_lite.CARD.name:
-        return efficientnet_lite.build(efficientnet_lite.packaged_weights())
-    if card in trained.trained_cards(trained.MODELS_FOLDER):
+    if card in _trained_here():
         return trained.build(card, trained.MODELS_FOLDER)
-    download_weights(card, on_progress=on_progress)
-    return keras_applications.build(find_card(card.name))
+    for file in list_own_files():
+        if file.card == card:
+            return build_own(file)
+    with _other_networks_named(card):
+        return build_published(card, on_progress)
 
 
 def download_weights(
@@ -80,8 +96,15 @@ def download_weights(
     """
     if card.download_url is None:
         return
-    try:
+    with _other_networks_named(card):
         keras_applications.fetch_weights(card, on_progress)
+
+
+@contextmanager
+def _other_networks_named(card: ModelCard) -> Iterator[None]:
+    """Say after a failed download which networks work without one."""
+    try:
+        yield
     except DownloadError as error:
         ready = ", ".join(other.name for other in list_models() if is_ready(other))
         message = f"{error} {card.title} must be downloaded once. Here without it: {ready}."

@@ -1,18 +1,56 @@
-"""Networks trained here: a ``.keras`` file and a card beside it, in ``models/``."""
+"""Networks trained here: a ``.keras`` file, its card, its history and perhaps checkpoints."""
 
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from cnnviz.errors import ModelLoadError
-from cnnviz.zoo.cards import UNIT, ModelCard
+import numpy as np
+
+from cnnviz.errors import InvalidParameterError, ModelLoadError
+from cnnviz.results import read_only
+from cnnviz.zoo.cards import UNIT, ModelCard, Preprocessing
+from cnnviz.zoo.model_files import load_model_file
+from cnnviz.zoo.published import build_published, published_card
+from cnnviz.zoo.transfer import frozen_part, joined
 
 if TYPE_CHECKING:
     import keras
 
 MODELS_FOLDER = Path(__file__).parents[2] / "models"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingRecord:
+    """How a network came about and what it can do.
+
+    Attributes
+    ----------
+    accuracy : float
+        Share of the held-out pictures that it names rightly.
+    confusion : int64 ndarray of shape (num_classes, num_classes)
+        Held-out pictures: a row for each true class, a column for each answer.
+    examples : dict
+        For (true class, answer) positions of a few such pictures in the held-out part.
+    class_names : tuple of str
+    history : dict of float64 ndarray of shape (epochs,)
+        ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy`` and ``seconds`` of every epoch.
+    facts : dict
+        Everything else on the card: data, augmentation, command, seed, versions and so on.
+    """
+
+    accuracy: float
+    confusion: np.ndarray
+    examples: Mapping[tuple[int, int], tuple[int, ...]]
+    class_names: tuple[str, ...]
+    history: Mapping[str, np.ndarray]
+    facts: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "confusion", read_only(self.confusion, np.int64))
 
 
 @lru_cache(maxsize=4)
@@ -24,33 +62,109 @@ def trained_cards(folder: Path) -> tuple[ModelCard, ...]:
     ModelLoadError
         If a card cannot be read or lacks something.
     """
-    return tuple(_card(path) for path in sorted(folder.glob("*.json")) if "." not in path.stem)
+    return tuple(
+        trained_card(path) for path in sorted(folder.glob("*.json")) if "." not in path.stem
+    )
+
+
+def has_training_record(name: str, folder: Path = MODELS_FOLDER) -> bool:
+    """Whether a network was trained by a recipe and left its card in a folder."""
+    return name in {card.name for card in trained_cards(folder)}
+
+
+def training_record(name: str, folder: Path = MODELS_FOLDER) -> TrainingRecord:
+    """Read how a network of a folder was trained.
+
+    Raises
+    ------
+    ModelLoadError
+        If its card or its history is missing or cannot be read.
+    """
+    facts = _read_json(folder / f"{name}.json")
+    epochs = _read_json(folder / f"{name}.history.json")
+    try:
+        examples = {
+            (int(cell.split("-")[0]), int(cell.split("-")[1])): tuple(places)
+            for cell, places in facts.pop("examples").items()
+        }
+        history = {key: np.array([epoch[key] for epoch in epochs]) for key in epochs[0]}
+        confusion, names = np.array(facts.pop("confusion")), tuple(facts["class_names"])
+        accuracy = facts["held_out_accuracy"]
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise _unreadable(folder / f"{name}.json", error) from error
+    return TrainingRecord(accuracy, confusion, examples, names, history, facts)
 
 
 def build(card: ModelCard, folder: Path) -> "keras.Model":
     """Load the network of a card; its file must be the one that the card was written for.
 
+    Of a transfer the file holds the trained part only: the base is built and joined to it.
+
     Raises
     ------
     ModelLoadError
         If the file is missing or another one.
+    DownloadError
+        If the base must be downloaded and cannot be.
     """
-    from cnnviz.zoo.model_files import load_model_file
-
     path = folder / f"{card.name}.keras"
-    expected = json.loads((folder / f"{card.name}.json").read_text())["sha256"]
-    if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+    facts = _read_json(folder / f"{card.name}.json")
+    if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != facts["sha256"]:
         raise ModelLoadError(
             f"{path.name} is not the file that its card describes. Train it again: "
             f"python -m cnnviz train {card.name}.",
             path=path,
         )
-    return load_model_file(path)
+    model = load_model_file(path)
+    if facts["base"] is None:
+        return model
+    full = build_published(published_card(facts["base"]["model"]))
+    return joined(frozen_part(full, facts["base"]["layer"], facts["base"]["size_px"]), model)
 
 
-def _card(path: Path) -> ModelCard:
+def checkpoints_folder(folder: Path, name: str) -> Path:
+    """Say where the weights are that a network had on the way."""
+    return folder / f"{name}.checkpoints"
+
+
+def checkpoint_steps(name: str, folder: Path = MODELS_FOLDER) -> tuple[int, ...]:
+    """List the training steps at which a network's weights were kept; step 0 is before the first.
+
+    Empty if none were.
+    """
+    return tuple(sorted(int(path.stem) for path in checkpoints_folder(folder, name).glob("*.npz")))
+
+
+def checkpoint(name: str, step: int, folder: Path = MODELS_FOLDER) -> dict[str, list[np.ndarray]]:
+    """Read the weights that a network had after a number of steps.
+
+    Returns
+    -------
+    dict
+        For each layer its arrays in Keras' order, float32; they were kept in half precision.
+
+    Raises
+    ------
+    InvalidParameterError
+        If nothing was kept at this step; the message lists the steps there are.
+    """
+    steps = checkpoint_steps(name, folder)
+    if step not in steps:
+        raise InvalidParameterError(
+            f"{name!r} has no weights of step {step}. Choose one of: {', '.join(map(str, steps))}."
+        )
+    weights: dict[str, list[np.ndarray]] = {}
+    path = checkpoints_folder(folder, name) / f"{step:06d}.npz"
+    with np.load(path, allow_pickle=False) as arrays:
+        for key in arrays.files:  # a layer's arrays stand in their order
+            weights.setdefault(key.rsplit("/", 1)[0], []).append(arrays[key].astype(np.float32))
+    return weights
+
+
+def trained_card(path: Path) -> ModelCard:
+    """Read one card; errors as in `trained_cards`."""
+    facts = _read_json(path)
     try:
-        facts = json.loads(path.read_text())
         height, width, channels = facts["input_shape"]
         share = f"{facts['held_out_accuracy']:.1%} of {facts['num_held_out_pictures']:,}"
         return ModelCard(
@@ -61,13 +175,28 @@ def _card(path: Path) -> ModelCard:
             input_height=height,
             input_width=width,
             channels=channels,
-            preprocessing=UNIT,
+            preprocessing=_preprocessing(facts["base"]),
             labels=tuple(facts["class_names"]),
             year=int(facts["date"][:4]),
             licence=facts["licence"],
             origin=f"Trained here ({facts['command']}) on: {facts['data_origin']}",
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelLoadError(
-            f"The card {path.name} cannot be read: {error}. Train the network again.", path=path
-        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _preprocessing(base: Mapping[str, Any] | None) -> Preprocessing:
+    return published_card(base["model"]).preprocessing if base else UNIT
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> ModelLoadError:
+    return ModelLoadError(
+        f"The card {path.name} cannot be read: {error!r}. Train the network again.", path=path
+    )

@@ -16,6 +16,7 @@ from cnnviz.errors import InvalidImageError, InvalidParameterError
 from cnnviz.filter_banks import (
     GABOR_PRESETS,
     dc_leak,
+    gabor,
     gabor_bank,
     gabor_kernel,
     gabor_response,
@@ -435,7 +436,7 @@ def test_an_empty_or_huge_bank_is_refused(num_thetas: int, says: str) -> None:
 
 def test_answers_that_do_not_fit_into_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     bank = gabor_bank([0.2], [0.0, 1.0], [2.0])
-    monkeypatch.setattr(filter_banks, "MAX_RESPONSE_VALUES", 2 * 20 * 20)
+    monkeypatch.setattr(gabor, "MAX_RESPONSE_VALUES", 2 * 20 * 20)
     assert bank.responses(IMAGE[:20, :20]).shape == (2, 20, 20)
     with pytest.raises(InvalidParameterError, match=r"2 answers of 20 × 21 .* at most 20 × 20"):
         bank.responses(IMAGE[:20, :21])

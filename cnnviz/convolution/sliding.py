@@ -5,8 +5,8 @@ from scipy import fft
 
 from cnnviz.errors import InvalidImageError, InvalidParameterError
 
-_PAD_MODES = {"reflect": "symmetric", "zero": "constant", "nearest": "edge"}
-BORDERS = tuple(_PAD_MODES)
+PAD_MODES = {"reflect": "symmetric", "zero": "constant", "nearest": "edge"}
+BORDERS = tuple(PAD_MODES)
 
 
 def correlate(image: np.ndarray, kernel: np.ndarray, *, border: str = "reflect") -> np.ndarray:
@@ -96,12 +96,12 @@ def correlate_many(
 
 def _padded(image: np.ndarray, rows: int, columns: int, border: str) -> np.ndarray:
     """Continue the picture beyond its edges by a number of rows and columns on each side."""
-    if border not in _PAD_MODES:
+    if border not in PAD_MODES:
         raise InvalidParameterError(
             f"There is no border {border!r}. Choose one of: {', '.join(BORDERS)}."
         )
     widths = ((rows, rows), (columns, columns))
-    return np.pad(image, widths, mode=_PAD_MODES[border])  # type: ignore[call-overload]
+    return np.pad(image, widths, mode=PAD_MODES[border])  # type: ignore[call-overload]
 
 
 def _checked_image(image: np.ndarray) -> np.ndarray:

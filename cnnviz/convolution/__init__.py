@@ -1,0 +1,28 @@
+"""The operation itself: a kernel slides over a picture; sizes, costs, and one cell by hand."""
+
+from cnnviz.convolution.layer import (
+    PADDINGS,
+    POOLINGS,
+    Cell,
+    LayerSettings,
+    LayerSteps,
+    apply_layer,
+)
+from cnnviz.convolution.sizes import convolution_parameters, dense_parameters, output_size
+from cnnviz.convolution.sliding import BORDERS, convolve, correlate, correlate_many
+
+__all__ = [
+    "BORDERS",
+    "PADDINGS",
+    "POOLINGS",
+    "Cell",
+    "LayerSettings",
+    "LayerSteps",
+    "apply_layer",
+    "convolution_parameters",
+    "convolve",
+    "correlate",
+    "correlate_many",
+    "dense_parameters",
+    "output_size",
+]

@@ -1,0 +1,168 @@
+"""Small kernels with names: edges, blurs, sharpening, and what can be done to any kernel."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnnviz.errors import InvalidParameterError
+from cnnviz.results import read_only
+
+MAX_SIDE = 11
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NamedKernel:
+    """A kernel of the picker.
+
+    Attributes
+    ----------
+    name, title : str
+        What the address and what people call it.
+    note : str
+        What it finds or does, in a student's words.
+    values : float64 ndarray of shape (n, n)
+        n odd.
+    """
+
+    name: str
+    title: str
+    note: str
+    values: np.ndarray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", read_only(self.values, np.float64))
+
+
+def box_kernel(size: int) -> np.ndarray:
+    """Give the mean of a square: every number 1 / size²."""
+    _check_side(size)
+    return np.full((size, size), 1 / size**2)
+
+
+def gaussian_kernel(size: int, sigma: float) -> np.ndarray:
+    """Give a bell that sums to 1, sampled at whole pixels.
+
+    Parameters
+    ----------
+    size : int
+        Odd, 1 to 11.
+    sigma : float
+        Standard deviation in pixels, above 0.
+
+    Examples
+    --------
+    >>> gaussian_kernel(3, 0.5).round(2).tolist()
+    [[0.01, 0.08, 0.01], [0.08, 0.62, 0.08], [0.01, 0.08, 0.01]]
+    """
+    _check_side(size)
+    if not (math.isfinite(sigma) and sigma > 0):
+        raise InvalidParameterError(f"sigma must be above 0 pixels, got {sigma}.")
+    places = np.arange(size) - size // 2
+    bell = np.exp(-0.5 * (places / sigma) ** 2)
+    return np.outer(bell, bell) / bell.sum() ** 2
+
+
+def resized(kernel: np.ndarray, size: int) -> np.ndarray:
+    """Put zeros around a kernel, or cut its rim off, so that it has an odd side of `size`."""
+    _check_side(size)
+    change = (size - len(kernel)) // 2
+    if change >= 0:
+        return np.pad(kernel, change)
+    return kernel[-change:change, -change:change].copy()
+
+
+def normalised(kernel: np.ndarray) -> np.ndarray:
+    """Divide by the sum, so that brightness stays; where the sum is zero, by the sum of sizes."""
+    total = float(kernel.sum())
+    if abs(total) < 1e-9:
+        total = float(np.abs(kernel).sum())
+    return kernel / total if total else kernel
+
+
+def zero_mean(kernel: np.ndarray) -> np.ndarray:
+    """Take the mean away, so that a plain picture gives zero."""
+    return kernel - kernel.mean()
+
+
+def _check_side(size: int) -> None:
+    if not (1 <= size <= MAX_SIDE and size % 2):
+        raise InvalidParameterError(
+            f"The side of a kernel must be odd and from 1 to {MAX_SIDE}, got {size}."
+        )
+
+
+KERNELS = tuple(
+    NamedKernel(name, title, note, np.asarray(values, np.float64))
+    for name, title, note, values in (
+        (
+            "horizontal",
+            "Horizontal edge",
+            "bright above and dark below gives a large number",
+            [[1, 1, 1], [0, 0, 0], [-1, -1, -1]],
+        ),
+        (
+            "vertical",
+            "Vertical edge",
+            "bright on the left and dark on the right gives a large number",
+            [[1, 0, -1], [1, 0, -1], [1, 0, -1]],
+        ),
+        (
+            "diagonal",
+            "Diagonal edge",
+            "bright in the upper left and dark in the lower right gives a large number",
+            [[1, 1, 0], [1, 0, -1], [0, -1, -1]],
+        ),
+        (
+            "edge-detect",
+            "Edge detect",
+            "a pixel that differs from its eight neighbours gives a large number",
+            [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]],
+        ),
+        (
+            "sobel",
+            "Sobel, across",
+            "the slope of brightness to the right, smoothed down the columns",
+            [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]],
+        ),
+        (
+            "scharr",
+            "Scharr, across",
+            "as Sobel, but the answer hardly depends on the direction of an edge",
+            [[-3, 0, 3], [-10, 0, 10], [-3, 0, 3]],
+        ),
+        (
+            "prewitt",
+            "Prewitt, across",
+            "the slope of brightness to the right, rows counted alike",
+            [[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]],
+        ),
+        (
+            "laplacian",
+            "Laplacian",
+            "how much a pixel lies below its four neighbours: thin lines, points",
+            [[0, 1, 0], [1, -4, 1], [0, 1, 0]],
+        ),
+        (
+            "sharpen",
+            "Sharpen",
+            "the picture minus its Laplacian: edges become steeper",
+            [[0, -1, 0], [-1, 5, -1], [0, -1, 0]],
+        ),
+        ("box", "Box blur", "the mean of nine pixels", box_kernel(3)),
+        ("gaussian", "Gaussian blur", "a mean that counts near pixels more", gaussian_kernel(5, 1)),
+        (
+            "emboss",
+            "Emboss",
+            "light from the upper left: the picture looks carved",
+            [[-2, -1, 0], [-1, 1, 1], [0, 1, 2]],
+        ),
+        ("identity", "Identity", "the picture itself", [[0, 0, 0], [0, 1, 0], [0, 0, 0]]),
+        (
+            "cross",
+            "Diagonal cross",
+            "the sum of a pixel and its four diagonal neighbours: the filter of many lectures",
+            [[1, 0, 1], [0, 1, 0], [1, 0, 1]],
+        ),
+    )
+)
