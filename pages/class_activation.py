@@ -27,6 +27,6 @@ def evidence(model_name: str, picked: controls.Picked) -> None:
 
 
 with frame.user_errors():
-    picked = controls.picked_picture("natural", "chelsea")
     model_name = controls.model_picker()
+    picked = controls.picked_picture(controls.example_for(model_name))
     evidence(model_name, picked)

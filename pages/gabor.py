@@ -34,7 +34,7 @@ def bank(picked: controls.Picked) -> None:
 
 
 with frame.user_errors():
-    picked = controls.picked_picture("svhn", "svhn-0-5")
+    picked = controls.picked_picture(controls.DIGIT)
     views = {"One filter": one_filter, "A bank of filters": bank}
     with st.sidebar:
         st.subheader("View")

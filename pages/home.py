@@ -7,7 +7,7 @@ frame.begin(
     "Pick a picture on the left, then open a page: the picture goes with you.",
 )
 with frame.user_errors():
-    picked = controls.picked_picture("natural", "chelsea")
+    picked = controls.picked_picture(controls.PHOTOGRAPH)
     picture, text = st.columns([1, 1.4], gap="large")
     with picture:
         pictures.show_picture(

@@ -7,10 +7,14 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from cnnviz import datasets, figures, zoo
+from cnnviz.datasets import LabelledImages
+from cnnviz.errors import DatasetError
 from cnnviz.filter_banks import FilterBank, gabor_bank, gabor_kernel, gabor_response
-from cnnviz.images import shrink_to_fit
-from cnnviz.results import ClassHeatmap, GaborResponse, ImageInput, Prediction
+from cnnviz.images import image_from_pixels, shrink_to_fit
+from cnnviz.results import ClassHeatmap, GaborResponse, ImageInput, LayerFacts, Prediction
 from cnnviz.ui.server import keep_server_fast
+from cnnviz.zoo import TrainingRecord
 
 _BY_DIGEST: dict[str | type[Any], Callable[[Any], Any]] = {ImageInput: attrgetter("digest")}
 
@@ -83,3 +87,80 @@ def filter_bank(num_frequencies: int, num_thetas: int) -> FilterBank:
 def bank_responses(image: ImageInput, num_frequencies: int, num_thetas: int) -> np.ndarray:
     """Magnitudes of all responses of the bank, float32 (num_filters, h, w)."""
     return filter_bank(num_frequencies, num_thetas).responses(image)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def layers(model_name: str) -> tuple[LayerFacts, ...]:
+    """Describe every layer of a network."""
+    from cnnviz.layer_table import layer_table
+
+    return layer_table(model(model_name))
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def drawing(model_name: str) -> Any:
+    """Draw a network."""
+    return figures.architecture_figure(layers(model_name), model(model_name).input_shape)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def training_record(model_name: str) -> TrainingRecord:
+    """Read how a network was trained."""
+    return zoo.training_record(model_name)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def checkpoint(model_name: str, step: int) -> dict[str, list[np.ndarray]]:
+    """Read the weights that a network had on the way."""
+    return zoo.checkpoint(model_name, step)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def confusion_examples(model_name: str, true: int, answer: int) -> tuple[list[np.ndarray], str]:
+    """Give pictures of one class that a network took for another, and where they come from.
+
+    Of the whole held-out part if it is on this computer, else of the bundled samples.
+    """
+    record = training_record(model_name)
+    places = list(record.examples.get((true, answer), ()))
+    if not places:
+        return [], "There is no such picture."
+    try:
+        held_out = _held_out(record.facts["data"])
+    except DatasetError:
+        return _examples_among_samples(model_name, record.facts["data"], true, answer)
+    return [_rgb(held_out.images[place]) for place in places], f"{held_out.title}."
+
+
+@st.cache_resource(max_entries=1, show_spinner="Reading the held-out pictures…")
+def _held_out(data_name: str) -> LabelledImages:
+    from cnnviz.training.recipes import DATA
+
+    return DATA[data_name]("test")
+
+
+def _examples_among_samples(
+    model_name: str, data_name: str, true: int, answer: int
+) -> tuple[list[np.ndarray], str]:
+    samples = {"fashion-mnist": datasets.fashion_mnist_samples, "svhn": datasets.svhn_samples}
+    missing = "The held-out pictures are not on this computer, so none can be shown here."
+    if data_name not in samples:
+        return [], missing
+    pictures = samples[data_name]()
+    answers = _answers_to_samples(model_name, data_name)
+    chosen = np.flatnonzero((pictures.labels == true) & (answers == answer))[:9]
+    if not len(chosen):
+        return [], f"{missing} Among the bundled samples there is none of this kind."
+    return [_rgb(pictures.images[i]) for i in chosen], f"Among: {pictures.title}."
+
+
+@st.cache_data(max_entries=8, show_spinner="Asking the network for all samples…")
+def _answers_to_samples(model_name: str, data_name: str) -> np.ndarray:
+    samples = {"fashion-mnist": datasets.fashion_mnist_samples, "svhn": datasets.svhn_samples}
+    network = model(model_name)
+    images = [image_from_pixels(pixels) for pixels in samples[data_name]().images]
+    return np.array([int(network.scores(image).argmax()) for image in images])
+
+
+def _rgb(pixels: np.ndarray) -> np.ndarray:
+    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., np.newaxis], 3, axis=2)

@@ -11,9 +11,17 @@ from cnnviz.results import ImageInput, Prediction
 from cnnviz.ui import cached, downloads, frame
 from cnnviz.zoo import ModelCard
 
+PHOTOGRAPH, DIGIT = ("natural", "chelsea"), ("svhn", "svhn-0-5")  # examples of the pages
+_EXAMPLES = {  # of networks, by the data they were trained on
+    "fashion-mnist": ("fashion-mnist", "ankle-boot-1"),
+    "mnist": ("house-numbers", "digit-5-1"),
+    "svhn": DIGIT,
+}
 EXAMPLE, UPLOAD = "example", "upload"
 _OTHER_SOURCES = {EXAMPLE: "This page's example", UPLOAD: "Your own picture"}
 _BEST = -1  # stands for the most probable class
+GUEST = "own_model"  # session key: the network that this session brought
+WANTED_MODEL = "wanted_model"  # session key: the network to pick on the next run
 _CHOICE = "picture_choice"  # session key: what app.py hands to the page
 _UPLOADED, _UPLOAD_ID = "uploaded_image", "upload_id"  # session keys: the checked picture, its file
 _TYPES = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "avif"]
@@ -50,19 +58,30 @@ def choose_picture() -> None:
             choice = None
         else:
             choice = _sample(source)
-    st.session_state[_CHOICE] = (choice,)
+        below = st.empty()
+    st.session_state[_CHOICE] = (choice, below)
 
 
-def picked_picture(example_source: str, example_name: str) -> Picked:
-    """Give the picture that was chosen; until one is, the example that suits this page."""
+def picked_picture(example: tuple[str, str]) -> Picked:
+    """Give the picture that was chosen; until one is, the example that suits the page.
+
+    `example` names a source of `cnnviz.datasets` and one of its pictures.
+    """
     if _CHOICE not in st.session_state:
         choose_picture()  # this page runs without app.py
-    (choice,) = st.session_state.pop(_CHOICE)
+    choice, below = st.session_state.pop(_CHOICE)
     if choice is not None:
         return choice
-    picked = _from_source(example_source, example_name)
-    st.sidebar.caption(f"{picked.label}. {picked.origin}")
+    picked = _from_source(*example)
+    below.caption(f"{picked.label}. {picked.origin}")
     return picked
+
+
+def example_for(model_name: str) -> tuple[str, str]:
+    """Name a picture of the kind that a network was made for."""
+    if not zoo.has_training_record(model_name):
+        return PHOTOGRAPH
+    return _EXAMPLES.get(cached.training_record(model_name).facts["data"], PHOTOGRAPH)
 
 
 def _from_source(source_name: str, picture_name: str) -> Picked:
@@ -120,7 +139,10 @@ def _own_picture() -> Picked | None:
 
 def model_picker() -> str:
     """Ask for a network in the sidebar; offers the download of one that is not there yet."""
-    cards = {card.name: card for card in zoo.list_models()}
+    cards = _cards()
+    wanted = st.session_state.pop(WANTED_MODEL, None)
+    if wanted in cards:
+        st.session_state["model"] = wanted
     with st.sidebar:
         st.subheader("Network")
         name = st.selectbox(
@@ -136,6 +158,17 @@ def model_picker() -> str:
         _offer_network(cards[name])
         st.stop()
     return name
+
+
+def card_of(model_name: str) -> ModelCard:
+    """Give the card of a network that was picked, also of one that this session brought."""
+    return _cards()[model_name]
+
+
+def _cards() -> dict[str, ModelCard]:
+    cards = {card.name: card for card in zoo.list_models()}
+    guest = st.session_state.get(GUEST)
+    return cards | {guest.name: guest.card} if guest is not None else cards
 
 
 def _offer_network(card: ModelCard) -> None:

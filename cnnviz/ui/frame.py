@@ -16,8 +16,10 @@ _FOLDER = Path(__file__).parents[2] / "pages"
 # address and file name of each page, and its title in the navigation; the first is the start page
 PAGES = {
     "home": "Start",
+    "convolution": "Convolution",
     "gabor": "Gabor filters",
     "class_activation": "Class activation",
+    "models": "Networks",
 }
 
 

@@ -51,7 +51,9 @@ def show_scale(scale: Scale) -> None:
 
 def number(value: float, num_digits: int = 3) -> str:
     """Write a number with as many digits as are sensible; zero is 0."""
-    return f"{value:.{num_digits}g}".replace("-", "−") if value else "0"
+    is_plain = 100 <= abs(value) < 1e6  # without an exponent
+    written = f"{value:,.0f}" if is_plain else f"{value:.{num_digits}g}"
+    return written.replace("-", "−") if value else "0"
 
 
 def download(label: str, file_name: str, make: Callable[[], bytes]) -> None:

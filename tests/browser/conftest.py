@@ -1,5 +1,6 @@
 """The real server on a free port, and Debian's Chromium in front of it."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -45,7 +46,13 @@ def start_server(folder: Path) -> Server:
     log = folder / "server.log"
     command = [sys.executable, "-m", "cnnviz", "app", "--no-browser", "--port", str(port)]
     with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command,
+            cwd=REPOSITORY,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {"CNNVIZ_ALLOW_MODEL_UPLOAD": "1"},
+        )
     for _ in range(300):
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1).close()

@@ -12,9 +12,18 @@ from PIL import Image
 from playwright.sync_api import Page, Request, expect
 
 from tests.browser.conftest import Server
+from tests.unit.hostile_models import good_parts, packed, static_corpus
 
 pytestmark = pytest.mark.browser
-PATHS = ("/", "/gabor", "/class_activation")
+PATHS = ("/", "/convolution", "/gabor", "/class_activation", "/models")
+VIEWS = (
+    "/convolution?convolution_view=One+cell+by+hand",
+    "/convolution?convolution_view=Sliding",
+    "/models?models_view=Training&model=SVHN+Gabor+CNN",
+    "/models?models_view=Weights&model=SVHN+Gabor+CNN",
+    "/models?models_view=Calculator",
+    "/models?models_view=Your+own+network",
+)
 
 
 @pytest.fixture
@@ -118,7 +127,7 @@ def test_the_picked_picture_goes_along_to_the_next_page(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", PATHS + VIEWS)
 def test_no_serious_barrier_of_our_own_making(
     server: Server, page: Page, foreign: set[str], path: str, scheme: str
 ) -> None:
@@ -131,3 +140,38 @@ def test_no_serious_barrier_of_our_own_making(
         for rule in found
         if rule["id"] in serious
     ]
+
+
+def test_a_network_of_ones_own_is_tried_and_opened_and_a_hostile_one_refused(
+    server: Server, page: Page, foreign: set[str], tmp_path: Path
+) -> None:
+    open_page(page, f"{server.url}/models?models_view=Your own network")
+    hostile = tmp_path / "hostile.keras"
+    hostile.write_bytes(static_corpus(tmp_path / "trap")["Lambda"])
+    page.set_input_files("input[type=file]", hostile)
+    expect(page.get_by_text("that is code")).to_be_visible(timeout=60_000)
+    honest = tmp_path / "honest.keras"
+    honest.write_bytes(packed(good_parts()))
+    page.set_input_files("input[type=file]", honest)
+    expect(page.get_by_text("«honest» is open")).to_be_visible(timeout=60_000)
+    page.get_by_role("link", name="Class activation").first.click()
+    expect(page.get_by_text(re.compile(r"class [01]: \d"))).to_have_count(2, timeout=60_000)
+    assert not (tmp_path / "trap").exists()
+
+
+def test_the_kernel_slides_stops_and_steps_without_asking_the_server(
+    server: Server, page: Page, foreign: set[str]
+) -> None:
+    open_page(page, f"{server.url}/convolution?convolution_view=Sliding")
+    where = page.locator(".sum")
+    expect(where).to_contain_text("Row 0, column 3", timeout=10_000)  # it moves by itself
+    page.get_by_role("button", name="Pause").click()
+    before = where.inner_text()
+    page.wait_for_timeout(500)
+    assert where.inner_text() == before
+    page.get_by_role("button", name="Step", exact=True).click()
+    expect(where).not_to_have_text(before)
+    page.get_by_role("button", name="Step back").click()
+    expect(where).to_have_text(before)
+    page.locator(".output").click(position={"x": 3, "y": 3})
+    expect(where).to_contain_text("Row 0, column 0")

@@ -7,11 +7,20 @@ import pytest
 import skimage.data
 from streamlit.testing.v1 import AppTest
 
+from cnnviz import zoo
 from cnnviz.figures import encode_png
-from cnnviz.ui import downloads
+from cnnviz.filter_banks import KERNELS
+from cnnviz.ui import cached, downloads
 from tests.conftest import REPOSITORY
+from tests.unit.hostile_models import good_parts, packed
 
-PAGES = ("pages/home.py", "pages/gabor.py", "pages/class_activation.py")
+PAGES = (
+    "pages/home.py",
+    "pages/convolution.py",
+    "pages/gabor.py",
+    "pages/class_activation.py",
+    "pages/models.py",
+)
 
 
 def open_page(path: str, **query: str) -> AppTest:
@@ -200,3 +209,200 @@ def test_a_class_that_nothing_speaks_for_is_said() -> None:
         if "No positive evidence" in texts(app):
             return
     pytest.fail("no class without evidence found")
+
+
+@pytest.mark.parametrize("kernel", [kernel.title for kernel in KERNELS])
+@pytest.mark.parametrize("view", ["Step by step", "One cell by hand", "Sliding"])
+def test_every_kernel_works_in_every_view(kernel: str, view: str) -> None:
+    app = open_page("pages/convolution.py", kernel=kernel, convolution_view=view)
+    assert not app.exception
+    assert not app.error
+
+
+def test_the_lectures_demonstrations_set_everything() -> None:
+    app = open_page("pages/convolution.py", stride="3", bias="7")
+    for label, expected in {
+        "5 × 5 with a 3 × 3 filter": "Answer, 3 × 3, from 2 to 4",
+        "The same with zero padding": "Answer, 5 × 5, from 0 to 4",
+        "2 × 2 max pooling": "After max pooling, 15 × 15",
+        "Stride 2": "Answer, 15 × 15",
+        "Edge detect on the digit": "Answer, 30 × 30",
+    }.items():
+        next(button for button in app.button if button.label == label).click().run()
+        assert not app.exception
+        assert expected in texts(app)
+
+
+def test_a_cell_is_written_out_and_equals_the_answer() -> None:
+    app = open_page(
+        "pages/convolution.py",
+        convolution_view="One cell by hand",
+        conv_input="A 5 × 5 table",
+        kernel="Diagonal cross",
+    )
+    app.number_input(key="cell_row").set_value(0).run()
+    app.number_input(key="cell_column").set_value(1).run()
+    assert "1 + 0 + 0 + 0 + 1 + 0 + 0 + 0 + 1 = 3" in texts(app)
+    assert "row 0, column 1: **3**" in texts(app)
+    app.toggle(key="relu").set_value(True).run()
+    app.number_input(key="bias").set_value(-5.0).run()
+    assert "bias (−5) = −2, and after the ReLU max(0, −2) = 0" in texts(app)
+    app.radio(key="conv_input").set_value("Its three colours").run()
+    assert not app.exception
+    assert "Under the window of blue" in texts(app)
+
+
+def test_a_cell_of_a_larger_answer_is_moved_into_the_smaller_one() -> None:
+    app = open_page("pages/convolution.py", convolution_view="One cell by hand")
+    app.number_input(key="cell_row").set_value(29).run()
+    app.slider(key="stride").set_value(8).run()
+    assert not app.exception
+    assert app.number_input(key="cell_row").value == 3
+
+
+def test_a_kernel_can_be_resized_turned_and_reset() -> None:
+    app = open_page("pages/convolution.py")
+    app.selectbox(key="kernel_side").select(11).run()
+    assert not app.exception
+    assert "Your kernel, begun with «Horizontal edge». Sum 0" in texts(app)
+    for label in ("Rotate", "Flip", "Zero mean", "Normalise"):
+        app.button(key=label).click().run()
+        assert not app.exception
+    app.selectbox(key="kernel").select("Box blur").run()
+    assert "Box blur: the mean of nine pixels. Sum 1" in texts(app)
+
+
+def test_a_kernel_that_does_not_fit_is_explained() -> None:
+    app = open_page(
+        "pages/convolution.py", conv_input="A 5 × 5 table", dilation="8", kernel="Sharpen"
+    )
+    assert not app.exception
+    assert "does not fit into 5" in app.error[0].value
+
+
+NETWORKS = [card.title for card in zoo.list_models() if zoo.is_ready(card)]
+
+
+@pytest.mark.parametrize("view", ["Layers", "Training", "Weights"])
+@pytest.mark.parametrize("network", NETWORKS)
+def test_every_network_can_be_looked_into(view: str, network: str) -> None:
+    app = open_page("pages/models.py", models_view=view, model=network)
+    assert not app.exception
+    assert not app.error
+    if view == "Layers":
+        assert len(app.dataframe) == 1
+        assert "Parameters of" in texts(app)
+    elif view == "Training" and network != "EfficientNet-Lite0":
+        assert "held-out pictures" in texts(app)
+        assert "SHA-256" in texts(app)
+        app.slider(key="smoothing").set_value(0.9).run()
+        assert not app.exception
+
+
+def test_the_numbers_of_a_layer_are_written_out() -> None:
+    app = open_page("pages/models.py", model="Fashion CNN")
+    assert "3·3·1·32 + 32 = **320**" in texts(app)
+    assert "3·3·1·26·26·32 = **194,688**" in texts(app)
+    app.selectbox(key="written_out").select("conv3").run()
+    assert "3·3·64·64 + 64 = **36,928**" in texts(app)
+    assert "18 × 18 pixels" in texts(app)
+
+
+def test_examples_of_a_confusion_are_shown_or_explained(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    app = open_page("pages/models.py", models_view="Training", model="Fashion CNN")
+    before = len(app.image)
+    app.selectbox(key="true_class").select(9).run()
+    app.selectbox(key="answer").select(9).run()
+    assert not app.exception
+    assert len(app.image) == before == 1  # from the data set, or from the bundled samples
+    monkeypatch.setenv("CNNVIZ_DATA_DIR", str(tmp_path))
+    cached.confusion_examples.clear()
+    cached._held_out.clear()
+    app = open_page("pages/models.py", models_view="Training", model="Pets frozen")
+    assert not app.exception
+    assert "not on this computer" in texts(app)
+
+
+def test_first_kernels_can_be_watched_while_they_form() -> None:
+    app = open_page("pages/models.py", models_view="Weights", model="SVHN Gabor CNN")
+    assert "All 24 kernels" in texts(app)
+    app.select_slider(key="step").set_value(0).run()
+    assert not app.exception
+    assert "before training" in texts(app)
+    app.toggle(key="shared_kernels").set_value(False).run()
+    assert "a range of its own" in texts(app)
+
+
+def test_the_calculator_explains_sizes_that_do_not_fit() -> None:
+    app = open_page("pages/models.py", models_view="Calculator")
+    assert "the output has 3 cells" in app.success[0].value
+    app.number_input(key="calc_w").set_value(8).run()
+    assert "3.5 is no whole number" in texts(app)
+    app.number_input(key="calc_f").set_value(64).run()
+    assert not app.exception
+    assert "does not fit into 8" in app.error[0].value
+    app = open_page("pages/models.py", models_view="Calculator")
+    assert [metric.value for metric in app.metric] == ["1,520 parameters", "61,460 parameters"]
+    app.number_input(key="cmp_side").set_value(4).run()
+    assert "does not fit on an input of 4" in texts(app)
+
+
+def test_an_upload_of_a_network_is_refused_where_it_is_not_allowed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("CNNVIZ_ALLOW_MODEL_UPLOAD", raising=False)
+    app = open_page("pages/models.py", models_view="Your own network")
+    assert not app.file_uploader
+    assert "switched off on this server" in texts(app)
+
+
+def upload(app: AppTest, name: str, content: bytes) -> None:
+    """Hand a file in and wait until it has been tried."""
+    app.file_uploader[0].set_value((name, content, "application/octet-stream")).run()
+    job = app.session_state["own_model_job"]
+    job.thread.join(90)
+    app.run()
+    app.run()
+
+
+def test_a_network_of_a_visitor_works_on_every_page_until_it_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CNNVIZ_ALLOW_MODEL_UPLOAD", "1")
+    app = open_page("pages/models.py", models_view="Your own network")
+    upload(app, "my net.keras", packed(good_parts()))
+    assert not app.exception
+    assert "«my net» is open" in app.success[0].value
+    for path in PAGES[1:]:
+        app.switch_page(path).run()
+        assert not app.exception
+        assert not app.error
+    app.radio(key="models_view").set_value("Layers").run()
+    assert "**my net** has 3 layers" in texts(app)
+    app.radio(key="models_view").set_value("Your own network").run()
+    next(button for button in app.button if button.label == "Close this network").click().run()
+    assert not app.exception
+    assert app.selectbox(key="model").value == "efficientnet-lite0"
+
+
+def test_a_hostile_upload_is_refused_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CNNVIZ_ALLOW_MODEL_UPLOAD", "1")
+    app = open_page("pages/models.py", models_view="Your own network")
+    upload(app, "net.keras", b"no network")
+    assert not app.exception
+    assert "'net.keras' cannot be used" in app.error[0].value
+    upload(app, "net.keras", packed(good_parts()))
+    assert "«net» is open" in app.success[0].value
+
+
+def test_the_folder_of_own_networks_is_listed_with_what_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "good.keras").write_bytes(packed(good_parts()))
+    (tmp_path / "bad.keras").write_bytes(b"x")
+    monkeypatch.setenv("CNNVIZ_MODELS_DIR", str(tmp_path))
+    app = open_page("pages/models.py", models_view="Your own network")
+    assert "In the folder: **good**" in texts(app)
+    assert "'bad.keras' cannot be used" in app.warning[0].value

@@ -1,0 +1,398 @@
+"""The parts of the convolution page: settings, the steps as pictures, one cell, the animation."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import figures
+from cnnviz.convolution import Cell, LayerSettings, LayerSteps, apply_layer, output_size
+from cnnviz.filter_banks import NamedKernel
+from cnnviz.ui import cached, kernel_editor
+from cnnviz.ui.controls import Picked
+from cnnviz.ui.pictures import download, number, show_painted, show_picture, show_scale
+
+MAX_SIDE_PX = 256  # of a square; other shapes may have as many pixels
+MAX_ANIMATED_PX = 32  # of the picture in the animation, so that its cells can be seen
+_MOST_SUMMANDS = 9  # of a sum that is written out
+_MAX_WRITTEN = 12  # cells a side that can carry their numbers
+_TABLE = "A 5 × 5 table"
+_COLOURS = ("red", "green", "blue")
+_FOLDER = Path(__file__).parent
+_PADDINGS = {
+    "none": "none (valid)",
+    "zero": "zeros (same)",
+    "reflect": "mirrored",
+    "nearest": "edge pixel (replicate)",
+}
+_LECTURE = np.array(
+    [[1, 1, 1, 0, 0], [0, 1, 1, 1, 0], [0, 0, 1, 1, 1], [0, 0, 1, 1, 0], [0, 1, 1, 0, 0]]
+)
+_DEMONSTRATIONS: dict[str, dict[str, Any]] = {
+    "Horizontal edges of the digit": {"kernel": "Horizontal edge"},
+    "Diagonal edges of the digit": {"kernel": "Diagonal edge"},
+    "Edge detect on the digit": {"kernel": "Edge detect"},
+    "5 × 5 with a 3 × 3 filter": {"kernel": "Diagonal cross", "conv_input": _TABLE},
+    "The same with zero padding": {
+        "kernel": "Diagonal cross",
+        "conv_input": _TABLE,
+        "padding": "zeros (same)",
+    },
+    "Stride 2": {"kernel": "Horizontal edge", "stride": 2},
+    "2 × 2 max pooling": {"kernel": "Horizontal edge", "relu": True, "pooling": "max"},
+}
+_PLAIN: dict[str, Any] = {
+    "conv_input": "The picture in grey",
+    "padding": "none (valid)",
+    "stride": 1,
+    "dilation": 1,
+    "bias": 0.0,
+    "relu": False,
+    "pooling": "none",
+    "pool_size": 2,
+    "pool_stride": 2,
+    "operation": "correlate",
+}
+
+_slide = st.components.v2.component(
+    "cnnviz.sliding",
+    html="""
+<div class="slide">
+  <div class="bar">
+    <button class="play" type="button">Play</button>
+    <button class="back" type="button">Step back</button>
+    <button class="step" type="button">Step</button>
+    <label>Speed <input class="speed" type="range" min="1" max="40" value="6"></label>
+  </div>
+  <div class="maps">
+    <figure>
+      <canvas class="input" role="img" aria-label="The input with the kernel's window"></canvas>
+      <figcaption>Input; green: where the kernel lies</figcaption>
+    </figure>
+    <figure>
+      <canvas class="output" role="img" aria-label="The result so far"></canvas>
+      <figcaption>Result so far; click a cell to go there</figcaption>
+    </figure>
+  </div>
+  <div class="sum"></div>
+  <div class="tables"></div>
+</div>""",
+    css=(_FOLDER / "sliding.css").read_text(),
+    js=(_FOLDER / "sliding.js").read_text(),
+)
+
+
+def demonstrations() -> None:
+    """Offer the lecture's demonstrations; each sets everything."""
+    with st.popover("Demonstrations", width="stretch"):
+        for title, changes in _DEMONSTRATIONS.items():
+            st.button(title, on_click=_demonstrate, args=(changes,), width="stretch")
+
+
+def _demonstrate(changes: dict[str, Any]) -> None:
+    kernel_editor.begin_anew()
+    for key, value in (_PLAIN | changes).items():
+        st.session_state[key] = value
+
+
+def layer_settings() -> LayerSettings:
+    """Ask for everything that a layer does besides its kernel."""
+    operation = st.radio(
+        "Operation",
+        ["correlate", "convolve"],
+        key="operation",
+        bind="query-params",
+        horizontal=True,
+        help="Networks correlate. Convolving turns the kernel by 180° first.",
+    )
+    titles = {title: name for name, title in _PADDINGS.items()}
+    padding = st.selectbox("Padding", [*titles], key="padding", bind="query-params")
+    stride = st.slider("Stride", 1, 8, key="stride", bind="query-params")
+    relu = st.toggle("ReLU", key="relu", bind="query-params")
+    with st.expander("More: bias, dilation, pooling"):
+        bias = st.number_input(
+            "Bias", -999.0, 999.0, 0.0, 1.0, key="bias", bind="query-params", format="%g"
+        )
+        dilation = st.slider("Dilation", 1, 8, key="dilation", bind="query-params")
+        pooling = st.radio(
+            "Pooling", ["none", "max", "average"], key="pooling", bind="query-params"
+        )
+        size = st.slider("Pooling size", 2, 8, key="pool_size", bind="query-params")
+        step = st.slider("Pooling stride", 1, 8, 2, key="pool_stride", bind="query-params")
+    return LayerSettings(
+        operation, titles[padding], stride, dilation, bias, relu, pooling, size, step
+    )
+
+
+def chosen_input(picked: Picked) -> tuple[np.ndarray, str]:
+    """Ask which numbers the kernel meets: float64 (h, w, C), and what to call them."""
+    choice = st.radio(
+        "Input",
+        ["The picture in grey", "Its three colours", _TABLE],
+        key="conv_input",
+        bind="query-params",
+    )
+    if choice == _TABLE:
+        return _LECTURE[..., np.newaxis].astype(np.float64), "the table"
+    height, width = picked.image.pixels.shape[:2]
+    shrink = min(1.0, MAX_SIDE_PX / math.sqrt(height * width))  # a narrow strip stays as it is
+    pixels = cached.smaller(picked.image, round(max(height, width) * shrink)).pixels
+    return as_channels(pixels, in_grey=choice == "The picture in grey"), picked.label
+
+
+def as_channels(pixels: np.ndarray, *, in_grey: bool) -> np.ndarray:
+    """Give whole numbers from 0 to 255: the luminance, or red, green and blue."""
+    if not in_grey:
+        return pixels.astype(np.float64)
+    return np.rint(pixels @ np.array([0.299, 0.587, 0.114]))[..., np.newaxis]
+
+
+def show_kernel(kernel: np.ndarray, preset: NamedKernel, is_changed: bool) -> None:
+    """Show the kernel as coloured numbers."""
+    scale = figures.signed_scale(kernel)
+    what = f"Your kernel, begun with «{preset.title}»" if is_changed else preset.title
+    note = "" if is_changed else f": {preset.note}"
+    sheet = figures.number_grid(kernel, scale, text="{:.3g}")
+    show_painted(sheet, scale, f"{what}{note}. Sum {number(float(kernel.sum()))}.", what)
+
+
+def show_steps(steps: LayerSteps, label: str) -> None:
+    """Show every step as a picture with its shape."""
+    channels = steps.padded.shape[-1]
+    pictures: list[tuple[str, np.ndarray]] = []
+    if channels > 1:
+        for channel, name in enumerate(_COLOURS):
+            pictures.append((f"Answer to {name}", steps.partial[..., channel]))
+    added = " + bias" if steps.settings.bias else ""
+    summed = "Sum of the three" if channels > 1 else "Answer"
+    pictures.append((f"{summed}{added}", steps.answer))
+    if steps.settings.relu:
+        pictures.append(("After ReLU", steps.rectified))
+    if steps.settings.pooling != "none":
+        pictures.append((f"After {steps.settings.pooling} pooling", steps.pooled))
+    first, second = st.columns(2)
+    with first:
+        _show_input(steps, label)
+    for place, (title, values) in enumerate(pictures):
+        with (second, first)[place % 2]:
+            _show_step(title, values)
+    download(
+        f"Result (NPY, {_size(steps.pooled)})",
+        "convolution.npy",
+        lambda: figures.array_npy(steps.pooled),
+    )
+
+
+def _show_input(steps: LayerSteps, label: str) -> None:
+    values = steps.padded
+    cells = "cell" if steps.padding == 1 else "cells"
+    around = f", with {steps.padding} {cells} of padding all round" if steps.padding else ""
+    caption = f"Input: {label}, {_size(values)}{around}"
+    if values.shape[-1] == 3:
+        show_picture(values.astype(np.uint8), caption, f"The input: {label}")
+        return
+    grey = values[..., 0]
+    scale = figures.Scale(0, 255 if grey.max() > 1 else 1, "gray")
+    show_painted(_painted(grey, scale), scale, caption, f"The input: {label}")
+
+
+def _show_step(title: str, values: np.ndarray) -> None:
+    scale = _scale(values)
+    caption = (
+        f"{title}, {_size(values)}, from {number(float(values.min()))} to "
+        f"{number(float(values.max()))}"
+    )
+    show_painted(_painted(values, scale), scale, caption, title)
+
+
+def _scale(values: np.ndarray) -> figures.Scale:
+    """Diverging about zero where there are negative numbers."""
+    has_signs = bool((values < 0).any())
+    return figures.signed_scale(values) if has_signs else figures.unsigned_scale(values)
+
+
+def _painted(values: np.ndarray, scale: figures.Scale) -> np.ndarray:
+    if max(values.shape) <= _MAX_WRITTEN:
+        return figures.number_grid(values, scale, text="{:.4g}")
+    return figures.colourize(values, scale)
+
+
+def _size(values: np.ndarray) -> str:
+    return " × ".join(map(str, values.shape[:2]))
+
+
+def explain_sizes(steps: LayerSteps, length: int) -> None:
+    """Write the formula of the output size out, and say what the operation did."""
+    settings = steps.settings
+    window = settings.dilation * (len(steps.kernel) - 1) + 1
+    size, left_over = output_size(length, window, steps.padding, settings.stride)
+    dilated = ""
+    if settings.dilation > 1:
+        dilated = (
+            f" With dilation {settings.dilation} the kernel of {len(steps.kernel)} reaches over "
+            f"F = {settings.dilation}·({len(steps.kernel)} − 1) + 1 = {window} cells."
+        )
+    rounded = f", rounded down ({left_over} left over)" if left_over else ""
+    st.markdown(f"**How large is the answer?**{dilated} Along the width:")
+    st.latex(
+        rf"\frac{{W - F + 2P}}{{S}} + 1 = \frac{{{length} - {window} + 2\cdot{steps.padding}}}"
+        rf"{{{settings.stride}}} + 1 \;\Rightarrow\; {size}"
+    )
+    turned = (
+        "the kernel, turned by 180° (convolution)"
+        if settings.operation == "convolve"
+        else "the kernel as it is (correlation: what networks call convolution)"
+    )
+    colours = "Yellow: the picture looks like the kernel."
+    if (steps.answer < 0).any():
+        colours = "Red: the picture looks like the kernel; blue: like its negative; white: neither."
+    st.markdown(
+        f"{rounded.lstrip(', ').capitalize() + '. ' if rounded else ''}"
+        f"**What you see.** At every place the numbers under {turned} are multiplied with it, one "
+        f"by one, and added up. {colours}\n\n"
+        "**Try this.** Switch between correlate and convolve: for a kernel that is the same after "
+        "half a turn nothing changes. Edit one number of the kernel and find where the answer "
+        "changes."
+    )
+
+
+def show_cell(steps: LayerSteps) -> None:
+    """Write one number of the answer out, product by product."""
+    height, width = steps.answer.shape
+    _keep_within("cell_row", height)
+    _keep_within("cell_column", width)
+    left, right = st.columns(2)
+    row = left.number_input("Row", 0, height - 1, height // 2, key="cell_row", bind="query-params")
+    column = right.number_input(
+        "Column", 0, width - 1, width // 2, key="cell_column", bind="query-params"
+    )
+    cell = steps.cell(int(row), int(column))
+    _show_where(steps, cell.rows, cell.columns, int(row), int(column))
+    names = _COLOURS if cell.patch.shape[-1] == 3 else ("",)
+    for channel, name in enumerate(names):
+        of = f" of {name}" if name else ""
+        patch, kernel, products = st.columns(3)
+        with patch:
+            grey = cell.patch[..., channel]
+            scale = figures.Scale(0, 255 if steps.padded.max() > 1 else 1, "gray")
+            show_picture(figures.number_grid(grey, scale), f"Under the window{of}", f"Patch{of}")
+        with kernel:
+            signed = figures.signed_scale(steps.kernel)
+            sheet = figures.number_grid(steps.kernel, signed, text="{:.3g}")
+            show_picture(sheet, "× kernel", "The kernel")
+        with products:
+            values = cell.products[..., channel]
+            sheet = figures.number_grid(values, figures.signed_scale(values), text="{:.4g}")
+            show_picture(
+                sheet,
+                f"= products{of}, sum {_exact(float(cell.partial_sums[channel]))}",
+                f"Products{of}",
+            )
+    _write_sum(steps, cell, int(row), int(column))
+
+
+def _keep_within(key: str, length: int) -> None:
+    """Move a cell that was picked on a larger answer to the last one there is now."""
+    if st.session_state.get(key, 0) >= length:
+        st.session_state[key] = length - 1
+
+
+def _show_where(
+    steps: LayerSteps, rows: tuple[int, ...], columns: tuple[int, ...], row: int, column: int
+) -> None:
+    before, after = st.columns(2)
+    with before:
+        pixels = np.clip(steps.padded, 0, 255)
+        if steps.padded.max() <= 1:
+            pixels = pixels * 255
+        pixels = np.broadcast_to(pixels, (*pixels.shape[:2], 3)).astype(np.uint8)
+        seen = range(rows[0], rows[-1] + 1), range(columns[0], columns[-1] + 1)
+        show_picture(_with_frame(pixels, *seen), "Input, and where the kernel lies", "Window")
+    with after:
+        painted = figures.colourize(steps.rectified, _scale(steps.rectified))
+        cell = range(row, row + 1), range(column, column + 1)
+        show_picture(_with_frame(painted, *cell), "Answer, and the cell written out", "Cell")
+
+
+def _with_frame(pixels: np.ndarray, rows: range, columns: range) -> np.ndarray:
+    factor = max(1, 512 // max(pixels.shape[:2]))
+    large = figures.enlarge(pixels)
+    return figures.framed(
+        large,
+        range(rows.start * factor, rows.stop * factor),
+        range(columns.start * factor, columns.stop * factor),
+        width_px=3,
+    )
+
+
+def _write_sum(steps: LayerSteps, cell: Cell, row: int, column: int) -> None:
+    parts = cell.partial_sums if cell.products.size > _MOST_SUMMANDS else cell.products.ravel()
+    line = _added([float(part) for part in parts])
+    if steps.settings.bias:
+        line += f" + bias ({_exact(steps.settings.bias)})"
+    line += f" = {_exact(cell.total)}"
+    if steps.settings.relu:
+        line += f", and after the ReLU max(0, {_exact(cell.total)}) = {_exact(cell.value)}"
+    found = _exact(float(steps.rectified[row, column]))
+    where = f"The answer's cell in row {row}, column {column}"
+    st.markdown(f"**Sum**: {line}.\n\n{where}: **{found}**.")
+
+
+def _added(parts: list[float]) -> str:
+    """Write a sum: negative numbers are taken away."""
+    line = _exact(parts[0])
+    for part in parts[1:]:
+        line += f" − {_exact(-part)}" if part < 0 else f" + {_exact(part)}"
+    return line
+
+
+def _exact(value: float) -> str:
+    """Write a number to four decimals, without zeros at the end."""
+    return f"{round(value, 4) + 0.0:.10g}".replace("-", "−")
+
+
+def _remember_cell() -> None:
+    """Let the view of one cell begin with the one that was clicked."""
+    row, column = st.session_state["slide"]["cell"]
+    st.session_state["cell_row"], st.session_state["cell_column"] = int(row), int(column)
+
+
+def show_slide(
+    picked: Picked, channels: np.ndarray, kernel: np.ndarray, settings: LayerSettings
+) -> None:
+    """Let the kernel slide, cell by cell; computed here once, moved by the browser."""
+    if max(channels.shape) > MAX_ANIMATED_PX or channels.shape[-1] > 1:
+        channels = as_channels(cached.smaller(picked.image, MAX_ANIMATED_PX).pixels, in_grey=True)
+        st.markdown(
+            f":small[Shown in grey and with at most {MAX_ANIMATED_PX} cells a side, so that single "
+            "cells can be seen; without pooling.]"
+        )
+    steps = apply_layer(channels, kernel, replace(settings, pooling="none"))
+    values = steps.rectified
+    _slide(
+        key="slide",
+        data={
+            "padded": steps.padded[..., 0].tolist(),
+            "white": 255 if steps.padded.max() > 1 else 1,
+            "padding": steps.padding,
+            "kernel": steps.kernel.tolist(),
+            "answer": steps.answer.tolist(),
+            "colours": figures.colourize(values, _scale(values)).tolist(),
+            "stride": settings.stride,
+            "dilation": settings.dilation,
+            "bias": settings.bias,
+            "relu": settings.relu,
+        },
+        on_cell_change=_remember_cell,
+    )
+    show_scale(_scale(values))
+    st.markdown(
+        "**What you see.** The green window lies on the input; the numbers under it are multiplied "
+        "with the kernel and added up, and the sum becomes one cell of the result. Then the window "
+        "moves on by the stride.\n\n"
+        "**Try this.** Stop, click a cell of the result and find its window; then set the stride "
+        "to 2 and watch the result shrink."
+    )

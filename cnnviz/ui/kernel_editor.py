@@ -1,0 +1,81 @@
+"""The editable kernel: a preset to begin with, a grid to write into, and what can be done to it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from cnnviz.filter_banks import KERNELS, NamedKernel, normalised, resized, zero_mean
+
+_BY_TITLE = {kernel.title: kernel for kernel in KERNELS}
+_BASE, _VERSION = "kernel_base", "kernel_version"  # session keys: numbers before editing, its count
+_SIDES = (1, 3, 5, 7, 9, 11)
+
+
+def edited_kernel() -> tuple[np.ndarray, NamedKernel, bool]:
+    """Ask for a kernel; gives its numbers, the preset it began with, and whether it was changed."""
+    title = st.selectbox(
+        "Kernel", [*_BY_TITLE], key="kernel", bind="query-params", on_change=begin_anew
+    )
+    preset = _BY_TITLE[title]
+    base = st.session_state.get(_BASE)
+    if base is None:
+        base = preset.values
+    with st.expander("Edit the kernel"):
+        kernel = _grid(base)
+        _changes(kernel)
+    is_changed = kernel.shape != preset.values.shape or not np.array_equal(kernel, preset.values)
+    return kernel, preset, is_changed
+
+
+def begin_anew() -> None:
+    """Forget what was written into the grid: the preset counts again."""
+    _set_base(None)
+    st.session_state.pop("kernel_side", None)
+
+
+def _set_base(values: np.ndarray | None) -> None:
+    """Lay other numbers into the grid; a new version forgets what was written into the old."""
+    st.session_state[_BASE] = values
+    st.session_state[_VERSION] = st.session_state.get(_VERSION, 0) + 1
+
+
+def _grid(base: np.ndarray) -> np.ndarray:
+    version = st.session_state.get(_VERSION, 0)
+    columns: Any = {  # by their places; Streamlit's types know names only
+        column: st.column_config.NumberColumn(
+            str(column), width=48, required=True, min_value=-999.0, max_value=999.0
+        )
+        for column in range(base.shape[1])
+    }
+    written = st.data_editor(
+        base,
+        hide_index=True,
+        key=f"kernel_grid_{version}",
+        column_config=columns,
+        alt="The numbers of the kernel",
+    )
+    return np.nan_to_num(np.asarray(written, np.float64))
+
+
+def _changes(kernel: np.ndarray) -> None:
+    """Offer what can be done to the kernel as it stands in the grid."""
+
+    def button(label: str, change: Callable[[np.ndarray], np.ndarray], help: str) -> None:
+        st.button(
+            label, on_click=lambda: _set_base(change(kernel)), help=help, width="stretch", key=label
+        )
+
+    def resize() -> None:
+        _set_base(resized(kernel, st.session_state["kernel_side"]))
+
+    places = _SIDES.index(len(kernel))
+    st.selectbox("Size", _SIDES, index=places, key="kernel_side", on_change=resize)
+    left, right = st.columns(2)
+    with left:
+        button("Normalise", normalised, "Divide by the sum: brightness stays as it is.")
+        button("Rotate", lambda values: np.rot90(values, -1).copy(), "A quarter turn to the right.")
+    with right:
+        button("Zero mean", zero_mean, "Take the mean away: a plain picture gives zero.")
+        button("Flip", lambda values: values[:, ::-1].copy(), "Left becomes right.")

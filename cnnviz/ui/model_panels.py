@@ -1,0 +1,391 @@
+"""The parts of the networks page: drawing, table, card, curves, confusions, weights."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import figures, zoo
+from cnnviz.errors import CnnvizError
+from cnnviz.results import LayerFacts
+from cnnviz.ui import cached
+from cnnviz.ui.controls import Picked
+from cnnviz.ui.pictures import number, show_painted, show_picture
+from cnnviz.zoo import ModelCard, TrainingRecord
+
+_CHART = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
+_MAX_TILES = 64
+
+
+def show_architecture(model_name: str, picked: Picked) -> None:
+    """Show what goes in, the network as a drawing, what comes out, and the table."""
+    model = cached.model(model_name)
+    rows = cached.layers(model_name)
+    parameters = sum(row.num_parameters for row in rows)
+    multiplications = sum(row.num_multiplications for row in rows)
+    picture, answer = st.columns([1, 2.4], gap="medium")
+    with picture:
+        view = zoo.model_view(model.card, picked.image)
+        size = " × ".join(map(str, model.input_shape))
+        show_picture(view, f"What goes in: {picked.label}, {size}", f"{picked.label} at {size}")
+    with answer:
+        st.markdown(
+            f"**{model.card.title}** has {len(rows)} layers, **{parameters:,}** parameters "
+            f"({parameters * 4 / 1e6:.1f} MB as float32) and needs **{_short(multiplications)}** "
+            f"multiplications for this picture."
+        )
+        for prediction in cached.predictions(model_name, picked.image, 3):
+            st.progress(prediction.probability, f"{prediction.label}: {prediction.probability:.1%}")
+    st.plotly_chart(
+        cached.drawing(model_name), config=_CHART, alt=f"Drawing of {model.card.title}", key="draw"
+    )
+    st.markdown(
+        ":small[A block's height is the height of its maps, its width the number of channels, both "
+        "on a logarithmic scale; arcs skip over blocks. Point at a block to read it, drag to "
+        "enlarge, click twice to go back. ReLU, batch normalisation, dropout and padding are drawn "
+        "into the block before them.]"
+    )
+    st.subheader("Layer by layer")
+    st.dataframe(
+        [_row(row) for row in rows],
+        hide_index=True,
+        height=min(38 * len(rows) + 40, 520),
+        column_config=_COLUMNS,
+        alt=f"Table of the layers of {model.card.title}",
+    )
+    _explain_layer(model_name, rows)
+
+
+def _row(row: LayerFacts) -> dict[str, object]:
+    field = row.receptive_field
+    sees = "?"
+    if field is not None:
+        sees = "all" if field.rows.size is None else f"{field.rows.size}×{field.columns.size}"
+    return {
+        "Layer": row.name,
+        "Output": "×".join(map(str, row.output_shape)),
+        "Parameters": row.num_parameters,
+        "Products": row.num_multiplications,
+        "Window": "×".join(map(str, row.kernel)) if row.kernel else "",
+        "Stride": str(row.stride[0]) if row.stride else "",
+        "Padding": row.padding,
+        "Sees": sees,
+        "Jump": str(field.rows.jump or "") if field else "",
+        "Kind": row.kind,
+        "Parameters, written out": row.parameter_formula,
+        "Multiplications, written out": row.multiplication_formula,
+    }
+
+
+_COLUMNS = {
+    "Layer": st.column_config.TextColumn(width=165, pinned=True),
+    "Output": st.column_config.TextColumn(width=110, help="Rows × columns × channels"),
+    "Parameters": st.column_config.NumberColumn(width=95, format="localized"),
+    "Products": st.column_config.NumberColumn(
+        width=110, format="localized", help="Multiplications with weights, for one picture"
+    ),
+    "Window": st.column_config.TextColumn(width=75, help="Rows × columns of kernel or pool"),
+    "Stride": st.column_config.TextColumn(width=55),
+    "Padding": st.column_config.TextColumn(width=70),
+    "Sees": st.column_config.TextColumn(
+        width=75, help="Receptive field: the pixels that one cell can depend on"
+    ),
+    "Jump": st.column_config.TextColumn(
+        width=60, help="Pixels between what neighbouring cells see"
+    ),
+}
+
+
+def _explain_layer(model_name: str, rows: Sequence[LayerFacts]) -> None:
+    """Write out the numbers of one layer."""
+    with_weights = [row for row in rows if row.parameter_formula]
+    default = next((i for i, row in enumerate(with_weights) if row.kernel), 0)
+    names = [row.name for row in with_weights]
+    name = st.selectbox("Write out a layer", names, index=default, key="written_out")
+    row = next(row for row in with_weights if row.name == name)
+    lines = [
+        f"**Parameters of `{row.name}`**: {row.parameter_formula} = **{row.num_parameters:,}**"
+    ]
+    if row.kind == "Conv2D":
+        lines[0] += ": a filter is F·F·D numbers, and there are K of them, each with one bias"
+        lines[0] += "." if "+" in row.parameter_formula else " (here there is none)."
+    if row.multiplication_formula:
+        product = f"{row.multiplication_formula} = **{row.num_multiplications:,}**"
+        what = "F·F·D·W·H·K" if row.kind == "Conv2D" else row.kind
+        lines.append(f"**Multiplications** ({what}): {product}.")
+    field = row.receptive_field
+    if field is not None and field.rows.size is not None:
+        lines.append(
+            f"**Receptive field**: one cell sees {field.rows.size} × {field.columns.size} pixels; "
+            f"its neighbour sees the same, {field.rows.jump} "
+            f"pixel{'s' if field.rows.jump > 1 else ''} further on."
+        )
+    st.markdown("\n\n".join(lines))
+    st.markdown(
+        ":small[Multiplications with weights only; batch normalisation is not counted. The "
+        "receptive field is what a cell *can* depend on; how much it does falls off from the "
+        "middle (Luo et al. 2016, arXiv:1701.04128).]"
+    )
+
+
+def _short(count: int) -> str:
+    for size, word in ((10**9, "billion"), (10**6, "million")):
+        if count >= size:
+            return f"{count / size:.3g} {word}"
+    return f"{count:,}"
+
+
+def show_training(card: ModelCard) -> None:
+    """Show how a network was trained and what it confuses, or say why that is not known."""
+    if not zoo.has_training_record(card.name):
+        _show_card(card)
+        st.info(
+            f"{card.title} was not trained here, so there is no history. Choose one of the "
+            "networks that were: their names begin with Digits, Fashion, SVHN or Pets."
+        )
+        return
+    record = cached.training_record(card.name)
+    st.markdown(
+        f"**{record.accuracy:.1%}** of {record.facts['num_held_out_pictures']:,} held-out pictures "
+        f"are named rightly, after {len(record.history['loss'])} epochs in "
+        f"{_duration(record.facts['training_seconds'])} on two processor cores."
+    )
+    _show_curves(record)
+    _show_confusion(card.name, record)
+    with st.expander("The whole card"):
+        _show_facts(card, record)
+
+
+def _show_card(card: ModelCard) -> None:
+    lines = {
+        "What it is": card.summary,
+        "Paper": card.paper,
+        "Weights": card.origin,
+        "Licence": card.licence,
+        "Input": f"{card.input_height} × {card.input_width} × {card.channels}, "
+        f"prepared the way «{card.preprocessing.name}»",
+    }
+    st.markdown("\n".join(f"- **{what}**: {text}" for what, text in lines.items() if text))
+
+
+def _show_curves(record: TrainingRecord) -> None:
+    smoothing = st.slider(
+        "Smoothing",
+        *(0.0, 0.9, 0.0, 0.1),
+        key="smoothing",
+        bind="query-params",
+        help="A running mean that keeps this share of the past. The points stay as measured.",
+    )
+    left, right = st.columns(2)
+    for column, key, title in (
+        (left, "accuracy", "accuracy (share that is right)"),
+        (right, "loss", "loss"),
+    ):
+        figure = figures.learning_curves(record.history, key, title, smoothing)
+        column.plotly_chart(figure, config=_CHART, alt=f"Curves of the {key}", key=f"curve {key}")
+    history = record.history
+    gap = history["accuracy"][-1] - history["val_accuracy"][-1]
+    verdict = "training and validation end close together"
+    if gap > 0.1:
+        verdict = (
+            f"training ends {gap:.0%} above validation: the network knows its pictures by heart "
+            "(overfitting)"
+        )
+    elif gap < -0.01:
+        verdict = (
+            "validation lies above training: while training, pictures are changed by chance and "
+            "dropout switches units off, and neither happens when it is measured"
+        )
+    part = record.facts["validation"]
+    note = "the held-out pictures" if part == "test" else f"the part «{part}»"
+    st.markdown(
+        f"**What you see.** Each point is an epoch, one look at all "
+        f"{record.facts['num_training_pictures']:,} training pictures; validation means {note}. "
+        f"Here {verdict}.\n\n**Try this.** {_advice(record.facts['data'])}"
+    )
+
+
+def _advice(data_name: str) -> str:
+    if data_name.startswith("cats-dogs"):
+        return (
+            "Compare «Pets from scratch» with «Pets augmented», the same network, and both with "
+            "«Pets frozen», which began with what EfficientNet-Lite0 knew."
+        )
+    return "Smooth the curves, then ask of each point whether the last epochs still helped."
+
+
+def _show_confusion(model_name: str, record: TrainingRecord) -> None:
+    st.subheader("What it confuses")
+    names = record.class_names
+    matrix, cell = st.columns([1.9, 1], gap="medium")
+    with matrix:
+        figure = figures.confusion_figure(record.confusion, names)
+        st.plotly_chart(figure, config=_CHART, alt="Confusion matrix", key="confusion")
+    wrong = record.confusion - np.diag(np.diag(record.confusion))
+    worst = np.unravel_index(int(wrong.argmax()), wrong.shape)
+    with cell:
+        true = st.selectbox(
+            "True class",
+            range(len(names)),
+            index=int(worst[0]),
+            format_func=lambda i: names[i],
+            key="true_class",
+        )
+        answer = st.selectbox(
+            "Answer",
+            range(len(names)),
+            index=int(worst[1]),
+            format_func=lambda i: names[i],
+            key="answer",
+        )
+        count = int(record.confusion[true, answer])
+        st.markdown(
+            f"**{count:,}** of {int(record.confusion[true].sum()):,} pictures of «{names[true]}» "
+            f"were called «{names[answer]}»."
+        )
+        _show_examples(model_name, record, true, answer)
+
+
+def _show_examples(model_name: str, record: TrainingRecord, true: int, answer: int) -> None:
+    pictures, origin = cached.confusion_examples(model_name, true, answer)
+    if pictures:
+        sheet = figures.mosaic(
+            pictures, [None] * len(pictures), columns=3, tile_px=112, first_number=None
+        )
+        names = record.class_names
+        show_picture(
+            sheet, f"{origin}", f"Pictures of {names[true]} that were called {names[answer]}"
+        )
+    elif record.confusion[true, answer]:
+        st.markdown(f":small[{origin}]")
+
+
+def _show_facts(card: ModelCard, record: TrainingRecord) -> None:
+    facts = record.facts
+    changes = {
+        key: value
+        for key, value in facts["augmentation"].items()
+        if value and not (key == "fill" and len(facts["augmentation"]) == 1)
+    }
+    described = ", ".join(f"{key} {value}" for key, value in changes.items())
+    if not set(changes) - {"fill"}:
+        described = "none"
+    base = facts["base"]
+    lines = {
+        "What it is": facts["summary"],
+        "Architecture": facts["architecture"],
+        "Frozen base": f"{base['model']} up to {base['layer']}" if base else "none",
+        "Parameters": f"{card.num_parameters:,}, of which {facts['num_trained_parameters']:,} "
+        "were trained",
+        "Data": f"{facts['data_origin']} {facts['num_training_pictures']:,} for training, "
+        f"{facts['num_held_out_pictures']:,} held out",
+        "Augmentation": described,
+        "Optimiser": f"Adam, learning rate {facts['learning_rate']:g} falling to 0 along a cosine, "
+        f"batches of {facts['batch_size']}",
+        "Command": f"`{facts['command']}`, seed {facts['seed']}",
+        "Repeatable?": facts["repeatability"],
+        "Versions": ", ".join(f"{name} {number}" for name, number in facts["versions"].items()),
+        "Date": facts["date"],
+        "Licence of the weights": facts["licence"],
+        "SHA-256 of the file": f"`{facts['sha256']}`",
+    }
+    st.markdown("\n".join(f"- **{what}**: {text}" for what, text in lines.items()))
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
+
+
+def show_weights(model_name: str) -> None:
+    """Show the first kernels as pictures and how the weights of any layer are spread."""
+    model = cached.model(model_name)
+    layers = {
+        row.name: row for row in cached.layers(model_name) if row.parameter_formula and row.kernel
+    }
+    first = next((name for name, row in layers.items() if row.kind == "Conv2D"), None)
+    if first is None:
+        raise CnnvizError(
+            f"{model.card.title} has no convolution, so there are no kernels to show. Choose "
+            "another network."
+        )
+    _show_first_kernels(model_name, first)
+    st.subheader("How weights are spread")
+    name = st.selectbox("Layer", [*layers], key="weights_of")
+    weights = np.asarray(model.operations[name].get_weights()[0])
+    st.plotly_chart(
+        figures.weight_histogram(weights), config=_CHART, alt=f"Weights of {name}", key="weights"
+    )
+    small = float(np.mean(np.abs(weights) < 0.1 * np.abs(weights).max()))
+    st.markdown(
+        f"`{name}`: {weights.size:,} weights, mean {number(float(weights.mean()))}, standard "
+        f"deviation {number(float(weights.std()))}. {small:.0%} of them are smaller than a tenth "
+        "of the largest."
+    )
+
+
+def _show_first_kernels(model_name: str, layer_name: str) -> None:
+    model = cached.model(model_name)
+    steps = zoo.checkpoint_steps(model_name)
+    kernels = np.asarray(model.operations[layer_name].get_weights()[0])
+    when = ""
+    if steps:
+        step = st.select_slider(
+            "Training step",
+            steps,
+            steps[-1],
+            key="step",
+            help="Step 0 is chance. A step is one batch of pictures.",
+        )
+        kernels = cached.checkpoint(model_name, step)[layer_name][0]
+        when = f" after {step:,} steps of training" if step else " before training"
+    shared = st.toggle(
+        "One scale for all kernels",
+        True,
+        key="shared_kernels",
+        bind="query-params",
+        help="Off: each kernel is stretched to its own maximum, so a weak one looks strong.",
+    )
+    size = f"{kernels.shape[0]} × {kernels.shape[1]}"
+    shown = kernels[..., :_MAX_TILES]
+    many = kernels.shape[-1]
+    count = f"{_MAX_TILES} of {many}" if many > _MAX_TILES else f"All {many}"
+    caption = f"{count} kernels of `{layer_name}`, {size}{when}."
+    if not shared:
+        caption += " Each has a range of its own."
+    alt = f"First kernels of {model.card.title}{when}"
+    if kernels.shape[2] == 3:
+        tiles = figures.kernel_pictures(_as_rgb(model.card, shown), shared=shared)
+        sheet = figures.mosaic(tiles, [None] * len(tiles), columns=8, tile_px=112)
+        reach = number(float(np.abs(shown).max()))
+        if shared:
+            caption += f" Grey is zero; the range of each colour is ±{reach}."
+        show_picture(sheet, caption, alt)
+    else:
+        maps = shown[:, :, 0].transpose(2, 0, 1)
+        common = figures.signed_scale(maps)
+        scales = [common if shared else figures.signed_scale(one) for one in maps]
+        sheet = figures.mosaic(maps, scales, columns=8, tile_px=112)
+        if shared:
+            show_painted(sheet, common, caption, alt)
+        else:
+            show_picture(sheet, caption, alt)
+    wide = kernels.shape[0] >= 5
+    st.markdown(
+        "**What you see.** A kernel answers where the picture looks like it. "
+        + (
+            "Seven pixels are enough to see what these look for: edges (one side bright, one "
+            "dark), bars, blobs. Compare them with a Gabor filter on its page."
+            if wide
+            else "Three pixels are few: look for edges (one side bright, one dark) and points. "
+            "The networks called Gabor have kernels of 7 × 7."
+        )
+        + (
+            "\n\n**Try this.** Move the step to 0 and forward again: noise dies, patterns grow."
+            if steps
+            else ""
+        )
+    )
+
+
+def _as_rgb(card: ModelCard, kernels: np.ndarray) -> np.ndarray:
+    return kernels[:, :, ::-1] if card.preprocessing.is_bgr else kernels

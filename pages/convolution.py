@@ -1,0 +1,40 @@
+import streamlit as st
+
+from cnnviz.convolution import apply_layer
+from cnnviz.ui import controls, convolution_panels, frame, kernel_editor
+
+frame.begin(
+    "What does a kernel do to a picture?",
+    "Choose a kernel and let it slide: at every place numbers are multiplied and added up.",
+)
+
+
+@st.fragment
+def convolution(view: str, picked: controls.Picked) -> None:
+    left, right = st.columns([1.3, 3], gap="medium")
+    with frame.user_errors():
+        with left:
+            convolution_panels.demonstrations()
+            kernel, preset, is_changed = kernel_editor.edited_kernel()
+            convolution_panels.show_kernel(kernel, preset, is_changed)
+            settings = convolution_panels.layer_settings()
+            channels, label = convolution_panels.chosen_input(picked)
+        with right:
+            if view == "Sliding":
+                convolution_panels.show_slide(picked, channels, kernel, settings)
+                return
+            steps = apply_layer(channels, kernel, settings)
+            if view == "Step by step":
+                convolution_panels.show_steps(steps, label)
+                convolution_panels.explain_sizes(steps, channels.shape[1])
+            else:
+                convolution_panels.show_cell(steps)
+
+
+with frame.user_errors():
+    picked = controls.picked_picture(controls.DIGIT)
+    with st.sidebar:
+        st.subheader("View")
+        views = ["Step by step", "One cell by hand", "Sliding"]
+        view = st.radio("Show", views, key="convolution_view", bind="query-params")
+    convolution(view, picked)

@@ -1,0 +1,128 @@
+"""Curves, confusion matrices, histograms, the drawing of a network, and kernels as pictures."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from cnnviz import figures
+from cnnviz.errors import InvalidParameterError
+from cnnviz.layer_table import layer_table
+from cnnviz.probe import wrap_model
+from cnnviz.ui.calculator import windows_drawing
+from cnnviz.zoo import card_for_model
+from cnnviz.zoo.architectures import build_architecture
+
+HISTORY = {
+    "loss": np.array([2.0, 1.0, 0.5]),
+    "val_loss": np.array([2.5, 1.5, 1.6]),
+}
+
+
+def drawn(model: Any) -> tuple[tuple[figures.Block, ...], Any]:
+    loaded = wrap_model(model, card_for_model(model, "net"))
+    rows = layer_table(loaded)
+    return figures.blocks(rows), figures.architecture_figure(rows, loaded.input_shape)
+
+
+def test_smoothing_is_a_running_mean_that_starts_at_the_first_value() -> None:
+    values = [4.0, 0.0, 2.0]
+    np.testing.assert_array_equal(figures.smoothed(values, 0), values)
+    weight = 0.6
+    expected = [
+        4,
+        (0.6 * 4 + 0) / (0.6 + 1),
+        (0.36 * 4 + 0.6 * 0 + 2) / (0.36 + 0.6 + 1),
+    ]
+    np.testing.assert_allclose(figures.smoothed(values, weight), expected)
+    np.testing.assert_allclose(figures.smoothed([3.0] * 20, 0.9), 3.0)
+    for weight in (-0.1, 1.0, float("nan")):
+        with pytest.raises(InvalidParameterError, match="from 0 to below 1"):
+            figures.smoothed(values, weight)
+
+
+def test_raw_points_stay_visible_however_smooth_the_curve_is() -> None:
+    figure = figures.learning_curves(HISTORY, "loss", "loss", 0.9)
+    points = [trace for trace in figure.data if trace.mode == "markers"]
+    assert [list(trace.y) for trace in points] == [list(HISTORY[key]) for key in HISTORY]
+    lines = [trace for trace in figure.data if trace.mode == "lines"]
+    assert [line.name for line in lines] == ["training", "validation"]
+    np.testing.assert_allclose(lines[0].y, figures.smoothed(HISTORY["loss"], 0.9))
+    assert list(lines[0].x) == [1, 2, 3]
+
+
+def test_a_confusion_matrix_has_shares_of_rows_and_numbers_of_pictures() -> None:
+    confusion = np.array([[3, 1], [0, 0]])
+    (heatmap,) = figures.confusion_figure(confusion, ["cat", "dog"]).data
+    np.testing.assert_array_equal(heatmap.z, [[0.75, 0.25], [0, 0]])
+    assert np.asarray(heatmap.text).tolist() == [["3", "1"], ["", ""]]
+
+
+def test_a_histogram_counts_every_weight_about_zero() -> None:
+    weights = np.random.default_rng(0).normal(size=(3, 3, 2, 5))
+    (bars,) = figures.weight_histogram(weights).data
+    assert sum(bars.y) == weights.size
+    np.testing.assert_allclose(np.asarray(bars.x), -np.asarray(bars.x)[::-1], atol=1e-12)
+    (empty,) = figures.weight_histogram(np.zeros((3, 3))).data
+    assert sum(empty.y) == 9
+
+
+def test_quiet_layers_are_drawn_into_the_block_before_them() -> None:
+    found, figure = drawn(build_architecture("svhn-gabor"))
+    names = [block.name for block in found]
+    assert names[:3] == ["conv1", "pool1", "conv2"]
+    assert names[-2:] == ["avg_pool", "predictions"]
+    assert found[2].follow == ("BatchNormalization", "ReLU")
+    assert found[0].sources == (-1,)
+    assert not figure.layout.shapes  # nothing skips
+    labels = [annotation.text for annotation in figure.layout.annotations]
+    assert labels[1] == "<b>conv1</b><br>224×224×24"
+
+
+def test_each_connection_that_skips_is_an_arc() -> None:
+    network = keras.applications.MobileNetV2(weights=None)
+    found, figure = drawn(network)
+    joins = [block for block in found if block.kind == "joining branches"]
+    assert len(joins) == len(figure.layout.shapes) == 10  # of its 17 blocks, ten have a shortcut
+    assert sum(len(trace.x) for trace in figure.data) == len(found) + 1
+    assert all(found[place].sources for place in range(len(found)))
+
+
+def test_higher_maps_and_more_channels_make_larger_blocks() -> None:
+    _, figure = drawn(build_architecture("fashion-cnn"))
+    convolutions = next(trace for trace in figure.data if trace.name == "convolution")
+    assert list(convolutions.y) == sorted(convolutions.y, reverse=True)
+    assert convolutions.width[0] < convolutions.width[1]
+
+
+def test_kernels_of_colours_are_grey_at_zero() -> None:
+    kernels = np.zeros((3, 3, 3, 2))
+    kernels[0, 0, 0] = [2, -1]
+    strong, weak = figures.kernel_pictures(kernels)
+    assert strong[0, 0].tolist() == [255, 128, 128]
+    assert weak[0, 0].tolist() == [64, 128, 128]
+    _, weak = figures.kernel_pictures(kernels, shared=False)
+    assert weak[0, 0].tolist() == [0, 128, 128]
+    assert (figures.kernel_pictures(np.zeros((3, 3, 3, 1)))[0] == 128).all()
+    with pytest.raises(InvalidParameterError, match=r"got \(3, 3, 1, 2\)"):
+        figures.kernel_pictures(np.zeros((3, 3, 1, 2)))
+
+
+def test_pictures_without_a_scale_and_without_numbers_are_set_as_they_are() -> None:
+    picture = np.full((4, 4, 3), (10, 200, 30), np.uint8)
+    sheet = figures.mosaic([picture], [None], tile_px=8, first_number=None)
+    assert (sheet[4:12, 4:12] == (10, 200, 30)).all()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "cells"), [((7, 3, 0, 2), 7 + 3 * 3), ((6, 3, 1, 2), 8 + 3 * 3), ((5, 5, 0, 1), 10)]
+)
+def test_every_window_is_drawn_in_its_place(numbers: tuple[int, int, int, int], cells: int) -> None:
+    drawing = windows_drawing(*numbers)
+    assert drawing.count("grid-column:") == cells
+
+
+def test_cells_that_no_window_covers_have_a_colour_of_their_own() -> None:
+    assert windows_drawing(7, 3, 0, 2).count("#d1601f") == 0
+    assert windows_drawing(8, 3, 0, 3).count("#d1601f") == 2
