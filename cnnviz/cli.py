@@ -47,6 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     train.add_argument("--list", action="store_true", help="list the recipes")
     train.add_argument("--folder", type=Path, default=_CHECKOUT / "models", help="default: models/")
     train.set_defaults(run=_train)
+    bank = commands.add_parser("bank", help="train a classifier on a filter bank's answers")
+    bank.add_argument("data", help="fashion-mnist or svhn")
+    bank.add_argument("--folder", type=Path, default=_CHECKOUT / "models", help="default: models/")
+    bank.set_defaults(run=_bank)
     evaluate = commands.add_parser("evaluate", help="measure a trained network from its file")
     evaluate.add_argument("recipe", help="name of its recipe")
     evaluate.add_argument(
@@ -134,6 +138,16 @@ def _train(options: argparse.Namespace) -> int:
         print(f"epoch {done} of {total}: {numbers}; about {left_s:.0f} s left", flush=True)
 
     print(f"written: {train(find_recipe(options.recipe), options.folder, on_epoch=report)}")
+    return 0
+
+
+def _bank(options: argparse.Namespace) -> int:
+    from cnnviz.bank_classifier import save_classifier, train_classifier
+
+    classifier = train_classifier(options.data)
+    path = save_classifier(classifier, options.data, options.folder)
+    print(f"{classifier.accuracy:.2%} of {classifier.num_held_out} held-out pictures are right")
+    print(f"written: {path}")
     return 0
 
 

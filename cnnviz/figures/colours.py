@@ -114,3 +114,50 @@ def overlay_part(
     whole = (pixels * _DIMMED).astype(np.uint8)
     whole[part] = overlay(seen, painted, opacity)
     return whole
+
+
+def direction_picture(thetas: np.ndarray, strength: np.ndarray) -> np.ndarray:
+    """Paint directions as colours of the wheel, dark where there is no answer, uint8 RGB.
+
+    Parameters
+    ----------
+    thetas : ndarray of shape (h, w)
+        Directions in radians; those half a turn apart get one colour.
+    strength : ndarray of shape (h, w)
+        From 0 (black) to its maximum (full colour).
+    """
+    top = float(strength.max()) or 1.0
+    hue = (np.asarray(thetas) % np.pi) / np.pi * 180
+    full = np.full(hue.shape, 255.0)
+    hsv = np.stack([hue, 0.75 * full, np.clip(strength / top, 0, 1) * 255], axis=-1)
+    return cv2.cvtColor(np.rint(hsv).astype(np.uint8), cv2.COLOR_HSV2RGB)
+
+
+def direction_bar() -> str:
+    """Give the key to `direction_picture`: a bar from 0° to 180°, as HTML."""
+    colours = direction_picture(np.linspace(0, np.pi, 13)[None], np.ones((1, 13)))[0]
+    gradient = ", ".join(f"rgb({r},{g},{b})" for r, g, b in colours)
+    labels = "".join(f"<span>{degrees}°</span>" for degrees in (0, 45, 90, 135, 180))
+    return (
+        '<div role="img" aria-label="Colours from 0 to 180 degrees">'
+        f'<div style="height:0.7rem;border-radius:3px;'
+        f'background:linear-gradient(90deg,{gradient})"></div>'
+        '<div style="display:flex;justify-content:space-between;font-size:0.8rem">'
+        f"{labels}</div></div>"
+    )
+
+
+def outlined(pixels: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
+    """Draw the border of a region onto an enlarged copy of a picture, uint8 RGB.
+
+    Parameters
+    ----------
+    pixels : uint8 ndarray of shape (h, w, 3)
+    mask : bool ndarray of shape (h, w)
+        The region.
+    """
+    factor = max(1, 512 // max(pixels.shape[:2]))
+    large = pixels.repeat(factor, axis=0).repeat(factor, axis=1)
+    region = mask.astype(np.uint8).repeat(factor, axis=0).repeat(factor, axis=1)
+    borders, _ = cv2.findContours(region, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return cv2.drawContours(large, borders, -1, colour, 2)

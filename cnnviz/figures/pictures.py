@@ -67,6 +67,7 @@ def mosaic(
     columns: int | None = None,
     tile_px: int = 96,
     first_number: int | None = 0,
+    numbers: Sequence[int] | None = None,
 ) -> np.ndarray:
     """Set many maps into one picture, numbered, uint8 (H, W, 3).
 
@@ -82,6 +83,8 @@ def mosaic(
         Longer side of a tile in pixels. Maps smaller than that are enlarged by a whole factor.
     first_number : int or None
         Number written on the first tile; None writes none.
+    numbers : sequence of int, optional
+        Numbers for all tiles, where they are not in order.
     """
     columns = columns or ceil(sqrt(len(maps)))
     rows = ceil(len(maps) / columns)
@@ -91,7 +94,9 @@ def mosaic(
         tile = _fit(values if scale is None else colourize(values, scale), tile_px)
         top, left = (gap + cell * i for i in divmod(place, columns))
         sheet[top : top + tile.shape[0], left : left + tile.shape[1]] = tile
-        if first_number is not None:
+        if numbers is not None:
+            _write_number(sheet, str(numbers[place]), top, left)
+        elif first_number is not None:
             _write_number(sheet, str(first_number + place), top, left)
     return sheet
 

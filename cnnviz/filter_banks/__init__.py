@@ -1,9 +1,23 @@
 """Filters made by hand: small named kernels, Gabor waves, and banks of them."""
 
+from cnnviz.filter_banks.banks import (
+    BANKS,
+    BankKind,
+    Usefulness,
+    blob_bank,
+    gaussian_derivative_bank,
+    haar_bank,
+    leung_malik_bank,
+    preferred_wave,
+    slope_bank,
+    usefulness,
+)
+from cnnviz.filter_banks.features import bank_features
 from cnnviz.filter_banks.gabor import (
     ASPECT_RANGE,
     FREQUENCY_RANGE,
     GABOR_PRESETS,
+    NYQUIST,
     SIGMA_RANGE,
     FilterBank,
     GaborParameters,
@@ -12,6 +26,7 @@ from cnnviz.filter_banks.gabor import (
     gabor_kernel,
     gabor_response,
     magnitude_spectrum,
+    picture_spectrum,
     sigma_for_bandwidth,
     spectrum_frequencies,
 )
@@ -24,26 +39,42 @@ from cnnviz.filter_banks.named import (
     resized,
     zero_mean,
 )
+from cnnviz.filter_banks.tuning import grating, kernel_tuning
 
 __all__ = [
     "ASPECT_RANGE",
+    "BANKS",
     "FREQUENCY_RANGE",
     "GABOR_PRESETS",
     "KERNELS",
+    "NYQUIST",
     "SIGMA_RANGE",
+    "BankKind",
     "FilterBank",
     "GaborParameters",
     "NamedKernel",
+    "Usefulness",
+    "bank_features",
+    "blob_bank",
     "box_kernel",
     "dc_leak",
     "gabor_bank",
     "gabor_kernel",
     "gabor_response",
+    "gaussian_derivative_bank",
     "gaussian_kernel",
+    "grating",
+    "haar_bank",
+    "kernel_tuning",
+    "leung_malik_bank",
     "magnitude_spectrum",
     "normalised",
+    "picture_spectrum",
+    "preferred_wave",
     "resized",
     "sigma_for_bandwidth",
+    "slope_bank",
     "spectrum_frequencies",
+    "usefulness",
     "zero_mean",
 ]

@@ -57,21 +57,29 @@ class GaborParameters:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FilterBank:
-    """Complex Gabor kernels of one size.
+    """Kernels of one size, asked together.
 
     Attributes
     ----------
     kernels : complex128 ndarray of shape (num_filters, n, n)
-        Read-only.
+        Read-only. Of a bank that is not made of quadrature pairs the imaginary part is zero.
     parameters : tuple of GaborParameters
-        What each kernel is made of, in the same order.
+        What each Gabor kernel is made of, in the same order; empty for other banks.
+    names : tuple of str
+        What to call each filter.
     """
 
     kernels: np.ndarray
-    parameters: tuple[GaborParameters, ...]
+    parameters: tuple[GaborParameters, ...] = ()
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kernels", read_only(self.kernels, np.complex128))
+        names = self.names or tuple(
+            f"f {one.frequency:.2f} θ {math.degrees(one.theta):.0f}° σ {one.sigma:.1f}"
+            for one in self.parameters
+        )
+        object.__setattr__(self, "names", names)
 
     def responses(self, image: ImageInput | np.ndarray, part: str = "magnitude") -> np.ndarray:
         """Ask all filters about one picture; they are correlated with it, as in a network.
@@ -407,6 +415,30 @@ def magnitude_spectrum(kernel: np.ndarray, size_px: int = 128) -> np.ndarray:
     return np.abs(rows @ kernel @ columns.T).astype(np.float32)
 
 
+def picture_spectrum(image: ImageInput | np.ndarray, size_px: int = 128) -> np.ndarray:
+    """Show which waves a picture is made of: the magnitude of its Fourier transform.
+
+    The mean is taken away, and the picture fades out towards its borders (a Hann window):
+    otherwise the jump from one border to the opposite one would draw a bright cross.
+
+    Parameters
+    ----------
+    image : ImageInput or float ndarray of shape (h, w)
+        Of a colour picture the luminance is taken.
+    size_px : int
+        Side of the spectrum, on the axes of `spectrum_frequencies`.
+
+    Returns
+    -------
+    float32 ndarray of shape (size_px, size_px)
+    """
+    gray = _gray(image)
+    faded = (gray - gray.mean()) * np.outer(
+        *(np.hanning(length + 2)[1:-1] for length in gray.shape)
+    )
+    return magnitude_spectrum(faded, size_px)
+
+
 def _combinations(
     frequencies: Iterable[float], thetas: Iterable[float], sigmas: Iterable[float] | None
 ) -> list[tuple[float, float, float]]:
@@ -430,7 +462,8 @@ def _gray(image: ImageInput | np.ndarray) -> np.ndarray:
 
 
 def _magnitudes(gray: np.ndarray, kernels: np.ndarray) -> np.ndarray:
-    return np.hypot(correlate_many(gray, kernels.real), correlate_many(gray, kernels.imag))
+    real = correlate_many(gray, kernels.real)
+    return np.hypot(real, correlate_many(gray, kernels.imag)) if kernels.imag.any() else abs(real)
 
 
 def _check_memory(num_filters: int, gray: np.ndarray) -> None:

@@ -8,9 +8,26 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import datasets, figures, zoo
+from cnnviz.bank_classifier import (
+    BankClassifier,
+    feature_bank,
+    grey_pictures,
+    load_classifier,
+)
 from cnnviz.datasets import LabelledImages
 from cnnviz.errors import DatasetError
-from cnnviz.filter_banks import FilterBank, gabor_bank, gabor_kernel, gabor_response
+from cnnviz.filter_banks import (
+    BANKS,
+    FilterBank,
+    Usefulness,
+    bank_features,
+    gabor_bank,
+    gabor_kernel,
+    gabor_response,
+    preferred_wave,
+    usefulness,
+)
+from cnnviz.gabor_fit import GaborFit, fit_gabor
 from cnnviz.images import image_from_pixels, shrink_to_fit
 from cnnviz.results import ClassHeatmap, GaborResponse, ImageInput, LayerFacts, Prediction
 from cnnviz.ui.server import keep_server_fast
@@ -76,17 +93,68 @@ def filter_response(image: ImageInput, **settings: Any) -> GaborResponse:
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def filter_bank(num_frequencies: int, num_thetas: int) -> FilterBank:
-    """A Gabor bank from fine to coarse; sigma is tied to the frequency by one octave."""
-    frequencies = np.geomspace(0.4, 0.08, num_frequencies)
+def filter_bank(kind: str, num_frequencies: int, num_thetas: int, lowest: float) -> FilterBank:
+    """A bank of a kind; a Gabor bank goes from fine to coarse, with sigma tied by one octave."""
+    if kind != "gabor":
+        return BANKS[kind].make()
+    frequencies = np.geomspace(0.4, lowest, num_frequencies)
     thetas = np.arange(num_thetas) * np.pi / num_thetas
     return gabor_bank(frequencies, thetas, None, remove_dc=True)
 
 
 @st.cache_data(max_entries=4, hash_funcs=_BY_DIGEST, show_spinner="Asking all filters…")
-def bank_responses(image: ImageInput, num_frequencies: int, num_thetas: int) -> np.ndarray:
-    """Magnitudes of all responses of the bank, float32 (num_filters, h, w)."""
-    return filter_bank(num_frequencies, num_thetas).responses(image)
+def bank_responses(
+    image: ImageInput, kind: str, num_frequencies: int, num_thetas: int, lowest: float
+) -> np.ndarray:
+    """Strength of all responses of a bank, float32 (num_filters, h, w)."""
+    return filter_bank(kind, num_frequencies, num_thetas, lowest).responses(image)
+
+
+@st.cache_data(max_entries=32, hash_funcs=_BY_DIGEST, show_spinner=False)
+def bank_usefulness(
+    image: ImageInput, kind: str, num_frequencies: int, num_thetas: int, lowest: float
+) -> Usefulness:
+    """How much each filter of a bank says about a picture."""
+    return usefulness(bank_responses(image, kind, num_frequencies, num_thetas, lowest))
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def preferred_waves(
+    kind: str, num_frequencies: int, num_thetas: int, lowest: float
+) -> list[tuple[float, float]]:
+    """Frequency and direction that each filter of a bank answers to most."""
+    kernels = filter_bank(kind, num_frequencies, num_thetas, lowest).kernels
+    return [preferred_wave(kernel) for kernel in kernels]
+
+
+@st.cache_data(max_entries=1, show_spinner="Describing the samples by filters…")
+def sample_features() -> np.ndarray:
+    """What the feature bank says about the bundled pieces of clothing, float32 (200, 48)."""
+    return bank_features(feature_bank(), grey_pictures(datasets.fashion_mnist_samples()))
+
+
+@st.cache_data(max_entries=1, show_spinner=False)
+def bank_classifier() -> BankClassifier:
+    """The classifier of clothing that sees nothing but those features."""
+    return load_classifier("fashion-mnist")
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def kernel_fit(model_name: str, layer_name: str, place: int) -> GaborFit:
+    """The Gabor function nearest to a kernel of a network."""
+    weights = model(model_name).operations[layer_name].get_weights()[0]
+    return fit_gabor(np.asarray(weights)[..., place])
+
+
+@st.cache_data(max_entries=32, show_spinner="Showing gratings to the network…")
+def network_tuning(
+    model_name: str, layer_name: str, frequency: float, num_thetas: int
+) -> np.ndarray:
+    """How strongly each channel of a layer answers to gratings of every direction."""
+    from cnnviz.orientation_tuning import network_tuning as measure
+
+    thetas = np.arange(num_thetas) * np.pi / num_thetas
+    return measure(model(model_name), layer_name, frequency, thetas.tolist())
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
@@ -147,7 +215,7 @@ def _examples_among_samples(
     if data_name not in samples:
         return [], missing
     pictures = samples[data_name]()
-    answers = _answers_to_samples(model_name, data_name)
+    answers = answers_to_samples(model_name, data_name)
     chosen = np.flatnonzero((pictures.labels == true) & (answers == answer))[:9]
     if not len(chosen):
         return [], f"{missing} Among the bundled samples there is none of this kind."
@@ -155,7 +223,8 @@ def _examples_among_samples(
 
 
 @st.cache_data(max_entries=8, show_spinner="Asking the network for all samples…")
-def _answers_to_samples(model_name: str, data_name: str) -> np.ndarray:
+def answers_to_samples(model_name: str, data_name: str) -> np.ndarray:
+    """What a network says to each bundled sample of a data set, int64 (N,)."""
     samples = {"fashion-mnist": datasets.fashion_mnist_samples, "svhn": datasets.svhn_samples}
     network = model(model_name)
     images = [image_from_pixels(pixels) for pixels in samples[data_name]().images]

@@ -10,16 +10,18 @@ from cnnviz.filter_banks import (
     ASPECT_RANGE,
     FREQUENCY_RANGE,
     GABOR_PRESETS,
+    NYQUIST,
     SIGMA_RANGE,
-    FilterBank,
     dc_leak,
     magnitude_spectrum,
+    picture_spectrum,
     sigma_for_bandwidth,
 )
 from cnnviz.results import GaborResponse, ImageInput
 from cnnviz.ui import cached
-from cnnviz.ui.pictures import number, show_map, show_painted, show_picture
+from cnnviz.ui.pictures import show_map, show_painted, show_picture
 
+_BAND_COLOUR = (255, 90, 60)
 _LEAK_WORTH_A_WARNING = 0.05
 
 
@@ -179,91 +181,48 @@ def explain_filter(chosen: dict[str, Any], kernel: np.ndarray, image: ImageInput
     )
 
 
-def bank_settings() -> dict[str, Any]:
-    """Ask for a bank of filters; gives the arguments of `show_bank`."""
-    num_frequencies = st.slider("Frequencies", 1, 6, 4, key="frequencies", bind="query-params")
-    num_thetas = st.slider("Directions", 2, 8, 8, key="directions", bind="query-params")
-    shared = st.toggle(
-        "One scale for all maps",
-        True,
-        key="shared",
-        bind="query-params",
-        help="Off: each map is stretched to its own maximum, so a weak one looks strong.",
-    )
-    tiles = st.radio("Tiles", ["responses", "kernels"], key="tiles", bind="query-params")
-    enlarged = st.selectbox(
-        "Enlarge number",
-        ["strongest", *range(num_frequencies * num_thetas)],
-        key="enlarged",
-        bind="query-params",
-    )
-    return {
-        "num_frequencies": num_frequencies,
-        "num_thetas": num_thetas,
-        "shared": shared,
-        "tiles": tiles,
-        "enlarged": None if enlarged == "strongest" else enlarged,
-    }
-
-
-def show_bank(
-    image: ImageInput,
-    label: str,
-    *,
-    num_frequencies: int,
-    num_thetas: int,
-    shared: bool,
-    tiles: str,
-    enlarged: int | None,
-) -> None:
-    """Show all responses in one picture, a row for each frequency, and one of them large."""
-    filters = cached.filter_bank(num_frequencies, num_thetas)
-    responses = cached.bank_responses(image, num_frequencies, num_thetas)
-    maps = responses if tiles == "responses" else filters.kernels.real
-    scale_of = figures.unsigned_scale if tiles == "responses" else figures.signed_scale
-    common = scale_of(maps)
-    scales = [common if shared else scale_of(one) for one in maps]
-    what = f"Magnitudes of the {len(maps)} responses to {label}"
-    if tiles == "kernels":
-        what = f"Real parts of the {len(maps)} kernels"
-    caption = (
-        f"{what}. A row is a frequency, from {filters.parameters[0].frequency:.2f} down to "
-        f"{filters.parameters[-1].frequency:.2f} cycles per pixel; a column is a direction, in "
-        f"steps of {180 / num_thetas:g}°."
-    )
-    sheet = figures.mosaic(maps, scales, columns=num_thetas)
-    if shared:
-        show_painted(sheet, common, caption, what)
-    else:
-        show_picture(sheet, f"{caption} Each tile has a scale of its own.", what)
-    if enlarged is None:
-        enlarged = int(responses.max(axis=(1, 2)).argmax())
-    _show_one(filters, responses[enlarged], enlarged)
+def show_frequencies(image: ImageInput, label: str, chosen: dict[str, Any]) -> None:
+    """Show the spectra of picture and kernel, the pass band, and what gets through."""
+    kernel = cached.filter_kernel(**chosen)
+    of_picture, of_kernel = picture_spectrum(image), magnitude_spectrum(kernel)
+    passed = of_kernel >= 0.5 * of_kernel.max()
+    logarithm = np.log10(1 + of_picture)
+    picture, band, product = st.columns(3)
+    with picture:
+        scale = figures.unsigned_scale(logarithm)
+        painted = figures.outlined(figures.colourize(logarithm, scale), passed, _BAND_COLOUR)
+        show_painted(
+            painted,
+            scale,
+            f"Spectrum of {label}, logarithm of 1 + magnitude; outlined: the pass band",
+            f"Spectrum of {label} with the pass band outlined",
+        )
+    with band:
+        show_map(
+            of_kernel,
+            figures.unsigned_scale(of_kernel),
+            "Spectrum of the kernel: bright is let through",
+            "Spectrum of the kernel",
+        )
+    with product:
+        left = np.log10(1 + of_picture * of_kernel)
+        show_map(
+            left,
+            figures.unsigned_scale(left),
+            "Their product: what the answer is made of (logarithm)",
+            "Product of both spectra",
+        )
+    share = float((of_picture[passed] ** 2).sum() / max((of_picture**2).sum(), 1e-300))
+    leak = dc_leak(chosen["frequency"], chosen["sigma"])
     st.markdown(
-        "**What you see.** Every filter has the same strength (unit norm) and a bell tied to its "
-        "wave (one octave), so their answers can be compared. The magnitudes of a direction and "
-        "its opposite are equal, therefore the columns stop before 180°.\n\n"
-        "**Try this.** Find the brightest map and read off the digit's stroke width: about half "
-        "a period of its wave."
+        "**What you see.** The middle is brightness that does not change, the borders are waves of "
+        f"{NYQUIST} cycles per pixel, a stripe a pixel: the finest a grid can hold (Nyquist). To "
+        "the right waves run across, downwards they run down; every spot of the picture has its "
+        "twin on the other side. The filter lets through what lies within the outline, where it "
+        f"keeps at least half of its strongest wave: **{share:.1%}** of the picture's energy. In "
+        "the spectrum a slide "
+        f"is a product: that is why it is fast. Of plain brightness it lets {leak:.2%} through"
+        f"{', which is taken away' if chosen['remove_dc'] else ''}.\n\n"
+        "**Try this.** Widen sigma: the bell in the picture grows, the spot in the spectrum "
+        "shrinks. No filter is narrow in both; Gabor's come closest (Daugman 1985)."
     )
-
-
-def _show_one(filters: FilterBank, response: np.ndarray, place: int) -> None:
-    """Show one filter of the bank and its response, each on its own scale."""
-    one, kernel = filters.parameters[place], filters.kernels[place].real
-    left, right = st.columns(2)
-    with left:
-        show_map(
-            kernel,
-            figures.signed_scale(kernel),
-            f"Filter {place}, real part: frequency {one.frequency:.2f}, theta {one.theta:.2f}, "
-            f"sigma {one.sigma:.1f}",
-            f"Real part of filter {place}",
-        )
-    with right:
-        show_map(
-            response,
-            figures.unsigned_scale(response),
-            f"Its response, maximum {number(float(response.max()))}",
-            f"Magnitude of response {place}",
-        )

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from cnnviz import zoo
 from cnnviz.figures import encode_png
-from cnnviz.filter_banks import KERNELS
+from cnnviz.filter_banks import BANKS, KERNELS
 from cnnviz.ui import cached, downloads
 from tests.conftest import REPOSITORY
 from tests.unit.hostile_models import good_parts, packed
@@ -176,6 +176,8 @@ def test_the_bank_shows_all_filters_and_enlarges_the_one_asked_for() -> None:
     assert "32 responses" in texts(app)
     app.selectbox(key="enlarged").select(31).run()
     assert "Filter 31" in texts(app)
+    app.toggle(key="by_energy").set_value(True).run()
+    assert "The strongest first" in texts(app)
     app.slider(key="frequencies").set_value(1).run()
     app.slider(key="directions").set_value(2).run()
     assert not app.exception
@@ -209,6 +211,60 @@ def test_a_class_that_nothing_speaks_for_is_said() -> None:
         if "No positive evidence" in texts(app):
             return
     pytest.fail("no class without evidence found")
+
+
+@pytest.mark.parametrize("bank", [kind.title for kind in BANKS.values()])
+@pytest.mark.parametrize("view", ["A bank of filters", "Ten pictures"])
+def test_every_bank_works_in_every_view(bank: str, view: str) -> None:
+    app = open_page("pages/gabor.py", view=view, bank=bank)
+    assert not app.exception
+    assert not app.error
+    if view == "Ten pictures":
+        app.radio(key="many").set_value("Ten digits").run()
+        assert not app.exception
+    else:
+        assert "independent filters would say as much" in texts(app)
+
+
+def test_filters_as_features_are_compared_with_a_network() -> None:
+    app = open_page("pages/gabor.py", view="As features")
+    assert not app.exception
+    assert not app.error
+    assert app.metric[0].value.endswith("right")
+    app.selectbox(key="like").select(150).run()
+    assert not app.exception
+    assert "of the 7 nearest are of the same kind" in texts(app)
+
+
+def test_the_pass_band_is_shown_for_any_filter() -> None:
+    app = open_page("pages/gabor.py", view="Frequencies", frequency="0.45", sigma="8")
+    assert not app.exception
+    assert "of the picture's energy" in texts(app)
+
+
+@pytest.mark.parametrize("network", ["SVHN Gabor CNN", "Fashion CNN", "EfficientNet-Lite0"])
+def test_filter_and_channel_are_compared(network: str) -> None:
+    app = open_page("pages/gabor.py", view="Tuning", model=network)
+    assert not app.exception
+    assert not app.error
+    app.selectbox(key="tuned_channel").select(3).run()
+    assert not app.exception
+
+
+def test_learned_kernels_are_fitted_and_handed_to_the_sliders() -> None:
+    app = open_page("pages/gabor.py", view="Learned kernels", model="SVHN Gabor CNN")
+    assert not app.exception
+    assert "kernels are Gabor functions for more than 80 %" in texts(app)
+    app.button(key="hand_over").click().run()
+    assert not app.exception
+    assert app.radio(key="view").value == "One filter"
+    assert app.slider(key="frequency").value != 0.2
+
+
+def test_small_kernels_are_not_fitted_and_the_reason_is_given() -> None:
+    app = open_page("pages/gabor.py", view="Learned kernels", model="Fashion CNN")
+    assert not app.exception
+    assert "3 × 3 = 9 numbers" in app.error[0].value
 
 
 @pytest.mark.parametrize("kernel", [kernel.title for kernel in KERNELS])

@@ -1,0 +1,317 @@
+"""The parts of the filter bank views: all responses, what they are worth, many pictures."""
+
+import math
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import datasets, figures
+from cnnviz.bank_classifier import nearest
+from cnnviz.filter_banks import BANKS
+from cnnviz.images import image_from_pixels
+from cnnviz.results import ImageInput
+from cnnviz.ui import cached
+from cnnviz.ui.pictures import number, show_map, show_painted, show_picture, show_scale
+
+_RIVAL = "fashion-cnn"
+_TITLES = {kind.title: name for name, kind in BANKS.items()}
+_ROOMY_PX = 64  # pictures of this side have room for the bell of the lowest wave
+_MANY_FILTERS = 8  # columns of the view of many pictures
+
+
+def bank_choice(side_px: int) -> dict[str, Any]:
+    """Ask for a bank for pictures of a side; gives the arguments of `cached.filter_bank`."""
+    title = st.selectbox("Bank", [*_TITLES], key="bank", bind="query-params")
+    kind = BANKS[_TITLES[title]]
+    num_frequencies, num_thetas = 4, 8
+    if kind.name == "gabor":
+        num_frequencies = st.slider("Frequencies", 1, 6, 4, key="frequencies", bind="query-params")
+        num_thetas = st.slider("Directions", 2, 8, 8, key="directions", bind="query-params")
+    st.markdown(f":small[{kind.title}: {kind.note}. {kind.source}.]")
+    return {
+        "kind": kind.name,
+        "num_frequencies": num_frequencies,
+        "num_thetas": num_thetas,
+        "lowest": 0.08 if side_px >= _ROOMY_PX else 0.14,
+    }
+
+
+def tile_settings(num_filters: int) -> dict[str, Any]:
+    """Ask how the responses are shown; gives arguments of `show_bank`."""
+    shared = st.toggle(
+        "One scale for all maps",
+        True,
+        key="shared",
+        bind="query-params",
+        help="Off: each map is stretched to its own maximum, so a weak one looks strong.",
+    )
+    by_energy = st.toggle(
+        "Strongest first",
+        key="by_energy",
+        bind="query-params",
+        help="Sorted by energy, the mean square of a response. Numbers stay with their filters.",
+    )
+    tiles = st.radio("Tiles", ["responses", "kernels"], key="tiles", bind="query-params")
+    enlarged = st.selectbox(
+        "Enlarge number", ["strongest", *range(num_filters)], key="enlarged", bind="query-params"
+    )
+    return {
+        "shared": shared,
+        "by_energy": by_energy,
+        "tiles": tiles,
+        "enlarged": None if enlarged == "strongest" else enlarged,
+    }
+
+
+def show_bank(
+    image: ImageInput,
+    label: str,
+    bank: dict[str, Any],
+    *,
+    shared: bool,
+    by_energy: bool,
+    tiles: str,
+    enlarged: int | None,
+) -> None:
+    """Show all responses in one picture, one of them large, and what each filter is worth."""
+    filters = cached.filter_bank(**bank)
+    responses = cached.bank_responses(image, **bank)
+    worth = cached.bank_usefulness(image, **bank)
+    order = np.argsort(-worth.energy, kind="stable") if by_energy else np.arange(len(responses))
+    maps = responses if tiles == "responses" else filters.kernels.real
+    scale_of = figures.unsigned_scale if tiles == "responses" else figures.signed_scale
+    common = scale_of(maps)
+    scales = [common if shared else scale_of(maps[place]) for place in order]
+    what = f"Strength of the {len(maps)} responses to {label}"
+    if tiles == "kernels":
+        what = f"The {len(maps)} kernels" + (", real parts" if filters.kernels.imag.any() else "")
+    caption = f"{what}. {_layout(bank, by_energy)}"
+    sheet = figures.mosaic(
+        [maps[place] for place in order],
+        scales,
+        columns=bank["num_thetas"] if bank["kind"] == "gabor" else 8,
+        numbers=order.tolist(),
+    )
+    if shared:
+        show_painted(sheet, common, caption, what)
+    else:
+        show_picture(sheet, f"{caption} Each tile has a scale of its own.", what)
+    strongest = int(worth.energy.argmax())
+    _show_one(bank, image, strongest if enlarged is None else min(enlarged, len(maps) - 1))
+    _show_worth(bank, image)
+    _show_winners(bank, image, label)
+
+
+def _layout(bank: dict[str, Any], by_energy: bool) -> str:
+    if by_energy:
+        return "The strongest first."
+    if bank["kind"] != "gabor":
+        return ""
+    return (
+        "A row is a frequency, from fine to coarse; a column is a direction, in steps of "
+        f"{180 / bank['num_thetas']:g}°."
+    )
+
+
+def _show_one(bank: dict[str, Any], image: ImageInput, place: int) -> None:
+    """Show one filter of the bank and its response, each on its own scale."""
+    filters = cached.filter_bank(**bank)
+    kernel, response = filters.kernels[place].real, cached.bank_responses(image, **bank)[place]
+    frequency, theta = cached.preferred_waves(**bank)[place]
+    wave = f"answers most to {frequency:.2f} cycles per pixel at {math.degrees(theta):.0f}°"
+    left, right = st.columns(2)
+    with left:
+        show_map(
+            kernel,
+            figures.signed_scale(kernel),
+            f"Filter {place}, {filters.names[place]}: {wave}",
+            f"Filter {place}",
+        )
+    with right:
+        show_map(
+            response,
+            figures.unsigned_scale(response),
+            f"Its response, maximum {number(float(response.max()))}",
+            f"Response {place}",
+        )
+
+
+def _show_worth(bank: dict[str, Any], image: ImageInput) -> None:
+    """Say in numbers which filters are useful for this picture."""
+    st.subheader("Are all of them useful?")
+    worth, names = cached.bank_usefulness(image, **bank), cached.filter_bank(**bank).names
+    share = worth.energy / max(float(worth.energy.sum()), 1e-300)
+    most = np.sort(share)[::-1].cumsum()
+    enough = int(np.searchsorted(most, 0.9)) + 1
+    st.markdown(
+        f"**{worth.effective_filters:.1f}** independent filters would say as much as these "
+        f"{len(names)}: many answers resemble each other. The strongest **{enough}** hold 90 % of "
+        "the energy."
+    )
+    twins = [worth.twin(place) for place in range(len(names))]
+    st.dataframe(
+        [
+            {
+                "Number": place,
+                "Filter": names[place],
+                "Share of energy": float(share[place]),
+                "Most like": f"{twin}: {names[twin]}",
+                "Likeness": likeness,
+            }
+            for place, (twin, likeness) in enumerate(twins)
+        ],
+        hide_index=True,
+        height=300,
+        column_config={
+            "Share of energy": st.column_config.ProgressColumn(
+                format="percent", min_value=0, max_value=float(share.max()) or 1.0
+            ),
+            "Likeness": st.column_config.NumberColumn(
+                format="%.2f", help="Correlation of the two responses, without its sign"
+            ),
+        },
+        alt="Energy of each filter and the filter most like it",
+    )
+
+
+def _show_winners(bank: dict[str, Any], image: ImageInput, label: str) -> None:
+    """Show at every pixel the direction and the frequency of the filter that answers most."""
+    responses = cached.bank_responses(image, **bank)
+    waves = np.array(cached.preferred_waves(**bank))
+    winners = responses.argmax(axis=0)
+    strength = responses.max(axis=0)
+    st.subheader("Which filter wins where?")
+    left, right = st.columns(2)
+    with left:
+        if bank["kind"] == "blobs":
+            st.info("These filters have no direction.")
+        else:
+            painted = figures.direction_picture(waves[winners, 1], strength)
+            show_picture(painted, _DIRECTIONS, f"Direction of the strongest response to {label}")
+            st.html(figures.direction_bar())
+    with right:
+        frequencies = waves[winners, 0]
+        show_map(
+            frequencies,
+            figures.unsigned_scale(waves[:, 0]),
+            "Frequency of the strongest response, cycles per pixel: fine detail is bright",
+            f"Frequency of the strongest response to {label}",
+        )
+    st.markdown(
+        "**Try this.** Find a stroke of the digit in the left picture: its colour tells the "
+        "direction across the stroke. Then choose Sobel: two filters would do, the rest are sums "
+        "of them, and the number of independent filters says so."
+    )
+
+
+_DIRECTIONS = (
+    "Direction of the strongest response: colour is the direction in which brightness changes, "
+    "dark is no answer"
+)
+
+
+def show_many(bank: dict[str, Any]) -> None:
+    """Ask the same bank about ten pictures at once."""
+    title = st.radio(
+        "Pictures",
+        ["Ten kinds of clothing", "Ten digits"],
+        key="many",
+        bind="query-params",
+        horizontal=True,
+    )
+    images, names = _ten(title)
+    filters = cached.filter_bank(**bank)
+    responses = [cached.bank_responses(image, **bank) for image in images]
+    energies = np.array([[float((one**2).mean()) for one in answers] for answers in responses])
+    tells_apart = energies.std(axis=0) / np.maximum(energies.mean(), 1e-12)
+    chosen = np.sort(np.argsort(-tells_apart)[:_MANY_FILTERS])
+    top = figures.unsigned_scale(np.stack([answers[chosen] for answers in responses]))
+    tiles: list[np.ndarray] = []
+    scales: list[figures.Scale | None] = []
+    for image, answers in zip(images, responses, strict=True):
+        tiles += [image.pixels, *answers[chosen]]
+        scales += [None, *[top] * len(chosen)]
+    sheet = figures.mosaic(tiles, scales, columns=len(chosen) + 1, tile_px=96, first_number=None)
+    listed = ", ".join(f"{place} ({filters.names[place]})" for place in chosen)
+    show_picture(
+        sheet,
+        f"A row is a picture ({', '.join(names)}); then the strength of filter {listed}.",
+        f"Responses of {len(chosen)} filters to ten pictures",
+    )
+    show_scale(top)
+    st.markdown(
+        f"**What you see.** Of {len(filters.names)} filters those {len(chosen)} are shown whose "
+        "energy differs most between the ten pictures: they would tell them apart. All maps share "
+        "one scale.\n\n**Try this.** Look for a filter that is bright for trousers and dark for "
+        "pullovers. One number per filter, its energy, is already a description of a picture."
+    )
+
+
+def _ten(title: str) -> tuple[list[ImageInput], list[str]]:
+    if title == "Ten digits":
+        places = [f"digit-{digit}-1" for digit in range(10)]
+        names = [f"{digit}" for digit in range(10)]
+        return [datasets.picture("house-numbers", place) for place in places], names
+    samples = datasets.fashion_mnist_samples()
+    firsts = [int(np.flatnonzero(samples.labels == i)[0]) for i in range(10)]
+    return [image_from_pixels(samples.images[i]) for i in firsts], list(samples.class_names)
+
+
+def show_features() -> None:
+    """Compare a classifier on filter energies with a trained network, and find neighbours."""
+    samples = datasets.fashion_mnist_samples()
+    classifier, features = cached.bank_classifier(), cached.sample_features()
+    by_bank = classifier.answers(features)
+    by_network = cached.answers_to_samples(_RIVAL, "fashion-mnist")
+    record = cached.training_record(_RIVAL)
+    left, right = st.columns(2)
+    left.metric("48 filter numbers", f"{classifier.accuracy:.1%} right")
+    right.metric("The trained Fashion CNN", f"{record.accuracy:.1%} right")
+    st.markdown(
+        f"Of {classifier.num_held_out:,} held-out pictures. Left: logistic regression on the mean "
+        f"and the variance of 24 Gabor answers, learned from {classifier.num_training:,} pictures "
+        f"in seconds. Right: a network that learned its filters from "
+        f"{record.facts['num_training_pictures']:,}."
+    )
+    bank_right, network_right = by_bank == samples.labels, by_network == samples.labels
+    st.subheader("Pictures that only one of them gets right")
+    first, second = st.columns(2)
+    for column, title, chosen in (
+        (first, "Only the filters", bank_right & ~network_right),
+        (second, "Only the network", network_right & ~bank_right),
+    ):
+        with column:
+            _show_samples(np.flatnonzero(chosen)[:12], f"{title}: {int(chosen.sum())} of 200", 4)
+    st.subheader("Which pictures do the filters find alike?")
+    titles = [
+        f"{samples.class_names[label]} {i % 20 + 1}" for i, label in enumerate(samples.labels)
+    ]
+    place = st.selectbox("Picture", range(len(titles)), format_func=titles.__getitem__, key="like")
+    alike = nearest(classifier.standardised(features), place, 7)
+    _show_samples(
+        np.array([place, *alike]),
+        f"{titles[place]}, then its nearest: {', '.join(titles[i] for i in alike)}",
+        8,
+    )
+    same = int((samples.labels[alike] == samples.labels[place]).sum())
+    st.markdown(
+        f"**What you see.** {same} of the 7 nearest are of the same kind. The filters know strokes "
+        "and their directions, not where they are: a mean forgets the place. The network keeps "
+        "places and learned what to look for, and that makes the difference.\n\n"
+        "**Try this.** Choose a shirt: its neighbours are what the network confuses it with, too. "
+        "*The 200 pictures here are the bundled test samples; the shares above are of all "
+        "held-out pictures.*"
+    )
+
+
+def _show_samples(places: np.ndarray, caption: str, columns: int) -> None:
+    images = datasets.fashion_mnist_samples().images[places]
+    if not len(images):
+        st.markdown(f":small[{caption}]")
+        return
+    tiles = [np.repeat(image[..., np.newaxis], 3, axis=2) for image in images]
+    sheet = figures.mosaic(
+        tiles, [None] * len(tiles), columns=columns, tile_px=84, first_number=None
+    )
+    show_picture(sheet, caption, caption)
