@@ -10,6 +10,7 @@ import tomllib
 import pytest
 
 import cnnviz
+from cnnviz.zoo import trained
 from tests.conftest import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
@@ -63,9 +64,20 @@ def test_every_version_is_pinned() -> None:
 
 @pytest.mark.parametrize("card", cnnviz.list_models(), ids=lambda card: card.name)
 def test_the_readme_names_every_network_with_its_size(card: cnnviz.ModelCard) -> None:
-    (row,) = re.findall(rf"^\| `{re.escape(card.name)}` .*$", README, flags=re.MULTILINE)
-    assert f"{card.num_parameters / 1e6:.1f} M" in row
+    size = rf"{card.num_parameters / 1e6:.1f} M"
+    (row,) = re.findall(
+        rf"^\| `{re.escape(card.name)}` \| {re.escape(size)} .*$", README, flags=re.MULTILINE
+    )
     assert card.licence in row
+
+
+@pytest.mark.parametrize("card", trained.trained_cards(trained.MODELS_FOLDER), ids=lambda c: c.name)
+def test_the_readme_tells_what_the_cards_measured(card: cnnviz.ModelCard) -> None:
+    record = trained.training_record(card.name)
+    facts = record.facts
+    seconds = facts["training_seconds"]
+    share = f"{record.accuracy:.1%} of {facts['num_held_out_pictures']:,}"
+    assert f"| {share} | {seconds // 60} min {seconds % 60} s |" in README
 
 
 @pytest.mark.parametrize("name", MODULES)
