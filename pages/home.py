@@ -14,19 +14,36 @@ with frame.user_errors():
             picked.image.pixels, picked.label, f"The picked picture: {picked.label}"
         )
     with text:
-        st.subheader("1 · A filter made by hand")
-        st.write(
-            "A **Gabor filter** is a small wave under a bell. Slid over the picture, it answers "
-            "where stripes of its width and direction are. The first layers of trained networks "
-            "find filters much like it."
-        )
-        frame.link("gabor")
-        st.subheader("2 · What a trained network looks at")
-        st.write(
-            "A network names what is in the picture. **Grad-CAM** shows which parts argue for "
-            "that name, or for any other of its thousand classes."
-        )
-        frame.link("class_activation")
+        for title, words, name in (
+            (
+                "1 · A kernel slides over a picture",
+                "At every place numbers are multiplied and added up. Watch it, stop it, and write "
+                "any cell out by hand.",
+                "convolution",
+            ),
+            (
+                "2 · Filters made by hand",
+                "A **Gabor filter** is a small wave under a bell: it answers where stripes of its "
+                "width and direction are. The first layers of trained networks find filters much "
+                "like it.",
+                "gabor",
+            ),
+            (
+                "3 · What a trained network looks at",
+                "A network names what is in the picture. **Grad-CAM** shows which parts argue for "
+                "that name, or for any other of its thousand classes.",
+                "class_activation",
+            ),
+            (
+                "4 · What networks are made of",
+                "Layers, parameters, weights, learning curves and mistakes of every network here; "
+                "ten of them were trained for this program.",
+                "models",
+            ),
+        ):
+            st.subheader(title)
+            st.write(words)
+            frame.link(name)
         st.subheader("With a picture of your own")
         st.write(
             "Choose «Your own picture» as the source. It is read on this server only, kept for "
