@@ -1,6 +1,7 @@
 """A visitor's own network: vetted, tried in a process of its own, and gone with the session."""
 
 import os
+import re
 import tempfile
 import threading
 from dataclasses import dataclass, field
@@ -122,9 +123,14 @@ def _upload() -> None:
         return
     if job is None or job.file_id != brought.file_id:
         _close()
-        job = st.session_state[_JOB] = Trial(brought.file_id, Path(brought.name).stem[:60])
+        job = st.session_state[_JOB] = Trial(brought.file_id, _plain(Path(brought.name).stem))
         job.start(brought.getvalue())
     st.fragment(_watch, run_every=0.5 if job.is_running else None)()
+
+
+def _plain(name: str) -> str:
+    """Keep of a file's name what is safe in a path and in a sentence."""
+    return re.sub(r"[^\w .-]", "_", name)[:60] or "upload"
 
 
 def _close() -> None:
@@ -153,3 +159,7 @@ def _watch() -> None:
         st.session_state[GUEST] = job.model
         st.session_state[WANTED_MODEL] = job.model.name
         st.rerun()
+    else:
+        st.error(
+            "The file could not be opened: this server has not enough memory. Try again later."
+        )

@@ -151,7 +151,7 @@ def test_a_network_of_ones_own_is_tried_and_opened_and_a_hostile_one_refused(
 ) -> None:
     open_page(page, f"{server.url}/models?models_view=Your own network")
     hostile = tmp_path / "hostile.keras"
-    hostile.write_bytes(static_corpus(tmp_path / "trap")["Lambda"])
+    hostile.write_bytes(static_corpus(tmp_path / "trap")["Lambda"]())
     page.set_input_files("input[type=file]", hostile)
     expect(page.get_by_text("that is code")).to_be_visible(timeout=60_000)
     honest = tmp_path / "honest.keras"

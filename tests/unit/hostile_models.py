@@ -16,6 +16,7 @@ import keras
 import numpy as np
 from keras import layers
 
+Make = Callable[[], bytes]
 PARTS = ("metadata.json", "config.json", "model.weights.h5")
 
 
@@ -186,77 +187,84 @@ def not_a_number() -> bytes:
     return packed(parts_of(model))
 
 
-def static_corpus(trap: Path) -> dict[str, bytes]:
+def static_corpus(trap: Path) -> dict[str, Make]:
     """Files that must be refused before anything is built from them.
 
-    `trap` is a folder that comes into being if code from a file is run.
+    Each is made when it is asked for. `trap` is a folder that comes into being if code from a file
+    is run.
     """
     good = good_parts()
     function = {"module": "os", "class_name": "function", "config": "system"}
     return {
-        "empty": b"",
-        "text": b"not a network at all",
-        "png": b"\x89PNG\r\n\x1a\n" + bytes(100),
-        "h5": h5_file(),
-        "pickle": pickle.dumps(_Opens(trap)),
-        "half of a file": packed(good)[: len(packed(good)) // 2],
-        "empty archive": packed({}),
-        "other parts": packed({"saved_model.pb": b"x", "variables/index": b"x"}),
-        "no weights": packed({name: good[name] for name in PARTS[:2]}),
-        "an asset too many": packed(good | {"assets/words.txt": b"a"}),
-        "a part outside": packed(good | {"../../escaped": b"x"}),
-        "an absolute part": packed(good | {"/tmp/escaped": b"x"}),
-        "a part twice": twice(),
-        "bad checksum": bad_checksum(),
-        "encrypted": encrypted(),
-        "says it unpacks to 3 GB": declared_size_bomb(),
-        "a gigabyte of zeros": zero_bomb(),
-        "config is no JSON": packed(good | {"config.json": b"{"}),
-        "config is no UTF-8": packed(good | {"config.json": b"\xff\xfe{}"}),
-        "config is a list": packed(good | {"config.json": b"[]"}),
-        "config is huge": packed(good | {"config.json": b'{"a": "' + b"a" * (6 << 20) + b'"}'}),
-        "config is deep": nested_config(100),
-        "config is very deep": nested_config(200_000),
-        "Lambda": lambda_file(trap),
-        "Lambda in a name": with_layer("Lambda", function={"class_name": "__lambda__"}),
-        "TFSMLayer": with_layer("TFSMLayer", filepath="/tmp", call_endpoint="serve"),
-        "TorchModuleWrapper": with_layer("TorchModuleWrapper", module_bytes="x"),
-        "os.system": with_layer("system", "os", command="true"),
-        "builtins.eval": with_layer("eval", "builtins", source="1"),
-        "get_file": with_layer("get_file", "keras.utils", origin="http://127.0.0.1:9/x"),
-        "enable_unsafe_deserialization": with_layer(
+        "empty": lambda: b"",
+        "text": lambda: b"not a network at all",
+        "png": lambda: b"\x89PNG\r\n\x1a\n" + bytes(100),
+        "h5": h5_file,
+        "pickle": lambda: pickle.dumps(_Opens(trap)),
+        "half of a file": lambda: packed(good)[: len(packed(good)) // 2],
+        "empty archive": lambda: packed({}),
+        "other parts": lambda: packed({"saved_model.pb": b"x", "variables/index": b"x"}),
+        "no weights": lambda: packed({name: good[name] for name in PARTS[:2]}),
+        "an asset too many": lambda: packed(good | {"assets/words.txt": b"a"}),
+        "a part outside": lambda: packed(good | {"../../escaped": b"x"}),
+        "an absolute part": lambda: packed(good | {"/tmp/escaped": b"x"}),
+        "a part twice": twice,
+        "bad checksum": bad_checksum,
+        "encrypted": encrypted,
+        "says it unpacks to 3 GB": declared_size_bomb,
+        "a gigabyte of zeros": zero_bomb,
+        "config is no JSON": lambda: packed(good | {"config.json": b"{"}),
+        "config is no UTF-8": lambda: packed(good | {"config.json": b"\xff\xfe{}"}),
+        "config is a list": lambda: packed(good | {"config.json": b"[]"}),
+        "config is huge": lambda: packed(
+            good | {"config.json": b'{"a": "' + b"a" * (6 << 20) + b'"}'}
+        ),
+        "config is deep": lambda: nested_config(100),
+        "config is very deep": lambda: nested_config(200_000),
+        "Lambda": lambda: lambda_file(trap),
+        "Lambda in a name": lambda: with_layer("Lambda", function={"class_name": "__lambda__"}),
+        "TFSMLayer": lambda: with_layer("TFSMLayer", filepath="/tmp", call_endpoint="serve"),
+        "TorchModuleWrapper": lambda: with_layer("TorchModuleWrapper", module_bytes="x"),
+        "os.system": lambda: with_layer("system", "os", command="true"),
+        "builtins.eval": lambda: with_layer("eval", "builtins", source="1"),
+        "get_file": lambda: with_layer("get_file", "keras.utils", origin="http://127.0.0.1:9/x"),
+        "enable_unsafe_deserialization": lambda: with_layer(
             "enable_unsafe_deserialization", "keras.config"
         ),
-        "a function of os as activation": with_setting(1, "activation", function),
-        "a private module": with_layer("Conv2D", "keras.src.layers.convolutional.conv2d"),
-        "StringLookup": with_layer("StringLookup", vocabulary="/etc/passwd"),
-        "TextVectorization": with_layer("TextVectorization", vocabulary="/etc/passwd"),
-        "a class of its own": changed_config(lambda whole: whole.update(class_name="MyModel")),
-        "class name is a list": with_layer([]),  # type: ignore[arg-type]
-        "no layers": changed_config(lambda whole: whole["config"].update(layers=None)),
-        "layers are numbers": changed_config(lambda whole: whole["config"].update(layers=[1, 2])),
-        "two pictures": functional(2),
-        "five channels": packed(good_parts(channels=5)),
-        "a picture of a million pixels a side": with_setting(
+        "a function of os as activation": lambda: with_setting(1, "activation", function),
+        "a private module": lambda: with_layer("Conv2D", "keras.src.layers.convolutional.conv2d"),
+        "StringLookup": lambda: with_layer("StringLookup", vocabulary="/etc/passwd"),
+        "TextVectorization": lambda: with_layer("TextVectorization", vocabulary="/etc/passwd"),
+        "a class of its own": lambda: changed_config(
+            lambda whole: whole.update(class_name="MyModel")
+        ),
+        "class name is a list": lambda: with_layer([]),  # type: ignore[arg-type]
+        "no layers": lambda: changed_config(lambda whole: whole["config"].update(layers=None)),
+        "layers are numbers": lambda: changed_config(
+            lambda whole: whole["config"].update(layers=[1, 2])
+        ),
+        "two pictures": lambda: functional(2),
+        "five channels": lambda: packed(good_parts(channels=5)),
+        "a picture of a million pixels a side": lambda: with_setting(
             0, "batch_shape", [None, 1_000_000, 1_000_000, 3]
         ),
-        "a picture of minus one pixel": with_setting(0, "batch_shape", [None, -1, 16, 3]),
-        "a picture of a text": with_setting(0, "batch_shape", [None, "16", 16, 3]),
-        "too many objects": changed_config(
+        "a picture of minus one pixel": lambda: with_setting(0, "batch_shape", [None, -1, 16, 3]),
+        "a picture of a text": lambda: with_setting(0, "batch_shape", [None, "16", 16, 3]),
+        "too many objects": lambda: changed_config(
             lambda whole: whole["config"].update(more=[{"class_name": "Dense"}] * 30_000)
         ),
     }
 
 
-def trial_corpus() -> dict[str, bytes]:
+def trial_corpus() -> dict[str, Make]:
     """Files that look honest and must be refused by the process that is thrown away."""
     return {
-        "weights are text": packed(good_parts() | {"model.weights.h5": b"text"}),
-        "weights of another file": with_weights(external_weights),
-        "weights of 160 GB": with_weights(shape_bomb),
-        "forty million units": with_setting(3, "units", 40_000_000),
-        "a billion filters": with_setting(1, "filters", 1_000_000_000),
-        "a kernel of minus three": with_setting(1, "kernel_size", [-3, -3]),
-        "no such activation": with_setting(1, "activation", "os.system"),
-        "not a number": not_a_number(),
+        "weights are text": lambda: packed(good_parts() | {"model.weights.h5": b"text"}),
+        "weights of another file": lambda: with_weights(external_weights),
+        "weights of 160 GB": lambda: with_weights(shape_bomb),
+        "forty million units": lambda: with_setting(3, "units", 40_000_000),
+        "a billion filters": lambda: with_setting(1, "filters", 1_000_000_000),
+        "a kernel of minus three": lambda: with_setting(1, "kernel_size", [-3, -3]),
+        "no such activation": lambda: with_setting(1, "activation", "os.system"),
+        "not a number": not_a_number,
     }

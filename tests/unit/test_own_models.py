@@ -53,9 +53,8 @@ def test_hostile_files_in_the_folder_are_named_and_harm_nobody(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     corpus = static_corpus(folder / "trap")
-    for name in ("Lambda", "zero bomb", "h5"):
-        content = corpus.get(name, corpus["a gigabyte of zeros"])
-        (folder / f"{name}.keras").write_bytes(content)
+    for name in ("Lambda", "says it unpacks to 3 GB", "h5"):
+        (folder / f"{name}.keras").write_bytes(corpus[name]())
     problems = [file.problem for file in zoo.list_own_files()]
     assert sum(bool(problem) for problem in problems) == 3
     assert cli.main(["models"]) == 0
@@ -109,7 +108,7 @@ def test_a_guest_lives_as_long_as_somebody_holds_it(tmp_path: Path) -> None:
 
 def test_a_bad_guest_is_refused_and_forgotten(tmp_path: Path) -> None:
     path = tmp_path / "guest.keras"
-    path.write_bytes(trial_corpus()["weights are text"])
+    path.write_bytes(trial_corpus()["weights are text"]())
     with pytest.raises(ModelLoadError, match="cannot be used"):
         load_guest(path, "upload-2")
     assert "upload-2" not in probe._guests

@@ -29,12 +29,11 @@ def written(folder: Path, content: bytes) -> Path:
 
 def test_the_corpus_is_large() -> None:
     assert len(STATIC) + len(TRIAL) >= 25
-    assert len(set(STATIC.values())) == len(STATIC)
 
 
 @pytest.mark.parametrize("name", STATIC)
 def test_a_hostile_file_is_refused_before_anything_is_built(name: str, tmp_path: Path) -> None:
-    path = written(tmp_path, STATIC[name])
+    path = written(tmp_path, STATIC[name]())
     started = time.monotonic()
     for refuse in (check_picture,) if name in NO_PICTURE else (check_picture, load_model_file):
         with pytest.raises(ModelLoadError, match=r"'upload\.keras' cannot be used: .+\.") as caught:
@@ -48,7 +47,7 @@ def test_a_hostile_file_is_refused_before_anything_is_built(name: str, tmp_path:
 
 @pytest.mark.parametrize("name", TRIAL)
 def test_what_looks_honest_fails_in_a_process_of_its_own(name: str, tmp_path: Path) -> None:
-    path = written(tmp_path, TRIAL[name])
+    path = written(tmp_path, TRIAL[name]())
     check_picture(path)
     with pytest.raises(ModelLoadError, match=r"'upload\.keras' cannot be used: .+\.") as caught:
         try_in_child(path)
