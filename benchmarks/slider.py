@@ -51,6 +51,7 @@ def main() -> None:
     parser.add_argument("--moves", type=int, default=20)
     options = parser.parse_args()
     sliders = [("gabor", "Frequency", "Magnitude of the response")]
+    sliders += [("gabor?view=A+bank+of+filters", "Directions", "Strength of the")]
     sliders += [("class_activation", "Opacity", "with the evidence for")]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(

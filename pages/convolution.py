@@ -26,7 +26,7 @@ def convolution(view: str, picked: controls.Picked) -> None:
             steps = apply_layer(channels, kernel, settings)
             if view == "Step by step":
                 convolution_panels.show_steps(steps, label)
-                convolution_panels.explain_sizes(steps, channels.shape[1])
+                convolution_panels.explain(steps, channels, kernel)
             else:
                 convolution_panels.show_cell(steps)
 

@@ -25,10 +25,7 @@ from cnnviz.filter_banks.gabor import (
     gabor_bank,
     gabor_kernel,
     gabor_response,
-    magnitude_spectrum,
-    picture_spectrum,
     sigma_for_bandwidth,
-    spectrum_frequencies,
 )
 from cnnviz.filter_banks.named import (
     KERNELS,
@@ -39,7 +36,13 @@ from cnnviz.filter_banks.named import (
     resized,
     zero_mean,
 )
+from cnnviz.filter_banks.spectra import (
+    magnitude_spectrum,
+    picture_spectrum,
+    spectrum_frequencies,
+)
 from cnnviz.filter_banks.tuning import grating, kernel_tuning
+from cnnviz.filter_banks.wavelets import Decomposition, haar_decomposition
 
 __all__ = [
     "ASPECT_RANGE",
@@ -50,6 +53,7 @@ __all__ = [
     "NYQUIST",
     "SIGMA_RANGE",
     "BankKind",
+    "Decomposition",
     "FilterBank",
     "GaborParameters",
     "NamedKernel",
@@ -65,6 +69,7 @@ __all__ = [
     "gaussian_kernel",
     "grating",
     "haar_bank",
+    "haar_decomposition",
     "kernel_tuning",
     "leung_malik_bank",
     "magnitude_spectrum",

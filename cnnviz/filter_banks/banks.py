@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnviz.errors import InvalidParameterError
-from cnnviz.filter_banks.gabor import FilterBank, gabor_bank, magnitude_spectrum
+from cnnviz.filter_banks.gabor import FilterBank, gabor_bank
+from cnnviz.filter_banks.spectra import magnitude_spectrum
 from cnnviz.results import read_only
 
 MAX_LEVELS = 4

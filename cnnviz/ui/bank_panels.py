@@ -8,14 +8,16 @@ import streamlit as st
 
 from cnnviz import datasets, figures
 from cnnviz.bank_classifier import nearest
-from cnnviz.filter_banks import BANKS
+from cnnviz.filter_banks import BANKS, haar_decomposition
 from cnnviz.images import image_from_pixels
 from cnnviz.results import ImageInput
 from cnnviz.ui import cached
 from cnnviz.ui.pictures import number, show_map, show_painted, show_picture, show_scale
 
+_MOST_LEVELS = 5
 _RIVAL = "fashion-cnn"
 _TITLES = {kind.title: name for name, kind in BANKS.items()}
+_SIGMAS = (1.5, 2.0, 3.0, 4.0, 6.0)
 _ROOMY_PX = 64  # pictures of this side have room for the bell of the lowest wave
 _MANY_FILTERS = 8  # columns of the view of many pictures
 
@@ -25,15 +27,25 @@ def bank_choice(side_px: int) -> dict[str, Any]:
     title = st.selectbox("Bank", [*_TITLES], key="bank", bind="query-params")
     kind = BANKS[_TITLES[title]]
     num_frequencies, num_thetas = 4, 8
+    sigmas: list[float] = []
     if kind.name == "gabor":
         num_frequencies = st.slider("Frequencies", 1, 6, 4, key="frequencies", bind="query-params")
         num_thetas = st.slider("Directions", 2, 8, 8, key="directions", bind="query-params")
+        sigmas = st.multiselect(
+            "Sigma (pixels)",
+            _SIGMAS,
+            key="sigmas",
+            placeholder="tied: one octave",
+            help="Empty: each wave has a bell of its own, one octave wide. Chosen ones combine "
+            "with every frequency and direction.",
+        )
     st.markdown(f":small[{kind.title}: {kind.note}. {kind.source}.]")
     return {
         "kind": kind.name,
         "num_frequencies": num_frequencies,
         "num_thetas": num_thetas,
         "lowest": 0.08 if side_px >= _ROOMY_PX else 0.14,
+        "sigmas": tuple(sorted(sigmas)),
     }
 
 
@@ -90,7 +102,7 @@ def show_bank(
     sheet = figures.mosaic(
         [maps[place] for place in order],
         scales,
-        columns=bank["num_thetas"] if bank["kind"] == "gabor" else 8,
+        columns=_columns(bank),
         numbers=order.tolist(),
     )
     if shared:
@@ -100,7 +112,15 @@ def show_bank(
     strongest = int(worth.energy.argmax())
     _show_one(bank, image, strongest if enlarged is None else min(enlarged, len(maps) - 1))
     _show_worth(bank, image)
+    if bank["kind"] == "haar":
+        _show_decomposition(image, label)
     _show_winners(bank, image, label)
+
+
+def _columns(bank: dict[str, Any]) -> int:
+    if bank["kind"] != "gabor":
+        return 8
+    return bank["num_thetas"] * max(len(bank["sigmas"]), 1)
 
 
 def _layout(bank: dict[str, Any], by_energy: bool) -> str:
@@ -108,9 +128,10 @@ def _layout(bank: dict[str, Any], by_energy: bool) -> str:
         return "The strongest first."
     if bank["kind"] != "gabor":
         return ""
+    widths = f", each with {len(bank['sigmas'])} sigmas" if len(bank["sigmas"]) > 1 else ""
     return (
         "A row is a frequency, from fine to coarse; a column is a direction, in steps of "
-        f"{180 / bank['num_thetas']:g}°."
+        f"{180 / bank['num_thetas']:g}°{widths}."
     )
 
 
@@ -172,6 +193,30 @@ def _show_worth(bank: dict[str, Any], image: ImageInput) -> None:
             ),
         },
         alt="Energy of each filter and the filter most like it",
+    )
+
+
+def _show_decomposition(image: ImageInput, label: str) -> None:
+    """Take the picture apart by Haar's wavelets, and put it together again."""
+    st.subheader("The picture taken apart")
+    levels = min(_MOST_LEVELS, int(math.log2(min(image.pixels.shape[:2]))) - 1)
+    num_levels = st.slider("Levels", 1, max(levels, 2), 2, key="levels", bind="query-params")
+    parts = haar_decomposition(image, num_levels)
+    rows, columns = parts.coarse
+    details = parts.coefficients.copy()
+    details[:rows, :columns] /= 2**num_levels  # as bright as the picture itself
+    scale = figures.signed_scale(details)
+    show_map(
+        details,
+        scale,
+        f"{label} after {num_levels} levels: the coarse picture ({rows} × {columns}) in the "
+        "corner, details across, down and diagonal around it",
+        f"Haar decomposition of {label}",
+    )
+    st.markdown(
+        "**What you see.** Every level halves the picture: means go into the corner, differences "
+        "around it. Nothing is lost: put together again, no pixel differs by more than "
+        f"{parts.error:.0e}. Most differences are near zero, and that is what compression lives on."
     )
 
 

@@ -93,37 +93,49 @@ def filter_response(image: ImageInput, **settings: Any) -> GaborResponse:
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def filter_bank(kind: str, num_frequencies: int, num_thetas: int, lowest: float) -> FilterBank:
-    """A bank of a kind; a Gabor bank goes from fine to coarse, with sigma tied by one octave."""
+def filter_bank(
+    kind: str, num_frequencies: int, num_thetas: int, lowest: float, sigmas: tuple[float, ...]
+) -> FilterBank:
+    """A bank of a kind; a Gabor bank goes from fine to coarse; without sigmas they are tied."""
     if kind != "gabor":
         return BANKS[kind].make()
     frequencies = np.geomspace(0.4, lowest, num_frequencies)
     thetas = np.arange(num_thetas) * np.pi / num_thetas
-    return gabor_bank(frequencies, thetas, None, remove_dc=True)
+    return gabor_bank(frequencies, thetas, sigmas or None, remove_dc=True)
 
 
 @st.cache_data(max_entries=4, hash_funcs=_BY_DIGEST, show_spinner="Asking all filters…")
 def bank_responses(
-    image: ImageInput, kind: str, num_frequencies: int, num_thetas: int, lowest: float
+    image: ImageInput,
+    kind: str,
+    num_frequencies: int,
+    num_thetas: int,
+    lowest: float,
+    sigmas: tuple[float, ...],
 ) -> np.ndarray:
     """Strength of all responses of a bank, float32 (num_filters, h, w)."""
-    return filter_bank(kind, num_frequencies, num_thetas, lowest).responses(image)
+    return filter_bank(kind, num_frequencies, num_thetas, lowest, sigmas).responses(image)
 
 
 @st.cache_data(max_entries=32, hash_funcs=_BY_DIGEST, show_spinner=False)
 def bank_usefulness(
-    image: ImageInput, kind: str, num_frequencies: int, num_thetas: int, lowest: float
+    image: ImageInput,
+    kind: str,
+    num_frequencies: int,
+    num_thetas: int,
+    lowest: float,
+    sigmas: tuple[float, ...],
 ) -> Usefulness:
     """How much each filter of a bank says about a picture."""
-    return usefulness(bank_responses(image, kind, num_frequencies, num_thetas, lowest))
+    return usefulness(bank_responses(image, kind, num_frequencies, num_thetas, lowest, sigmas))
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def preferred_waves(
-    kind: str, num_frequencies: int, num_thetas: int, lowest: float
+    kind: str, num_frequencies: int, num_thetas: int, lowest: float, sigmas: tuple[float, ...]
 ) -> list[tuple[float, float]]:
     """Frequency and direction that each filter of a bank answers to most."""
-    kernels = filter_bank(kind, num_frequencies, num_thetas, lowest).kernels
+    kernels = filter_bank(kind, num_frequencies, num_thetas, lowest, sigmas).kernels
     return [preferred_wave(kernel) for kernel in kernels]
 
 

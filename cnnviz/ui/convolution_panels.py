@@ -224,8 +224,9 @@ def _size(values: np.ndarray) -> str:
     return " × ".join(map(str, values.shape[:2]))
 
 
-def explain_sizes(steps: LayerSteps, length: int) -> None:
+def explain(steps: LayerSteps, channels: np.ndarray, kernel: np.ndarray) -> None:
     """Write the formula of the output size out, and say what the operation did."""
+    length = channels.shape[1]
     settings = steps.settings
     window = settings.dilation * (len(steps.kernel) - 1) + 1
     size, left_over = output_size(length, window, steps.padding, settings.stride)
@@ -241,6 +242,8 @@ def explain_sizes(steps: LayerSteps, length: int) -> None:
         rf"\frac{{W - F + 2P}}{{S}} + 1 = \frac{{{length} - {window} + 2\cdot{steps.padding}}}"
         rf"{{{settings.stride}}} + 1 \;\Rightarrow\; {size}"
     )
+    if settings.pooling != "none":
+        _explain_pooling(steps)
     turned = (
         "the kernel, turned by 180° (convolution)"
         if settings.operation == "convolve"
@@ -253,9 +256,36 @@ def explain_sizes(steps: LayerSteps, length: int) -> None:
         f"{rounded.lstrip(', ').capitalize() + '. ' if rounded else ''}"
         f"**What you see.** At every place the numbers under {turned} are multiplied with it, one "
         f"by one, and added up. {colours}\n\n"
-        "**Try this.** Switch between correlate and convolve: for a kernel that is the same after "
-        "half a turn nothing changes. Edit one number of the kernel and find where the answer "
-        "changes."
+        f"{_turning(steps, channels, kernel)}\n\n"
+        "**Try this.** Switch between correlate and convolve. Edit one number of the kernel and "
+        "find where the answer changes."
+    )
+
+
+def _explain_pooling(steps: LayerSteps) -> None:
+    settings, columns = steps.settings, steps.rectified.shape[1]
+    size, _ = output_size(columns, settings.pool_size, 0, settings.pool_stride)
+    what = "the largest" if settings.pooling == "max" else "the mean"
+    st.markdown(
+        f"**Pooling** keeps {what} of every {settings.pool_size} × {settings.pool_size} cells: "
+        f"({columns} − {settings.pool_size})/{settings.pool_stride} + 1 ⇒ {size} along the width. "
+        "It has no parameters."
+    )
+
+
+def _turning(steps: LayerSteps, channels: np.ndarray, kernel: np.ndarray) -> str:
+    """Say how much turning the kernel matters here."""
+    if np.array_equal(kernel, kernel[::-1, ::-1]):
+        return "This kernel is the same after half a turn: correlation and convolution agree."
+    settings = steps.settings
+    other = "correlate" if settings.operation == "convolve" else "convolve"
+    turned = apply_layer(channels, kernel, replace(settings, operation=other))
+    difference = float(np.abs(steps.answer - turned.answer).max())
+    verb = "Correlation" if other == "correlate" else "Convolution"
+    return (
+        f"{verb} would give another answer: the largest difference of a cell is "
+        f"{number(difference)}."
+        + (" It is the negative." if np.allclose(steps.answer, -turned.answer) else "")
     )
 
 

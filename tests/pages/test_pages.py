@@ -226,6 +226,16 @@ def test_every_bank_works_in_every_view(bank: str, view: str) -> None:
         assert "independent filters would say as much" in texts(app)
 
 
+def test_a_bank_can_combine_several_sigmas_and_haar_takes_pictures_apart() -> None:
+    app = open_page("pages/gabor.py", view="A bank of filters")
+    app.multiselect(key="sigmas").select(2.0).select(4.0).run()
+    assert not app.exception
+    assert "64 responses" in texts(app)
+    app.selectbox(key="bank").select("Haar wavelets").run()
+    assert not app.exception
+    assert "no pixel differs by more than" in texts(app)
+
+
 def test_filters_as_features_are_compared_with_a_network() -> None:
     app = open_page("pages/gabor.py", view="As features")
     assert not app.exception

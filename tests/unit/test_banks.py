@@ -14,6 +14,7 @@ from cnnviz.filter_banks import (
     gabor_kernel,
     gaussian_derivative_bank,
     haar_bank,
+    haar_decomposition,
     leung_malik_bank,
     preferred_wave,
     slope_bank,
@@ -89,6 +90,23 @@ def test_haars_filters_give_the_coefficients_of_pywavelets(level: int) -> None:
         np.testing.assert_allclose(np.abs(answer), np.abs(expected), atol=1e-12)
     with pytest.raises(InvalidParameterError, match="Levels go from 1 to 4"):
         haar_bank(5)
+
+
+@pytest.mark.parametrize("levels", [1, 2, 4])
+def test_a_picture_taken_apart_comes_together_again(levels: int) -> None:
+    picture = np.random.default_rng(3).random((37, 50))
+    parts = haar_decomposition(picture, levels)
+    block = 2**levels
+    assert parts.coefficients.shape == (37 - 37 % block, 50 - 50 % block)
+    assert parts.coarse == (37 // block, 50 // block)
+    assert parts.error < 1e-12
+    rows, columns = parts.coarse
+    blocks = picture[: rows * block, : columns * block].reshape(rows, block, columns, block)
+    expected = blocks.mean(axis=(1, 3)) * block  # the coarse picture is means, scaled
+    np.testing.assert_allclose(parts.coefficients[:rows, :columns], expected, rtol=1e-6)
+    for wrong in (0, 6, -1):
+        with pytest.raises(InvalidParameterError, match=f"cannot be halved {wrong} times"):
+            haar_decomposition(picture, wrong)
 
 
 def test_leung_and_malik_have_forty_eight_filters() -> None:
