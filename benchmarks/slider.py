@@ -4,8 +4,9 @@
 
 Needs a running app (`cnnviz app`) and Chromium. Moves the frequency slider of the Gabor page, on a
 photograph reduced to 512 pixels, and waits each time until the new picture of the magnitude is
-loaded; then does the same with a bank of 40 filters on a digit of 32 pixels and with the opacity
-slider of the class activation page. Browser and server share the machine. Prints median and slowest; asserts nothing.
+loaded; then does the same with banks of 8 to 48 filters on a digit of 32 pixels and with the opacity
+slider of the class activation page. Browser and server share the machine. Prints median and
+slowest; asserts nothing.
 """
 
 import argparse
@@ -50,16 +51,19 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("--moves", type=int, default=20)
     options = parser.parse_args()
-    sliders = [(f"gabor?{PICTURE}", "Frequency", "Magnitude of the response")]
-    sliders += [("gabor?view=A+bank+of+filters&frequencies=5", "Directions", "Strength of the")]
-    sliders += [(f"class_activation?{PICTURE}", "Opacity", "with the evidence for")]
+    bank = "gabor?view=A+bank+of+filters&directions=8&frequencies=1"  # then 16, 24, … 48 filters
+    sliders = [
+        (f"gabor?{PICTURE}", "Frequency", "Magnitude of the response", options.moves),
+        (bank, "Frequencies", "Strength of the", 10),
+        (f"class_activation?{PICTURE}", "Opacity", "with the evidence for", options.moves),
+    ]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
         page = browser.new_page(viewport={"width": 1280, "height": 800})
-        for path, slider, alt in sliders:
-            times = moves(page, f"{options.url}/{path}", slider, alt, options.moves)
+        for path, slider, alt, count in sliders:
+            times = moves(page, f"{options.url}/{path}", slider, alt, count)
             print(
                 f"{path[:30]:30} {slider:10} median {statistics.median(times):4.0f} ms, "
                 f"slowest {max(times):4.0f} ms of {len(times)} moves"
