@@ -4,9 +4,9 @@
 
 Needs a running app (`cnnviz app`) and Chromium. Moves the frequency slider of the Gabor page, on a
 photograph reduced to 512 pixels, and waits each time until the new picture of the magnitude is
-loaded; then does the same with banks of 8 to 48 filters on a digit of 32 pixels and with the opacity
-slider of the class activation page. Browser and server share the machine. Prints median and
-slowest; asserts nothing.
+loaded; then does the same with banks of 8 to 48 filters on a digit of 32 pixels, and with the
+opacity slider of the class activation page. Browser and server share the machine. Prints median
+and slowest; asserts nothing.
 """
 
 import argparse

@@ -256,9 +256,18 @@ def explain(steps: LayerSteps, channels: np.ndarray, kernel: np.ndarray) -> None
         f"{rounded.lstrip(', ').capitalize() + '. ' if rounded else ''}"
         f"**What you see.** At every place the numbers under {turned} are multiplied with it, one "
         f"by one, and added up. {colours}\n\n"
-        f"{_turning(steps, channels, kernel)}\n\n"
+        f"{_turning(steps, channels, kernel)}{_summing(channels)}\n\n"
         "**Try this.** Switch between correlate and convolve. Edit one number of the kernel and "
         "find where the answer changes."
+    )
+
+
+def _summing(channels: np.ndarray) -> str:
+    if channels.shape[-1] == 1:
+        return ""
+    return (
+        " Here the kernel is laid on red, green and blue alike, and the three answers are added to "
+        "one map. A network has a kernel of its own for every colour: F·F·3 numbers a filter."
     )
 
 
