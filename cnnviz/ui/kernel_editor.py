@@ -1,7 +1,6 @@
 """The editable kernel: a preset to begin with, a grid to write into, and what can be done to it."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -10,6 +9,7 @@ from cnnviz.filter_banks import KERNELS, NamedKernel, normalised, resized, zero_
 
 _BY_TITLE = {kernel.title: kernel for kernel in KERNELS}
 _BASE, _VERSION = "kernel_base", "kernel_version"  # session keys: numbers before editing, its count
+_ADDRESS, _LARGEST = "cells", 999.0  # name in the address; bound of the numbers
 _SIDES = (1, 3, 5, 7, 9, 11)
 
 
@@ -19,14 +19,37 @@ def edited_kernel() -> tuple[np.ndarray, NamedKernel, bool]:
         "Kernel", [*_BY_TITLE], key="kernel", bind="query-params", on_change=begin_anew
     )
     preset = _BY_TITLE[title]
-    base = st.session_state.get(_BASE)
+    if _BASE not in st.session_state:
+        st.session_state[_BASE] = _from_address()
+    base = st.session_state[_BASE]
     if base is None:
         base = preset.values
     with st.expander("Edit the kernel"):
         kernel = _grid(base)
         _changes(kernel)
     is_changed = kernel.shape != preset.values.shape or not np.array_equal(kernel, preset.values)
+    _keep_in_address(kernel if is_changed else None)
     return kernel, preset, is_changed
+
+
+def _from_address() -> np.ndarray | None:
+    """Read a kernel of one's own from the page's address; None if there is none, or nonsense."""
+    written = st.query_params.get(_ADDRESS, "")
+    try:
+        rows = [[float(number) for number in row.split(",")] for row in written.split(";")]
+        kernel = np.array(rows, np.float64)
+    except ValueError:
+        return None
+    is_kernel = kernel.ndim == 2 and kernel.shape[0] == kernel.shape[1] in _SIDES
+    return kernel if is_kernel and (np.abs(kernel) <= _LARGEST).all() else None
+
+
+def _keep_in_address(kernel: np.ndarray | None) -> None:
+    """Write the numbers of an edited kernel into the page's address, so that a link holds them."""
+    if kernel is None:
+        st.query_params.pop(_ADDRESS, None)
+        return
+    st.query_params[_ADDRESS] = ";".join(",".join(f"{x:.6g}" for x in row) for row in kernel)
 
 
 def begin_anew() -> None:
@@ -43,9 +66,9 @@ def _set_base(values: np.ndarray | None) -> None:
 
 def _grid(base: np.ndarray) -> np.ndarray:
     version = st.session_state.get(_VERSION, 0)
-    columns: Any = {  # by their places; Streamlit's types know names only
-        column: st.column_config.NumberColumn(
-            str(column), width=48, required=True, min_value=-999.0, max_value=999.0
+    columns = {
+        str(column): st.column_config.NumberColumn(
+            width=48, required=True, min_value=-_LARGEST, max_value=_LARGEST, format="%.4g"
         )
         for column in range(base.shape[1])
     }
@@ -72,10 +95,7 @@ def _changes(kernel: np.ndarray) -> None:
 
     places = _SIDES.index(len(kernel))
     st.selectbox("Size", _SIDES, index=places, key="kernel_side", on_change=resize)
-    left, right = st.columns(2)
-    with left:
-        button("Normalise", normalised, "Divide by the sum: brightness stays as it is.")
-        button("Rotate", lambda values: np.rot90(values, -1).copy(), "A quarter turn to the right.")
-    with right:
-        button("Zero mean", zero_mean, "Take the mean away: a plain picture gives zero.")
-        button("Flip", lambda values: values[:, ::-1].copy(), "Left becomes right.")
+    button("Normalise", normalised, "Divide by the sum: brightness stays as it is.")
+    button("Zero mean", zero_mean, "Take the mean away: a plain picture gives zero.")
+    button("Rotate", lambda values: np.rot90(values, -1).copy(), "A quarter turn to the right.")
+    button("Flip", lambda values: values[:, ::-1].copy(), "Left becomes right.")

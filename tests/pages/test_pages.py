@@ -338,6 +338,20 @@ def test_a_kernel_can_be_resized_turned_and_reset() -> None:
     assert "Box blur: the mean of nine pixels. Sum 1" in texts(app)
 
 
+def test_a_kernel_of_ones_own_is_in_the_address_and_comes_back_from_it() -> None:
+    app = open_page("pages/convolution.py", cells="0,0,0;0,7,0;0,0,0")
+    assert not app.exception
+    assert "Your kernel, begun with «Horizontal edge». Sum 7" in texts(app)
+    app.button(key="Normalise").click().run()
+    assert app.query_params["cells"] == "0,0,0;0,1,0;0,0,0"
+    app.selectbox(key="kernel").select("Sharpen").run()
+    assert "cells" not in app.query_params
+    for nonsense in ("x", "1,2;3,4", "1,2,3", "nan", "1e9", ";"):
+        app = open_page("pages/convolution.py", cells=nonsense)
+        assert not app.exception
+        assert "Horizontal edge: bright above" in texts(app)
+
+
 def test_a_kernel_that_does_not_fit_is_explained() -> None:
     app = open_page(
         "pages/convolution.py", conv_input="A 5 × 5 table", dilation="8", kernel="Sharpen"
