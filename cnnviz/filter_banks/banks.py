@@ -12,6 +12,7 @@ from cnnviz.filter_banks.spectra import magnitude_spectrum
 from cnnviz.results import read_only
 
 MAX_LEVELS = 4
+_CELLS_AT_ONCE = 1 << 14  # bounds the memory
 _PLAIN = 1e-9  # of a bank's strongest answer: below this a filter says nothing
 
 
@@ -63,16 +64,20 @@ def usefulness(responses: np.ndarray) -> Usefulness:
     ----------
     responses : float ndarray of shape (num_filters, h, w)
     """
-    flat = np.asarray(responses, np.float64).reshape(len(responses), -1)
-    centred = flat - flat.mean(axis=1, keepdims=True)
-    spread = np.sqrt((centred**2).mean(axis=1))
+    flat = np.asarray(responses).reshape(len(responses), -1)
+    means = flat.mean(axis=1, dtype=np.float64)
+    covariance = np.zeros((len(flat), len(flat)))
+    for start in range(0, flat.shape[1], _CELLS_AT_ONCE):
+        centred = flat[:, start : start + _CELLS_AT_ONCE] - means[:, np.newaxis]
+        covariance += centred @ centred.T / flat.shape[1]
+    spread = np.sqrt(np.diag(covariance))
     says_something = spread > _PLAIN * max(float(np.abs(flat).max()), 1e-300)
     scaled = np.where(says_something, 1 / np.where(says_something, spread, 1), 0)
-    similarity = (centred @ centred.T) / flat.shape[1] * np.outer(scaled, scaled)
+    similarity = covariance * np.outer(scaled, scaled)
     eigenvalues = np.clip(np.linalg.eigvalsh(similarity), 0, None)
     squares = float((eigenvalues**2).sum())
     effective = float(eigenvalues.sum()) ** 2 / squares if squares else 0.0
-    return Usefulness((flat**2).mean(axis=1), np.clip(similarity, -1, 1), effective)
+    return Usefulness(np.diag(covariance) + means**2, np.clip(similarity, -1, 1), effective)
 
 
 def preferred_wave(kernel: np.ndarray) -> tuple[float, float]:

@@ -9,7 +9,6 @@ import streamlit as st
 from cnnviz import datasets, figures
 from cnnviz.bank_classifier import nearest
 from cnnviz.filter_banks import BANKS, haar_decomposition
-from cnnviz.images import image_from_pixels
 from cnnviz.results import ImageInput
 from cnnviz.ui import cached
 from cnnviz.ui.pictures import number, show_map, show_painted, show_picture, show_scale
@@ -265,9 +264,8 @@ def show_many(bank: dict[str, Any]) -> None:
         bind="query-params",
         horizontal=True,
     )
-    images, names = _ten(title)
+    images, names, responses = cached.responses_to_ten(title == "Ten digits", **bank)
     filters = cached.filter_bank(**bank)
-    responses = [cached.bank_responses(image, **bank) for image in images]
     energies = np.array([[float((one**2).mean()) for one in answers] for answers in responses])
     tells_apart = energies.std(axis=0) / np.maximum(energies.mean(), 1e-12)
     chosen = np.sort(np.argsort(-tells_apart)[:_MANY_FILTERS])
@@ -291,16 +289,6 @@ def show_many(bank: dict[str, Any]) -> None:
         "one scale.\n\n**Try this.** Look for a filter that is bright for trousers and dark for "
         "pullovers. One number per filter, its energy, is already a description of a picture."
     )
-
-
-def _ten(title: str) -> tuple[list[ImageInput], list[str]]:
-    if title == "Ten digits":
-        places = [f"digit-{digit}-1" for digit in range(10)]
-        names = [f"{digit}" for digit in range(10)]
-        return [datasets.picture("house-numbers", place) for place in places], names
-    samples = datasets.fashion_mnist_samples()
-    firsts = [int(np.flatnonzero(samples.labels == i)[0]) for i in range(10)]
-    return [image_from_pixels(samples.images[i]) for i in firsts], list(samples.class_names)
 
 
 def show_features() -> None:

@@ -104,7 +104,7 @@ def filter_bank(
     return gabor_bank(frequencies, thetas, sigmas or None, remove_dc=True)
 
 
-@st.cache_data(max_entries=4, hash_funcs=_BY_DIGEST, show_spinner="Asking all filters…")
+@st.cache_resource(max_entries=2, hash_funcs=_BY_DIGEST, show_spinner="Asking all filters…")
 def bank_responses(
     image: ImageInput,
     kind: str,
@@ -113,8 +113,31 @@ def bank_responses(
     lowest: float,
     sigmas: tuple[float, ...],
 ) -> np.ndarray:
-    """Strength of all responses of a bank, float32 (num_filters, h, w)."""
-    return filter_bank(kind, num_frequencies, num_thetas, lowest, sigmas).responses(image)
+    """Strength of all responses of a bank, float32 (num_filters, h, w): shared, read-only."""
+    bank = filter_bank(kind, num_frequencies, num_thetas, lowest, sigmas)
+    responses = bank.responses(image)
+    responses.flags.writeable = False
+    return responses
+
+
+@st.cache_data(max_entries=4, show_spinner="Asking all filters about ten pictures…")
+def responses_to_ten(
+    digits: bool,
+    kind: str,
+    num_frequencies: int,
+    num_thetas: int,
+    lowest: float,
+    sigmas: tuple[float, ...],
+) -> tuple[list[ImageInput], list[str], list[np.ndarray]]:
+    """Ten digits or ten kinds of clothing, their names, and what a bank answers to each."""
+    samples = datasets.fashion_mnist_samples()
+    images = [image_from_pixels(samples.images[samples.labels == i][0]) for i in range(10)]
+    names = list(samples.class_names)
+    if digits:
+        images = [datasets.picture("house-numbers", f"digit-{digit}-1") for digit in range(10)]
+        names = [str(digit) for digit in range(10)]
+    bank = filter_bank(kind, num_frequencies, num_thetas, lowest, sigmas)
+    return images, names, [bank.responses(image) for image in images]
 
 
 @st.cache_data(max_entries=32, hash_funcs=_BY_DIGEST, show_spinner=False)
