@@ -1,6 +1,7 @@
 """The Gabor function nearest to a learned kernel: what has a network found by itself?"""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -126,7 +127,9 @@ def _basis(shape: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.stack([part.ravel() for part in parts], axis=1)
 
 
-def _coarse_starts(target: np.ndarray, residual, size: int) -> list[np.ndarray]:  # type: ignore[no-untyped-def]
+def _coarse_starts(
+    target: np.ndarray, residual: Callable[[np.ndarray], np.ndarray], size: int
+) -> list[np.ndarray]:
     """Try a grid of waves about the middle and about the kernel's centre of energy."""
     energy = target**2 / (target**2).sum()
     places = np.arange(size) - (size - 1) / 2

@@ -184,11 +184,14 @@ def _show_worth(bank: dict[str, Any], image: ImageInput) -> None:
         hide_index=True,
         height=300,
         column_config={
+            "Number": st.column_config.NumberColumn(width=60),
+            "Filter": st.column_config.TextColumn(width=125),
             "Share of energy": st.column_config.ProgressColumn(
-                format="percent", min_value=0, max_value=float(share.max()) or 1.0
+                width=100, format="percent", min_value=0, max_value=float(share.max()) or 1.0
             ),
+            "Most like": st.column_config.TextColumn(width=145),
             "Likeness": st.column_config.NumberColumn(
-                format="%.2f", help="Correlation of the two responses, without its sign"
+                width=65, format="%.2f", help="Correlation of the two responses, without its sign"
             ),
         },
         alt="Energy of each filter and the filter most like it",
