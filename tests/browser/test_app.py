@@ -130,8 +130,11 @@ def test_the_picked_picture_goes_along_to_the_next_page(
     expect(page.get_by_alt_text("The input: Cup of coffee")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", PATHS + VIEWS)
+@pytest.mark.parametrize(
+    ("path", "scheme"),
+    [(path, scheme) for path in PATHS for scheme in ("light", "dark")]
+    + [(path, "dark") for path in VIEWS],
+)
 def test_no_serious_barrier_of_our_own_making(
     server: Server, page: Page, foreign: set[str], path: str, scheme: str
 ) -> None:
