@@ -34,8 +34,11 @@ class Recipe:
     epochs, batch_size : int
     augmentation : Augmentation
         How the training pictures are changed by chance.
+    optimizer : {"adam", "rmsprop"}
     learning_rate : float
-        Of Adam at the start; it falls to zero along a cosine.
+        At the start.
+    schedule : {"cosine", "constant"}
+        Whether the learning rate falls to zero along a cosine, or stays.
     seed : int
         Of the first weights, the order of the pictures, augmentation and dropout.
     validation : str
@@ -57,7 +60,9 @@ class Recipe:
     epochs: int
     augmentation: Augmentation = UNCHANGED
     batch_size: int = 64
+    optimizer: str = "adam"
     learning_rate: float = 1e-3
+    schedule: str = "cosine"
     seed: int = 1
     validation: str = "test"
     keeps_checkpoints: bool = False
@@ -225,7 +230,9 @@ RECIPES = {
             data="cats-dogs-150",
             epochs=30,
             batch_size=32,
+            optimizer="rmsprop",
             learning_rate=2e-5,
+            schedule="constant",
             validation="validation",
             base=Base("vgg16", "block5_pool", 150),
         ),

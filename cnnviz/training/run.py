@@ -93,8 +93,8 @@ def train(recipe: Recipe, folder: Path, *, on_epoch: Report | None = None) -> Pa
     state = folder / f".{recipe.name}.state.keras"
     history_path = folder / f"{recipe.name}.history.json"
     num_steps = recipe.epochs * stream.steps_an_epoch
-    resumed = _resumed(state, history_path)
-    model, history = resumed or (_started(recipe, num_steps, folder, stream.base), [])
+    resumed = _resumed(state, history_path, stream.steps_an_epoch)
+    model, history = resumed or (_started(recipe, num_steps, folder), [])
     watchers = [_Checkpoints(recipe, folder, num_steps)] if recipe.keeps_checkpoints else []
     for epoch in range(len(history), recipe.epochs):
         started = time.monotonic()
@@ -108,7 +108,7 @@ def train(recipe: Recipe, folder: Path, *, on_epoch: Report | None = None) -> Pa
         )
         figures = {name: float(values[0]) for name, values in fitted.history.items()}
         history.append(figures | {"seconds": round(time.monotonic() - started, 1)})
-        _write_json(history_path, history)
+        _write_json(history_path, history)  # first: a line too many is forgotten, see _resumed
         _write_model(state, model)
         if on_epoch is not None:
             on_epoch(epoch + 1, recipe.epochs, figures)
@@ -148,17 +148,17 @@ class _Stream:
         self._changes = is_training and recipe.augmentation.changes_anything
         self._batch_size = recipe.batch_size
         self.steps_an_epoch = -(-len(images) // recipe.batch_size)
-        self.base: Any = None
+        self._base: Any = None
         scale: Preprocessing = UNIT
         if recipe.base:
             card = zoo.find_card(recipe.base.model)
             full = zoo.build_model(card)
-            self.base = frozen_part(full, recipe.base.layer, recipe.base.size_px)
+            self._base = frozen_part(full, recipe.base.layer, recipe.base.size_px)
             scale = card.preprocessing
         self._mean, self._std = np.array(scale.mean, np.float32), np.array(scale.std, np.float32)
         self._is_bgr = scale.is_bgr
         inputs = tf.constant(images)
-        if self.base is not None and not self._changes:
+        if self._base is not None and not self._changes:
             inputs = self._maps(inputs)
         self._inputs, self._labels = inputs, tf.constant(pictures.labels)
 
@@ -184,7 +184,7 @@ class _Stream:
             images = changes(images, training=True)
         images = images[..., ::-1] if self._is_bgr else images
         images = (images - self._mean) / self._std
-        return images if self.base is None else self.base(images, training=False)
+        return images if self._base is None else self._base(images, training=False)
 
     def _maps(self, images: Any) -> Any:
         """Run all pictures through the base, once."""
@@ -256,16 +256,19 @@ def _reseed(model: keras.Model, seed: int, epoch: int) -> None:
             layer.seed_generator.state.assign([_mixed(seed, epoch), 0])
 
 
-def _started(recipe: Recipe, num_steps: int, folder: Path, base: Any) -> keras.Model:
+def _started(recipe: Recipe, num_steps: int, folder: Path) -> keras.Model:
     keras.utils.set_random_seed(recipe.seed)
     model = build_architecture(recipe.architecture)
     if recipe.base:
         _copy_weights(model, zoo.build_model(zoo.find_card(recipe.base.model)))
     if recipe.starts_from:
         _copy_weights(model, zoo.load_model_file(_first_of(recipe, folder)))
-    schedule = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, num_steps)
+    rate: Any = recipe.learning_rate
+    if recipe.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, num_steps)
+    optimizer = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
     loss = "binary" if model.output_shape[-1] == 1 else "sparse_categorical"
-    model.compile(keras.optimizers.Adam(schedule), f"{loss}_crossentropy", metrics=["accuracy"])
+    model.compile(optimizer[recipe.optimizer](rate), f"{loss}_crossentropy", metrics=["accuracy"])
     return model
 
 
@@ -288,15 +291,20 @@ def _copy_weights(model: keras.Model, other: keras.Model) -> None:
             layer.set_weights(sources[layer.name].get_weights())
 
 
-def _resumed(state: Path, history_path: Path) -> tuple[keras.Model, list[dict]] | None:
-    """Find where an interrupted run stopped; a state that cannot be read starts anew."""
+def _resumed(
+    state: Path, history_path: Path, steps_an_epoch: int
+) -> tuple[keras.Model, list[dict]] | None:
+    """Find where an interrupted run stopped; a state that cannot be read starts anew.
+
+    The state counts: a power cut between history and state leaves a line of the history too many.
+    """
     try:
         history = json.loads(history_path.read_text())
         model = keras.saving.load_model(state, safe_mode=True)
     except (OSError, ValueError):
         return None
-    steps_an_epoch = int(model.optimizer.iterations) / max(len(history), 1)
-    return (model, history) if steps_an_epoch.is_integer() else None
+    epochs, rest = divmod(int(model.optimizer.iterations), steps_an_epoch)
+    return (model, history[:epochs]) if not rest and epochs <= len(history) else None
 
 
 def _finished(recipe: Recipe, model: keras.Model) -> keras.Model:

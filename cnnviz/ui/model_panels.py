@@ -262,14 +262,9 @@ def _show_examples(model_name: str, record: TrainingRecord, true: int, answer: i
 
 def _show_facts(card: ModelCard, record: TrainingRecord) -> None:
     facts = record.facts
-    changes = {
-        key: value
-        for key, value in facts["augmentation"].items()
-        if value and not (key == "fill" and len(facts["augmentation"]) == 1)
-    }
+    changes = {key: value for key, value in facts["augmentation"].items() if value}
+    fill = changes.pop("fill")
     described = ", ".join(f"{key} {value}" for key, value in changes.items())
-    if not set(changes) - {"fill"}:
-        described = "none"
     base = facts["base"]
     lines = {
         "What it is": facts["summary"],
@@ -279,9 +274,9 @@ def _show_facts(card: ModelCard, record: TrainingRecord) -> None:
         "were trained",
         "Data": f"{facts['data_origin']} {facts['num_training_pictures']:,} for training, "
         f"{facts['num_held_out_pictures']:,} held out",
-        "Augmentation": described,
-        "Optimiser": f"Adam, learning rate {facts['learning_rate']:g} falling to 0 along a cosine, "
-        f"batches of {facts['batch_size']}",
+        "Augmentation": f"{described}; borders filled with «{fill}»" if described else "none",
+        "Optimiser": f"{facts['optimizer']}, learning rate {facts['learning_rate']:g} "
+        f"({facts['schedule']} schedule), batches of {facts['batch_size']}",
         "Command": f"`{facts['command']}`, seed {facts['seed']}",
         "Repeatable?": facts["repeatability"],
         "Versions": ", ".join(f"{name} {number}" for name, number in facts["versions"].items()),

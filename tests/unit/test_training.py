@@ -97,6 +97,44 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(
     assert not list(torn.glob(".*"))
 
 
+def test_a_power_cut_between_history_and_state_loses_no_more_than_that_epoch(
+    recipe: Recipe, tmp_path: Path
+) -> None:
+    def stop(done: int, total: int, figures: dict[str, float]) -> None:
+        if done == 2:
+            raise PowerCutError
+
+    with pytest.raises(PowerCutError):
+        train(recipe, tmp_path, on_epoch=stop)
+    path = tmp_path / "quarters.history.json"
+    history = json.loads(path.read_text())
+    path.write_text(json.dumps([*history, history[-1]]))  # written, and then the power went
+    epochs: list[int] = []
+    train(recipe, tmp_path, on_epoch=lambda done, total, figures: epochs.append(done))
+    assert epochs == [3]
+    assert len(json.loads(path.read_text())) == 3
+
+
+@pytest.mark.parametrize(
+    ("changed", "name_in_keras", "rate"),
+    [
+        ({}, "Adam", 0.0),
+        ({"optimizer": "rmsprop", "schedule": "constant"}, "RMSprop", 1e-3),
+    ],
+)
+def test_optimiser_and_schedule_are_the_recipes(
+    recipe: Recipe, tmp_path: Path, changed: dict[str, Any], name_in_keras: str, rate: float
+) -> None:
+    found: list[Any] = []
+
+    def look(done: int, total: int, figures: dict[str, float]) -> None:
+        optimizer = keras.saving.load_model(tmp_path / ".quarters.state.keras").optimizer
+        found.append((type(optimizer).__name__, float(optimizer.learning_rate)))
+
+    train(replace(recipe, epochs=1, learning_rate=1e-3, **changed), tmp_path, on_epoch=look)
+    assert found == [(name_in_keras, pytest.approx(rate, abs=1e-7))]
+
+
 def test_a_torn_state_begins_anew(recipe: Recipe, tmp_path: Path) -> None:
     (tmp_path / ".quarters.state.keras").write_bytes(b"half a file")
     (tmp_path / "quarters.history.json").write_text("[{}]")
