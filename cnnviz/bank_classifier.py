@@ -64,7 +64,9 @@ def grey_pictures(pictures: LabelledImages) -> np.ndarray:
     images = pictures.images.astype(np.float32) / 255
     if images.ndim == 3:
         return images
-    return images @ np.array([0.2125, 0.7154, 0.0721], np.float32)  # as scikit-image's rgb2gray
+    from skimage.color import rgb2gray
+
+    return rgb2gray(images)
 
 
 def train_classifier(data_name: str) -> BankClassifier:

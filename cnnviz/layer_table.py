@@ -40,7 +40,7 @@ def layer_table(model: "LoadedModel") -> tuple[LayerFacts, ...]:
                 dilation=dilation(operation) if window else None,
                 padding=str(getattr(operation, "padding", "")) if window else "",
                 output_shape=shape_out,
-                num_parameters=_count(operation),
+                num_parameters=getattr(operation, "count_params", int)(),
                 parameter_formula=parameters,
                 num_multiplications=_product_of(multiplications),
                 multiplication_formula=multiplications,
@@ -48,11 +48,6 @@ def layer_table(model: "LoadedModel") -> tuple[LayerFacts, ...]:
             )
         )
     return tuple(rows)
-
-
-def _count(operation: Any) -> int:
-    weights = getattr(operation, "weights", [])
-    return sum(_product(weight.shape) for weight in weights if "seed" not in weight.name)
 
 
 def _formulas(

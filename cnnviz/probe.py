@@ -1,15 +1,13 @@
 """A model looked at, never edited: its layers, their activations, its logits, and gradients.
 
-Nested models are walked through layer by layer, so that a layer inside a backbone is as easy to
-reach as any other (``backbone/conv5``). All computation runs in compiled functions that are made
-once per model and set of layers. Nothing is attached to the model and nothing in it changes.
+All computation runs in compiled functions that are made once per model and set of layers. Nothing
+is attached to the model and nothing in it changes.
 """
 
-import inspect
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +21,7 @@ import tensorflow as tf
 
 from cnnviz import zoo
 from cnnviz.errors import AnalysisError, InvalidParameterError, ModelLoadError, UnknownLayerError
+from cnnviz.graph_walk import Walk, graph_of, walk_through
 from cnnviz.results import ImageInput, Prediction
 from cnnviz.zoo import ModelCard
 
@@ -32,19 +31,6 @@ MAX_GUEST_BYTES = 150 << 20  # of one of them, unpacked
 MAX_FUNCTIONS = 12  # compiled functions kept for one model
 _TRIAL = threading.Lock()
 _HEAVY = threading.BoundedSemaphore(2)  # computations at once in this process; bounds memory
-
-_SQUASHING = {"Softmax": "softmax", "Sigmoid": "sigmoid"}  # operations whose input is the logit
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Walk:
-    """What one pass through a model leaves behind: all taps in order, and one score per class."""
-
-    taps: dict[str, Any]
-    operations: dict[str, Any]  # what computed each tap
-    inputs: dict[str, tuple[str, ...]]  # the taps that each one was computed from
-    scores: Any
-    head: str  # what the model does to its logits: "softmax", "sigmoid" or "linear"
 
 
 class _Bounded:
@@ -136,6 +122,17 @@ class LoadedModel:
         raise AnalysisError(
             f"{self.name!r} has no layer with maps, so there is no grid to draw evidence on. "
             "Choose a network with convolutions."
+        )
+
+    @property
+    def first_convolution(self) -> str:
+        """The first convolution over rows and columns, whose kernels meet the pixels."""
+        for name in self.map_layer_names:
+            if isinstance(self.operations[name], keras.layers.Conv2D):
+                return name
+        raise AnalysisError(
+            f"{self.card.title} has no convolution, so there are no kernels to look at. Choose "
+            "another network."
         )
 
     def preprocess(self, image: ImageInput) -> np.ndarray:
@@ -327,9 +324,9 @@ def wrap_model(keras_model: Any, card: ModelCard) -> LoadedModel:
     _check_shape(keras_model)
     input_shape = (card.input_height, card.input_width, card.channels)
     batch = tf.TensorSpec((None, *input_shape), tf.float32)
-    found: list[_Walk] = []
+    found: list[Walk] = []
     tf.function(
-        lambda x: found.append(_walk(keras_model, x)), autograph=False
+        lambda x: found.append(walk_through(keras_model, x)), autograph=False
     ).get_concrete_function(batch)
     walk = found[0]
     num_classes = walk.scores.shape[-1]
@@ -368,7 +365,7 @@ def _warm_up(model: LoadedModel) -> None:
 
 
 def _check_shape(keras_model: Any) -> None:
-    if _graph_of(keras_model) is None:
+    if graph_of(keras_model) is None:
         raise ModelLoadError(
             "The model must be a Sequential or functional Keras model that has been built: "
             "of a class of its own nobody can list the layers."
@@ -389,97 +386,9 @@ def _check_shape(keras_model: Any) -> None:
         )
 
 
-def _walk(keras_model: Any, batch: Any) -> _Walk:
-    """Run `batch` through the model layer by layer and keep what every layer gives."""
-    walk = _Walk({}, {}, {}, None, "linear")
-    head: dict[str, Any] = {}
-    outputs = _walk_into(keras_model, batch, "", walk, head)
-    logits = tf.cast(head.get("logits", outputs), tf.float32)
-    logits = tf.reshape(logits, (-1, logits.shape[-1]))
-    if logits.shape[-1] == 1:  # a single unit z speaks for class 1 with z, for class 0 with -z
-        logits = tf.concat([-logits, logits], axis=-1)
-    return replace(walk, scores=logits, head=head.get("kind", "linear"))
-
-
-def _walk_into(
-    keras_model: Any, batch: Any, prefix: str, walk: _Walk, head: dict[str, Any] | None
-) -> Any:
-    """Walk through one (nested) model; `head` is filled in only along the way to the output."""
-    graph = _graph_of(keras_model)
-    last = graph.outputs[0]._keras_history.operation
-
-    def looked_at(operation: Any) -> Callable[..., Any]:
-        leads_out = head if operation is last else None
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            if isinstance(operation, keras.Model) and _graph_of(operation) is not None:
-                inner = f"{prefix}{operation.name}/"
-                return _walk_into(operation, args[0], inner, walk, leads_out)
-            if "training" in inspect.signature(operation.call).parameters:
-                kwargs["training"] = False
-            outputs = operation(*args, **kwargs)
-            if isinstance(outputs, tf.Tensor) and outputs.shape.rank > 1:
-                name = _fresh(f"{prefix}{operation.name}", walk.taps)
-                walk.inputs[name] = _makers(tf.nest.flatten([args, kwargs]), walk.taps)
-                walk.taps[name], walk.operations[name] = outputs, operation
-            if leads_out is not None:
-                leads_out.update(_logits_before(operation, args))
-            return outputs
-
-        return call
-
-    outputs = graph._run_through_graph(batch, operation_fn=looked_at)
-    return outputs[0] if isinstance(outputs, (list, tuple)) else outputs
-
-
-def _makers(tensors: Iterable[Any], taps: dict[str, Any]) -> tuple[str, ...]:
-    """Name the layers that gave these tensors; the latest where one handed its input on."""
-    makers = {id(tap): name for name, tap in taps.items()}
-    return tuple(makers[id(tensor)] for tensor in tensors if id(tensor) in makers)
-
-
-def _graph_of(keras_model: Any) -> Any:
-    """Give the functional graph of a model: of a Sequential that is an inner model of its own.
-
-    `Function._run_through_graph` and `Sequential._functional` are private to Keras: its version is
-    pinned, and the tests of nested models fail if a later one changes them.
-    """
-    if isinstance(keras_model, keras.Sequential):
-        return keras_model._functional
-    return keras_model if hasattr(keras_model, "_run_through_graph") else None
-
-
-def _fresh(name: str, taken: dict[str, Any]) -> str:
-    """Number the second and later uses of a shared layer: ``conv``, ``conv@2``."""
-    uses = sum(other == name or other.startswith(f"{name}@") for other in taken)
-    return f"{name}@{uses + 1}" if uses else name
-
-
-def _logits_before(operation: Any, args: Sequence[Any]) -> dict[str, Any]:
-    """Find the logits that go into the last operation's softmax or sigmoid, if it has one."""
-    kind = _SQUASHING.get(type(operation).__name__)
-    if kind:
-        return {"logits": args[0], "kind": kind}
-    activation = getattr(operation, "activation", None)
-    kind = {keras.activations.softmax: "softmax", keras.activations.sigmoid: "sigmoid"}.get(
-        activation
-    )
-    if kind is None:
-        return {}
-    if isinstance(operation, keras.layers.Activation):
-        return {"logits": args[0], "kind": kind}
-    if isinstance(operation, keras.layers.Dense):
-        logits = keras.ops.matmul(args[0], operation.kernel)
-        return {"logits": logits + operation.bias if operation.use_bias else logits, "kind": kind}
-    raise ModelLoadError(
-        f"The model ends in a {type(operation).__name__} layer with {kind} in it. "
-        f"End it in a Dense layer, or put the {kind} into a layer of its own."
-    )
-
-
 def _forward(model: LoadedModel, names: tuple[str, ...]) -> Callable[..., Any]:
     def forward(batch: Any) -> Any:
-        walk = _walk(model.keras_model, batch)
+        walk = walk_through(model.keras_model, batch)
         return {name: walk.taps[name] for name in names}, walk.scores
 
     return _compiled(forward, tf.TensorSpec((None, *model.input_shape), tf.float32))
@@ -489,7 +398,7 @@ def _gradient(model: LoadedModel, name: str) -> Callable[..., Any]:
     def gradient(batch: Any, class_index: Any) -> Any:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(batch)  # before the forward pass; afterwards there would be no gradient
-            walk = _walk(model.keras_model, batch)
+            walk = walk_through(model.keras_model, batch)
             logit = tf.gather(walk.scores, class_index, axis=1)
         gradients = tape.gradient(logit, walk.taps[name])
         if gradients is None:

@@ -18,17 +18,17 @@ def convolution(view: str, picked: controls.Picked) -> None:
             kernel, preset, is_changed = kernel_editor.edited_kernel()
             convolution_panels.show_kernel(kernel, preset, is_changed)
             settings = convolution_panels.layer_settings()
-            channels, label = convolution_panels.chosen_input(picked)
+            grid = convolution_panels.chosen_input(picked)
         with right:
             if view == "Sliding":
-                convolution_panels.show_slide(picked, channels, kernel, settings)
+                convolution_panels.show_slide(picked, grid, kernel, settings)
                 return
-            steps = apply_layer(channels, kernel, settings)
+            steps = apply_layer(grid.values, kernel, settings)
             if view == "Step by step":
-                convolution_panels.show_steps(steps, label)
-                convolution_panels.explain(steps, channels, kernel)
+                convolution_panels.show_steps(steps, grid)
+                convolution_panels.explain(steps, grid, kernel)
             else:
-                convolution_panels.show_cell(steps)
+                convolution_panels.show_cell(steps, grid)
 
 
 with frame.user_errors():

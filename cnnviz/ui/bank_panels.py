@@ -34,6 +34,7 @@ def bank_choice(side_px: int) -> dict[str, Any]:
             "Sigma (pixels)",
             _SIGMAS,
             key="sigmas",
+            bind="query-params",
             placeholder="tied: one octave",
             help="Empty: each wave has a bell of its own, one octave wide. Chosen ones combine "
             "with every frequency and direction.",
@@ -323,7 +324,13 @@ def show_features() -> None:
     titles = [
         f"{samples.class_names[label]} {i % 20 + 1}" for i, label in enumerate(samples.labels)
     ]
-    place = st.selectbox("Picture", range(len(titles)), format_func=titles.__getitem__, key="like")
+    place = st.selectbox(
+        "Picture",
+        range(len(titles)),
+        format_func=titles.__getitem__,
+        key="like",
+        bind="query-params",
+    )
     alike = nearest(classifier.standardised(features), place, 7)
     _show_samples(
         np.array([place, *alike]),

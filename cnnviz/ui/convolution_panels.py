@@ -1,7 +1,7 @@
 """The parts of the convolution page: settings, the steps as pictures, one cell, the animation."""
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ import streamlit as st
 from cnnviz import figures
 from cnnviz.convolution import Cell, LayerSettings, LayerSteps, apply_layer, output_size
 from cnnviz.filter_banks import NamedKernel
+from cnnviz.images import as_gray
+from cnnviz.results import ImageInput
 from cnnviz.ui import cached, kernel_editor
 from cnnviz.ui.controls import Picked
 from cnnviz.ui.pictures import download, number, show_painted, show_picture, show_scale
@@ -56,6 +58,21 @@ _PLAIN: dict[str, Any] = {
     "pool_stride": 2,
     "operation": "correlate",
 }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grid:
+    """The numbers that the kernel meets, float64 (h, w, C), and how to show them."""
+
+    values: np.ndarray
+    label: str
+    white: int  # the number that is drawn white; 0 is black
+
+    @property
+    def scale(self) -> figures.Scale:
+        """Grey as the picture is, whatever numbers happen to be in it."""
+        return figures.Scale(0, self.white, "gray")
+
 
 _slide = st.components.v2.component(
     "cnnviz.sliding",
@@ -127,8 +144,8 @@ def layer_settings() -> LayerSettings:
     )
 
 
-def chosen_input(picked: Picked) -> tuple[np.ndarray, str]:
-    """Ask which numbers the kernel meets: float64 (h, w, C), and what to call them."""
+def chosen_input(picked: Picked) -> Grid:
+    """Ask which numbers the kernel meets."""
     choice = st.radio(
         "Input",
         ["The picture in grey", "Its three colours", _TABLE],
@@ -136,18 +153,18 @@ def chosen_input(picked: Picked) -> tuple[np.ndarray, str]:
         bind="query-params",
     )
     if choice == _TABLE:
-        return _LECTURE[..., np.newaxis].astype(np.float64), "the table"
+        return Grid(_LECTURE[..., np.newaxis].astype(np.float64), "the table", white=1)
     height, width = picked.image.pixels.shape[:2]
     shrink = min(1.0, MAX_SIDE_PX / math.sqrt(height * width))  # a narrow strip stays as it is
-    pixels = cached.smaller(picked.image, round(max(height, width) * shrink)).pixels
-    return as_channels(pixels, in_grey=choice == "The picture in grey"), picked.label
+    image = cached.smaller(picked.image, round(max(height, width) * shrink))
+    in_grey = choice == "The picture in grey"
+    values = in_whole_numbers(image) if in_grey else image.pixels.astype(np.float64)
+    return Grid(values, picked.label, white=255)
 
 
-def as_channels(pixels: np.ndarray, *, in_grey: bool) -> np.ndarray:
-    """Give whole numbers from 0 to 255: the luminance, or red, green and blue."""
-    if not in_grey:
-        return pixels.astype(np.float64)
-    return np.rint(pixels @ np.array([0.299, 0.587, 0.114]))[..., np.newaxis]
+def in_whole_numbers(image: ImageInput) -> np.ndarray:
+    """Give the luminance from 0 to 255, float64 (h, w, 1): numbers to reckon with by hand."""
+    return np.rint(as_gray(image).astype(np.float64) * 255)[..., np.newaxis]
 
 
 def show_kernel(kernel: np.ndarray, preset: NamedKernel, is_changed: bool) -> None:
@@ -159,7 +176,7 @@ def show_kernel(kernel: np.ndarray, preset: NamedKernel, is_changed: bool) -> No
     show_painted(sheet, scale, f"{what}{note}. Sum {number(float(kernel.sum()))}.", what)
 
 
-def show_steps(steps: LayerSteps, label: str) -> None:
+def show_steps(steps: LayerSteps, grid: Grid) -> None:
     """Show every step as a picture with its shape."""
     channels = steps.padded.shape[-1]
     pictures: list[tuple[str, np.ndarray]] = []
@@ -175,7 +192,7 @@ def show_steps(steps: LayerSteps, label: str) -> None:
         pictures.append((f"After {steps.settings.pooling} pooling", steps.pooled))
     first, second = st.columns(2)
     with first:
-        _show_input(steps, label)
+        _show_input(steps, grid)
     for place, (title, values) in enumerate(pictures):
         with (second, first)[place % 2]:
             _show_step(title, values)
@@ -186,17 +203,16 @@ def show_steps(steps: LayerSteps, label: str) -> None:
     )
 
 
-def _show_input(steps: LayerSteps, label: str) -> None:
+def _show_input(steps: LayerSteps, grid: Grid) -> None:
     values = steps.padded
     cells = "cell" if steps.padding == 1 else "cells"
     around = f", with {steps.padding} {cells} of padding all round" if steps.padding else ""
-    caption = f"Input: {label}, {_size(values)}{around}"
+    caption = f"Input: {grid.label}, {_size(values)}{around}"
     if values.shape[-1] == 3:
-        show_picture(values.astype(np.uint8), caption, f"The input: {label}")
+        show_picture(values.astype(np.uint8), caption, f"The input: {grid.label}")
         return
     grey = values[..., 0]
-    scale = figures.Scale(0, 255 if grey.max() > 1 else 1, "gray")
-    show_painted(_painted(grey, scale), scale, caption, f"The input: {label}")
+    show_painted(_painted(grey, grid.scale), grid.scale, caption, f"The input: {grid.label}")
 
 
 def _show_step(title: str, values: np.ndarray) -> None:
@@ -224,9 +240,9 @@ def _size(values: np.ndarray) -> str:
     return " × ".join(map(str, values.shape[:2]))
 
 
-def explain(steps: LayerSteps, channels: np.ndarray, kernel: np.ndarray) -> None:
+def explain(steps: LayerSteps, grid: Grid, kernel: np.ndarray) -> None:
     """Write the formula of the output size out, and say what the operation did."""
-    length = channels.shape[1]
+    length = grid.values.shape[1]
     settings = steps.settings
     window = settings.dilation * (len(steps.kernel) - 1) + 1
     size, left_over = output_size(length, window, steps.padding, settings.stride)
@@ -236,7 +252,7 @@ def explain(steps: LayerSteps, channels: np.ndarray, kernel: np.ndarray) -> None
             f" With dilation {settings.dilation} the kernel of {len(steps.kernel)} reaches over "
             f"F = {settings.dilation}·({len(steps.kernel)} − 1) + 1 = {window} cells."
         )
-    rounded = f", rounded down ({left_over} left over)" if left_over else ""
+    rounded = f"Rounded down: {left_over} left over. " if left_over else ""
     st.markdown(f"**How large is the answer?**{dilated} Along the width:")
     st.latex(
         rf"\frac{{W - F + 2P}}{{S}} + 1 = \frac{{{length} - {window} + 2\cdot{steps.padding}}}"
@@ -253,10 +269,9 @@ def explain(steps: LayerSteps, channels: np.ndarray, kernel: np.ndarray) -> None
     if (steps.answer < 0).any():
         colours = "Red: the picture looks like the kernel; blue: like its negative; white: neither."
     st.markdown(
-        f"{rounded.lstrip(', ').capitalize() + '. ' if rounded else ''}"
-        f"**What you see.** At every place the numbers under {turned} are multiplied with it, one "
-        f"by one, and added up. {colours}\n\n"
-        f"{_turning(steps, channels, kernel)}{_summing(channels)}\n\n"
+        f"{rounded}**What you see.** At every place the numbers under {turned} are multiplied with "
+        f"it, one by one, and added up. {colours}\n\n"
+        f"{_turning(steps, grid.values, kernel)}{_summing(grid.values)}\n\n"
         "**Try this.** Switch between correlate and convolve. Edit one number of the kernel and "
         "find where the answer changes."
     )
@@ -298,7 +313,7 @@ def _turning(steps: LayerSteps, channels: np.ndarray, kernel: np.ndarray) -> str
     )
 
 
-def show_cell(steps: LayerSteps) -> None:
+def show_cell(steps: LayerSteps, grid: Grid) -> None:
     """Write one number of the answer out, product by product."""
     height, width = steps.answer.shape
     _keep_within("cell_row", height)
@@ -309,15 +324,16 @@ def show_cell(steps: LayerSteps) -> None:
         "Column", 0, width - 1, width // 2, key="cell_column", bind="query-params"
     )
     cell = steps.cell(int(row), int(column))
-    _show_where(steps, cell.rows, cell.columns, int(row), int(column))
+    _show_where(steps, grid, cell.rows, cell.columns, int(row), int(column))
     names = _COLOURS if cell.patch.shape[-1] == 3 else ("",)
     for channel, name in enumerate(names):
         of = f" of {name}" if name else ""
         patch, kernel, products = st.columns(3)
         with patch:
             grey = cell.patch[..., channel]
-            scale = figures.Scale(0, 255 if steps.padded.max() > 1 else 1, "gray")
-            show_picture(figures.number_grid(grey, scale), f"Under the window{of}", f"Patch{of}")
+            show_picture(
+                figures.number_grid(grey, grid.scale), f"Under the window{of}", f"Patch{of}"
+            )
         with kernel:
             signed = figures.signed_scale(steps.kernel)
             sheet = figures.number_grid(steps.kernel, signed, text="{:.3g}")
@@ -340,13 +356,16 @@ def _keep_within(key: str, length: int) -> None:
 
 
 def _show_where(
-    steps: LayerSteps, rows: tuple[int, ...], columns: tuple[int, ...], row: int, column: int
+    steps: LayerSteps,
+    grid: Grid,
+    rows: tuple[int, ...],
+    columns: tuple[int, ...],
+    row: int,
+    column: int,
 ) -> None:
     before, after = st.columns(2)
     with before:
-        pixels = np.clip(steps.padded, 0, 255)
-        if steps.padded.max() <= 1:
-            pixels = pixels * 255
+        pixels = np.clip(steps.padded / grid.white, 0, 1) * 255
         pixels = np.broadcast_to(pixels, (*pixels.shape[:2], 3)).astype(np.uint8)
         seen = range(rows[0], rows[-1] + 1), range(columns[0], columns[-1] + 1)
         show_picture(_with_frame(pixels, *seen), "Input, and where the kernel lies", "Window")
@@ -399,23 +418,22 @@ def _remember_cell() -> None:
     st.session_state["cell_row"], st.session_state["cell_column"] = int(row), int(column)
 
 
-def show_slide(
-    picked: Picked, channels: np.ndarray, kernel: np.ndarray, settings: LayerSettings
-) -> None:
+def show_slide(picked: Picked, grid: Grid, kernel: np.ndarray, settings: LayerSettings) -> None:
     """Let the kernel slide, cell by cell; computed here once, moved by the browser."""
-    if max(channels.shape) > MAX_ANIMATED_PX or channels.shape[-1] > 1:
-        channels = as_channels(cached.smaller(picked.image, MAX_ANIMATED_PX).pixels, in_grey=True)
+    values, white = grid.values, grid.white
+    if max(values.shape) > MAX_ANIMATED_PX or values.shape[-1] > 1:
+        values, white = in_whole_numbers(cached.smaller(picked.image, MAX_ANIMATED_PX)), 255
         st.markdown(
             f":small[Shown in grey and with at most {MAX_ANIMATED_PX} cells a side, so that single "
             "cells can be seen; without pooling.]"
         )
-    steps = apply_layer(channels, kernel, replace(settings, pooling="none"))
+    steps = apply_layer(values, kernel, replace(settings, pooling="none"))
     values = steps.rectified
     _slide(
         key="slide",
         data={
             "padded": steps.padded[..., 0].tolist(),
-            "white": 255 if steps.padded.max() > 1 else 1,
+            "white": white,
             "padding": steps.padding,
             "kernel": steps.kernel.tolist(),
             "answer": steps.answer.tolist(),

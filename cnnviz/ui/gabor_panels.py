@@ -12,6 +12,7 @@ from cnnviz.filter_banks import (
     GABOR_PRESETS,
     NYQUIST,
     SIGMA_RANGE,
+    THETA_RANGE,
     dc_leak,
     magnitude_spectrum,
     picture_spectrum,
@@ -48,7 +49,7 @@ def filter_settings() -> dict[str, Any]:
     )
     theta = st.slider(
         "Theta (radians)",
-        *(0.0, 3.1, 0.0, 0.05),
+        *THETA_RANGE,
         key="theta",
         bind="query-params",
         help="The direction in which the wave runs. At 0 it runs across: upright stripes.",

@@ -6,7 +6,6 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import figures, zoo
-from cnnviz.errors import CnnvizError
 from cnnviz.results import LayerFacts
 from cnnviz.ui import cached
 from cnnviz.ui.controls import Picked
@@ -99,9 +98,13 @@ _COLUMNS = {
 def _explain_layer(model_name: str, rows: Sequence[LayerFacts]) -> None:
     """Write out the numbers of one layer."""
     with_weights = [row for row in rows if row.parameter_formula]
+    if not with_weights:
+        return
     default = next((i for i, row in enumerate(with_weights) if row.kernel), 0)
     names = [row.name for row in with_weights]
-    name = st.selectbox("Write out a layer", names, index=default, key="written_out")
+    name = st.selectbox(
+        "Write out a layer", names, index=default, key="written_out", bind="query-params"
+    )
     row = next(row for row in with_weights if row.name == name)
     lines = [
         f"**Parameters of `{row.name}`**: {row.parameter_formula} = **{row.num_parameters:,}**"
@@ -230,6 +233,7 @@ def _show_confusion(model_name: str, record: TrainingRecord) -> None:
             index=int(worst[0]),
             format_func=lambda i: names[i],
             key="true_class",
+            bind="query-params",
         )
         answer = st.selectbox(
             "Answer",
@@ -237,6 +241,7 @@ def _show_confusion(model_name: str, record: TrainingRecord) -> None:
             index=int(worst[1]),
             format_func=lambda i: names[i],
             key="answer",
+            bind="query-params",
         )
         count = int(record.confusion[true, answer])
         st.markdown(
@@ -294,18 +299,10 @@ def _duration(seconds: float) -> str:
 def show_weights(model_name: str) -> None:
     """Show the first kernels as pictures and how the weights of any layer are spread."""
     model = cached.model(model_name)
-    layers = {
-        row.name: row for row in cached.layers(model_name) if row.parameter_formula and row.kernel
-    }
-    first = next((name for name, row in layers.items() if row.kind == "Conv2D"), None)
-    if first is None:
-        raise CnnvizError(
-            f"{model.card.title} has no convolution, so there are no kernels to show. Choose "
-            "another network."
-        )
-    _show_first_kernels(model_name, first)
+    names = [row.name for row in cached.layers(model_name) if row.parameter_formula]
+    _show_first_kernels(model_name, model.first_convolution)
     st.subheader("How weights are spread")
-    name = st.selectbox("Layer", [*layers], key="weights_of")
+    name = st.selectbox("Layer", names, key="weights_of", bind="query-params")
     weights = np.asarray(model.operations[name].get_weights()[0])
     st.plotly_chart(
         figures.weight_histogram(weights), config=_CHART, alt=f"Weights of {name}", key="weights"
@@ -329,6 +326,7 @@ def _show_first_kernels(model_name: str, layer_name: str) -> None:
             steps,
             steps[-1],
             key="step",
+            bind="query-params",
             help="Step 0 is chance. A step is one batch of pictures.",
         )
         kernels = cached.checkpoint(model_name, step)[layer_name][0]
@@ -340,47 +338,47 @@ def _show_first_kernels(model_name: str, layer_name: str) -> None:
         bind="query-params",
         help="Off: each kernel is stretched to its own maximum, so a weak one looks strong.",
     )
-    size = f"{kernels.shape[0]} × {kernels.shape[1]}"
-    shown = kernels[..., :_MAX_TILES]
-    many = kernels.shape[-1]
+    rows, columns, _, many = kernels.shape
     count = f"{_MAX_TILES} of {many}" if many > _MAX_TILES else f"All {many}"
-    caption = f"{count} kernels of `{layer_name}`, {size}{when}."
+    caption = f"{count} kernels of `{layer_name}`, {rows} × {columns}{when}."
     if not shared:
         caption += " Each has a range of its own."
     alt = f"First kernels of {model.card.title}{when}"
+    _show_kernel_sheet(model.card, kernels[..., :_MAX_TILES], shared, caption, alt)
+    _explain_kernels(rows, bool(steps))
+
+
+def _show_kernel_sheet(
+    card: ModelCard, kernels: np.ndarray, shared: bool, caption: str, alt: str
+) -> None:
     if kernels.shape[2] == 3:
-        tiles = figures.kernel_pictures(_as_rgb(model.card, shown), shared=shared)
+        tiles = figures.kernel_pictures(zoo.rgb_kernels(card, kernels), shared=shared)
         sheet = figures.mosaic(tiles, [None] * len(tiles), columns=8, tile_px=112)
-        reach = number(float(np.abs(shown).max()))
         if shared:
+            reach = number(float(np.abs(kernels).max()))
             caption += f" Grey is zero; the range of each colour is ±{reach}."
         show_picture(sheet, caption, alt)
+        return
+    maps = kernels[:, :, 0].transpose(2, 0, 1)
+    common = figures.signed_scale(maps)
+    scales = [common if shared else figures.signed_scale(one) for one in maps]
+    sheet = figures.mosaic(maps, scales, columns=8, tile_px=112)
+    if shared:
+        show_painted(sheet, common, caption, alt)
     else:
-        maps = shown[:, :, 0].transpose(2, 0, 1)
-        common = figures.signed_scale(maps)
-        scales = [common if shared else figures.signed_scale(one) for one in maps]
-        sheet = figures.mosaic(maps, scales, columns=8, tile_px=112)
-        if shared:
-            show_painted(sheet, common, caption, alt)
-        else:
-            show_picture(sheet, caption, alt)
-    wide = kernels.shape[0] >= 5
-    st.markdown(
-        "**What you see.** A kernel answers where the picture looks like it. "
-        + (
-            "Seven pixels are enough to see what these look for: edges (one side bright, one "
-            "dark), bars, blobs. Compare them with a Gabor filter on its page."
-            if wide
-            else "Three pixels are few: look for edges (one side bright, one dark) and points. "
-            "The networks called Gabor have kernels of 7 × 7."
-        )
-        + (
-            "\n\n**Try this.** Move the step to 0 and forward again: noise dies, patterns grow."
-            if steps
-            else ""
-        )
+        show_picture(sheet, caption, alt)
+
+
+def _explain_kernels(side: int, has_steps: bool) -> None:
+    seen = (
+        f"{side} × {side} pixels are enough to see what these look for: edges (one side bright, "
+        "one dark), bars, blobs. Compare them with a Gabor filter on its page."
+        if side >= 5
+        else f"{side} × {side} pixels are few: look for edges (one side bright, one dark) and "
+        "points. The networks called Gabor have kernels of 7 × 7."
     )
-
-
-def _as_rgb(card: ModelCard, kernels: np.ndarray) -> np.ndarray:
-    return kernels[:, :, ::-1] if card.preprocessing.is_bgr else kernels
+    st.markdown(f"**What you see.** A kernel answers where the picture looks like it. {seen}")
+    if has_steps:
+        st.markdown(
+            "**Try this.** Move the step to 0 and forward again: noise dies, patterns grow."
+        )

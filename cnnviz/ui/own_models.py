@@ -33,6 +33,7 @@ class Trial:
     seconds: float = 0.0
     error: str = ""
     model: Any = None
+    is_watched: bool = False
     stop: threading.Event = field(default_factory=threading.Event)
     thread: threading.Thread | None = None
 
@@ -146,6 +147,7 @@ def _watch() -> None:
     if job is None:
         return
     if job.is_running:
+        job.is_watched = True
         st.progress(
             min(job.seconds / TRIAL_SECONDS, 1.0),
             f"Trying the file in a process of its own: {job.seconds:.0f} s, at most "
@@ -153,6 +155,9 @@ def _watch() -> None:
         )
         st.button("Stop", on_click=job.stop.set, key="stop trial")
         return
+    if job.is_watched:  # the fragment that looked twice a second ends with a run of the page
+        job.is_watched = False
+        st.rerun()
     if job.error:
         st.error(job.error)
     elif job.model is not None:

@@ -12,6 +12,7 @@ from cnnviz.filter_banks import (
     ASPECT_RANGE,
     FREQUENCY_RANGE,
     SIGMA_RANGE,
+    THETA_RANGE,
     grating,
     kernel_tuning,
 )
@@ -31,7 +32,7 @@ def take_over() -> None:
         return
     for key, (low, high, step) in {
         "frequency": (*FREQUENCY_RANGE[:2], FREQUENCY_RANGE[3]),
-        "theta": (0.0, 3.1, 0.05),
+        "theta": (*THETA_RANGE[:2], THETA_RANGE[3]),
         "sigma": (*SIGMA_RANGE[:2], SIGMA_RANGE[3]),
         "aspect": (*ASPECT_RANGE[:2], ASPECT_RANGE[3]),
     }.items():
@@ -50,8 +51,9 @@ def show_tuning(chosen: dict[str, Any], model_name: str) -> None:
     layer_name = left.selectbox(
         "Layer",
         model.map_layer_names,
-        index=_first_convolution(model),
+        index=model.map_layer_names.index(model.first_convolution),
         key="tuned_layer",
+        bind="query-params",
         format_func=lambda name: f"{name} ({model.layer_shapes[name][-1]} channels)",
     )
     frequency = chosen["frequency"]
@@ -62,6 +64,7 @@ def show_tuning(chosen: dict[str, Any], model_name: str) -> None:
         "Channel",
         ["the most choosy", *range(answers.shape[1])],
         key="tuned_channel",
+        bind="query-params",
     )
     place = int(spread.argmax()) if channel == "the most choosy" else int(channel)
     kernel = cached.filter_kernel(**chosen)
@@ -95,15 +98,10 @@ def show_tuning(chosen: dict[str, Any], model_name: str) -> None:
     )
 
 
-def _first_convolution(model: Any) -> int:
-    kinds = [type(model.operations[name]).__name__ for name in model.map_layer_names]
-    return kinds.index("Conv2D") if "Conv2D" in kinds else 0
-
-
 def show_learned(model_name: str) -> None:
     """Fit a Gabor function to every first kernel of a network and show the fits."""
     model = cached.model(model_name)
-    layer_name = model.map_layer_names[_first_convolution(model)]
+    layer_name = model.first_convolution
     weights = np.asarray(model.operations[layer_name].get_weights()[0])
     if len(weights) < SMALLEST_SIDE:
         raise CnnvizError(
@@ -119,6 +117,7 @@ def show_learned(model_name: str) -> None:
         places,
         format_func=lambda one: f"{one}: R² {fits[one].r_squared:.2f}",
         key="fitted_kernel",
+        bind="query-params",
     )
     _show_fit(fits[place], place)
     st.subheader("All kernels")

@@ -6,7 +6,7 @@ Importing this package loads neither TensorFlow nor Keras: that happens where a 
 from cnnviz.zoo.cards import ModelCard, Preprocessing
 from cnnviz.zoo.class_names import class_names
 from cnnviz.zoo.model_files import card_for_file, card_for_model, load_model_file
-from cnnviz.zoo.preprocessing import model_view, preprocess, seen_part
+from cnnviz.zoo.preprocessing import model_view, preprocess, rgb_kernels, seen_part
 from cnnviz.zoo.registry import (
     build_model,
     download_weights,
@@ -44,6 +44,7 @@ __all__ = [
     "load_model_file",
     "model_view",
     "preprocess",
+    "rgb_kernels",
     "seen_part",
     "training_record",
     "try_in_child",

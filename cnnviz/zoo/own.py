@@ -1,7 +1,5 @@
 """Networks of the user's own: the ``.keras`` files in the folder ``CNNVIZ_MODELS_DIR``."""
 
-import json
-import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,14 +29,14 @@ def own_files(taken_names: Collection[str]) -> tuple[OwnFile, ...]:
     Networks that `cnnviz train` left there have their whole card. `taken_names` are names that the
     user's networks must not have.
     """
-    chosen = os.environ.get("CNNVIZ_MODELS_DIR")
-    paths = sorted(Path(chosen).expanduser().glob("*.keras")) if chosen else []
+    folder = trained.own_folder()
+    paths = sorted(folder.glob("*.keras")) if folder else []
     return tuple(_own_file(path, taken_names) for path in paths if path.name[0] != ".")
 
 
 def build_own(file: OwnFile) -> "keras.Model":
     """Load the network of a file that has a card; errors as in `load_model_file`."""
-    if file.card is not None and _was_trained_here(file.path):
+    if file.card is not None and trained.was_trained(file.path):
         return trained.build(file.card, file.path.parent)
     return load_model_file(file.path)
 
@@ -48,15 +46,8 @@ def _own_file(path: Path, taken_names: Collection[str]) -> OwnFile:
         problem = f"{path.name!r} has the name of another network here. Rename the file."
         return OwnFile(path, None, problem)
     try:
-        if _was_trained_here(path):
+        if trained.was_trained(path):
             return OwnFile(path, trained.trained_card(path.with_suffix(".json")))
         return OwnFile(path, card_for_file(path, path.stat().st_mtime_ns))
     except (ModelLoadError, OSError) as error:
         return OwnFile(path, None, str(error))
-
-
-def _was_trained_here(path: Path) -> bool:
-    try:
-        return "sha256" in json.loads(path.with_suffix(".json").read_text())
-    except (OSError, ValueError, TypeError):
-        return False

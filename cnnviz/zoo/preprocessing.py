@@ -44,6 +44,11 @@ def model_view(card: ModelCard, image: ImageInput) -> np.ndarray:
     return view
 
 
+def rgb_kernels(card: ModelCard, kernels: np.ndarray) -> np.ndarray:
+    """Bring kernels (F, F, 3, K) that meet the input into the order red, green, blue."""
+    return kernels[:, :, ::-1] if card.preprocessing.is_bgr else kernels
+
+
 def preprocess(card: ModelCard, image: ImageInput) -> np.ndarray:
     """Turn a picture into a network's input: `model_view` in the range that it was trained on.
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -67,19 +68,41 @@ def trained_cards(folder: Path) -> tuple[ModelCard, ...]:
     )
 
 
-def has_training_record(name: str, folder: Path = MODELS_FOLDER) -> bool:
-    """Whether a network was trained by a recipe and left its card in a folder."""
-    return name in {card.name for card in trained_cards(folder)}
+def own_folder() -> Path | None:
+    """Name the folder of the user's own networks; None if ``CNNVIZ_MODELS_DIR`` names none."""
+    chosen = os.environ.get("CNNVIZ_MODELS_DIR")
+    return Path(chosen).expanduser() if chosen else None
 
 
-def training_record(name: str, folder: Path = MODELS_FOLDER) -> TrainingRecord:
-    """Read how a network of a folder was trained.
+def was_trained(path: Path) -> bool:
+    """Whether a recipe wrote the card of this ``.keras`` or ``.json`` file."""
+    try:
+        return "sha256" in json.loads(path.with_suffix(".json").read_text())
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def has_training_record(name: str) -> bool:
+    """Whether a network was trained by a recipe and left its card in one of the two folders."""
+    return was_trained(_home(name) / f"{name}.json")
+
+
+def _home(name: str) -> Path:
+    """Find the folder of a network: the one that comes with cnnviz, or the user's own."""
+    own = own_folder()
+    is_own = own is not None and not (MODELS_FOLDER / f"{name}.json").is_file()
+    return own if own is not None and is_own else MODELS_FOLDER
+
+
+def training_record(name: str, folder: Path | None = None) -> TrainingRecord:
+    """Read how a network was trained; without a folder both are searched.
 
     Raises
     ------
     ModelLoadError
         If its card or its history is missing or cannot be read.
     """
+    folder = folder or _home(name)
     facts = _read_json(folder / f"{name}.json")
     epochs = _read_json(folder / f"{name}.history.json")
     try:
@@ -127,15 +150,16 @@ def checkpoints_folder(folder: Path, name: str) -> Path:
     return folder / f"{name}.checkpoints"
 
 
-def checkpoint_steps(name: str, folder: Path = MODELS_FOLDER) -> tuple[int, ...]:
+def checkpoint_steps(name: str, folder: Path | None = None) -> tuple[int, ...]:
     """List the training steps at which a network's weights were kept; step 0 is before the first.
 
     Empty if none were.
     """
-    return tuple(sorted(int(path.stem) for path in checkpoints_folder(folder, name).glob("*.npz")))
+    kept = checkpoints_folder(folder or _home(name), name).glob("*.npz")
+    return tuple(sorted(int(path.stem) for path in kept))
 
 
-def checkpoint(name: str, step: int, folder: Path = MODELS_FOLDER) -> dict[str, list[np.ndarray]]:
+def checkpoint(name: str, step: int, folder: Path | None = None) -> dict[str, list[np.ndarray]]:
     """Read the weights that a network had after a number of steps.
 
     Returns
@@ -148,6 +172,7 @@ def checkpoint(name: str, step: int, folder: Path = MODELS_FOLDER) -> dict[str, 
     InvalidParameterError
         If nothing was kept at this step; the message lists the steps there are.
     """
+    folder = folder or _home(name)
     steps = checkpoint_steps(name, folder)
     if step not in steps:
         raise InvalidParameterError(

@@ -1,7 +1,10 @@
 """Every page from app.py: first look, one change, one mistake of a user; never an exception."""
 
+import json
+import shutil
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import skimage.data
@@ -486,3 +489,49 @@ def test_the_folder_of_own_networks_is_listed_with_what_is_wrong(
     app = open_page("pages/models.py", models_view="Your own network")
     assert "In the folder: **good**" in texts(app)
     assert "'bad.keras' cannot be used" in app.warning[0].value
+
+
+@pytest.mark.parametrize(
+    ("path", "view"),
+    [
+        ("pages/models.py", {"models_view": "Layers"}),
+        ("pages/models.py", {"models_view": "Training"}),
+        ("pages/models.py", {"models_view": "Weights"}),
+        ("pages/gabor.py", {"view": "Tuning"}),
+        ("pages/gabor.py", {"view": "Learned kernels"}),
+        ("pages/class_activation.py", {}),
+    ],
+    ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else value,
+)
+def test_a_network_without_convolutions_is_explained_in_every_view(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, path: str, view: dict[str, str]
+) -> None:
+    keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2)]).save(
+        tmp_path / "dense.keras"
+    )
+    monkeypatch.setenv("CNNVIZ_MODELS_DIR", str(tmp_path))
+    app = open_page(path, model="dense", **view)
+    assert not app.exception
+    assert app.selectbox(key="model").value == "dense"
+    for error in app.error:
+        assert "no convolution" in error.value or "no layer with maps" in error.value
+
+
+def test_a_network_trained_into_ones_own_folder_keeps_its_history(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for path in (REPOSITORY / "models").glob("fashion-gabor.*"):
+        if path.is_dir():
+            shutil.copytree(path, tmp_path / path.name.replace("fashion-gabor", "again"))
+        else:
+            shutil.copy(path, tmp_path / path.name.replace("fashion-gabor", "again"))
+    card = tmp_path / "again.json"
+    facts = json.loads(card.read_text()) | {"name": "again", "title": "Again"}
+    card.write_text(json.dumps(facts))
+    monkeypatch.setenv("CNNVIZ_MODELS_DIR", str(tmp_path))
+    app = open_page("pages/models.py", models_view="Training", model="Again")
+    assert not app.exception
+    assert "held-out pictures are named rightly" in texts(app)
+    app.radio(key="models_view").set_value("Weights").run()
+    assert not app.exception
+    assert app.select_slider(key="step").value == zoo.checkpoint_steps("fashion-gabor")[-1]

@@ -1,0 +1,116 @@
+"""A Keras model run layer by layer, so that what every layer gives can be kept.
+
+Nested models are walked through too: a layer inside a backbone is as easy to reach as any other
+(``backbone/conv5``).
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from cnnviz.errors import ModelLoadError
+
+_SQUASHING = {"Softmax": "softmax", "Sigmoid": "sigmoid"}  # operations whose input is the logit
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Walk:
+    """What one pass through a model leaves behind: all taps in order, and one score per class."""
+
+    taps: dict[str, Any]
+    operations: dict[str, Any]  # what computed each tap
+    inputs: dict[str, tuple[str, ...]]  # the taps that each one was computed from
+    scores: Any
+    head: str  # what the model does to its logits: "softmax", "sigmoid" or "linear"
+
+
+def walk_through(keras_model: Any, batch: Any) -> Walk:
+    """Run `batch` through the model layer by layer and keep what every layer gives."""
+    walk = Walk({}, {}, {}, None, "linear")
+    head: dict[str, Any] = {}
+    outputs = _walk_into(keras_model, batch, "", walk, head)
+    logits = tf.cast(head.get("logits", outputs), tf.float32)
+    logits = tf.reshape(logits, (-1, logits.shape[-1]))
+    if logits.shape[-1] == 1:  # a single unit z speaks for class 1 with z, for class 0 with -z
+        logits = tf.concat([-logits, logits], axis=-1)
+    return replace(walk, scores=logits, head=head.get("kind", "linear"))
+
+
+def _walk_into(
+    keras_model: Any, batch: Any, prefix: str, walk: Walk, head: dict[str, Any] | None
+) -> Any:
+    """Walk through one (nested) model; `head` is filled in only along the way to the output."""
+    graph = graph_of(keras_model)
+    last = graph.outputs[0]._keras_history.operation
+
+    def looked_at(operation: Any) -> Callable[..., Any]:
+        leads_out = head if operation is last else None
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if isinstance(operation, keras.Model) and graph_of(operation) is not None:
+                inner = f"{prefix}{operation.name}/"
+                return _walk_into(operation, args[0], inner, walk, leads_out)
+            if "training" in inspect.signature(operation.call).parameters:
+                kwargs["training"] = False
+            outputs = operation(*args, **kwargs)
+            if isinstance(outputs, tf.Tensor) and outputs.shape.rank > 1:
+                name = _fresh(f"{prefix}{operation.name}", walk.taps)
+                walk.inputs[name] = _makers(tf.nest.flatten([args, kwargs]), walk.taps)
+                walk.taps[name], walk.operations[name] = outputs, operation
+            if leads_out is not None:
+                leads_out.update(_logits_before(operation, args))
+            return outputs
+
+        return call
+
+    outputs = graph._run_through_graph(batch, operation_fn=looked_at)
+    return outputs[0] if isinstance(outputs, (list, tuple)) else outputs
+
+
+def _makers(tensors: Iterable[Any], taps: dict[str, Any]) -> tuple[str, ...]:
+    """Name the layers that gave these tensors; the latest where one handed its input on."""
+    makers = {id(tap): name for name, tap in taps.items()}
+    return tuple(makers[id(tensor)] for tensor in tensors if id(tensor) in makers)
+
+
+def graph_of(keras_model: Any) -> Any:
+    """Give the functional graph of a model: of a Sequential that is an inner model of its own.
+
+    `Function._run_through_graph` and `Sequential._functional` are private to Keras: its version is
+    pinned, and the tests of nested models fail if a later one changes them.
+    """
+    if isinstance(keras_model, keras.Sequential):
+        return keras_model._functional
+    return keras_model if hasattr(keras_model, "_run_through_graph") else None
+
+
+def _fresh(name: str, taken: dict[str, Any]) -> str:
+    """Number the second and later uses of a shared layer: ``conv``, ``conv@2``."""
+    uses = sum(other == name or other.startswith(f"{name}@") for other in taken)
+    return f"{name}@{uses + 1}" if uses else name
+
+
+def _logits_before(operation: Any, args: Sequence[Any]) -> dict[str, Any]:
+    """Find the logits that go into the last operation's softmax or sigmoid, if it has one."""
+    kind = _SQUASHING.get(type(operation).__name__)
+    if kind:
+        return {"logits": args[0], "kind": kind}
+    activation = getattr(operation, "activation", None)
+    kind = {keras.activations.softmax: "softmax", keras.activations.sigmoid: "sigmoid"}.get(
+        activation
+    )
+    if kind is None:
+        return {}
+    if isinstance(operation, keras.layers.Activation):
+        return {"logits": args[0], "kind": kind}
+    if isinstance(operation, keras.layers.Dense):
+        logits = keras.ops.matmul(args[0], operation.kernel)
+        return {"logits": logits + operation.bias if operation.use_bias else logits, "kind": kind}
+    raise ModelLoadError(
+        f"The model ends in a {type(operation).__name__} layer with {kind} in it. "
+        f"End it in a Dense layer, or put the {kind} into a layer of its own."
+    )
