@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from cnnviz.errors import ModelLoadError
 
+Change = Callable[[str, Any], Any]  # a layer's name and output to what shall stand in its place
 _SQUASHING = {"Softmax": "softmax", "Sigmoid": "sigmoid"}  # operations whose input is the logit
 
 
@@ -28,11 +29,20 @@ class Walk:
     head: str  # what the model does to its logits: "softmax", "sigmoid" or "linear"
 
 
-def walk_through(keras_model: Any, batch: Any) -> Walk:
-    """Run `batch` through the model layer by layer and keep what every layer gives."""
+def walk_through(keras_model: Any, batch: Any, change: Change | None = None) -> Walk:
+    """Run `batch` through the model layer by layer and keep what every layer gives.
+
+    Parameters
+    ----------
+    keras_model : keras.Model
+    batch : tensor (N, h, w, C)
+    change : callable, optional
+        Called with the name and the output of every layer; what it returns goes on in its place.
+        It may make more pictures of one: what meets them later is repeated as often.
+    """
     walk = Walk({}, {}, {}, None, "linear")
     head: dict[str, Any] = {}
-    outputs = _walk_into(keras_model, batch, "", walk, head)
+    outputs = _walk_into(keras_model, batch, "", walk, head, change)
     logits = tf.cast(head.get("logits", outputs), tf.float32)
     logits = tf.reshape(logits, (-1, logits.shape[-1]))
     if logits.shape[-1] == 1:  # a single unit z speaks for class 1 with z, for class 0 with -z
@@ -41,7 +51,12 @@ def walk_through(keras_model: Any, batch: Any) -> Walk:
 
 
 def _walk_into(
-    keras_model: Any, batch: Any, prefix: str, walk: Walk, head: dict[str, Any] | None
+    keras_model: Any,
+    batch: Any,
+    prefix: str,
+    walk: Walk,
+    head: dict[str, Any] | None,
+    change: Change | None,
 ) -> Any:
     """Walk through one (nested) model; `head` is filled in only along the way to the output."""
     graph = graph_of(keras_model)
@@ -53,13 +68,17 @@ def _walk_into(
         def call(*args: Any, **kwargs: Any) -> Any:
             if isinstance(operation, keras.Model) and graph_of(operation) is not None:
                 inner = f"{prefix}{operation.name}/"
-                return _walk_into(operation, args[0], inner, walk, leads_out)
+                return _walk_into(operation, args[0], inner, walk, leads_out, change)
             if "training" in inspect.signature(operation.call).parameters:
                 kwargs["training"] = False
+            if change is not None:
+                args = _of_one_length(args)
             outputs = operation(*args, **kwargs)
             if isinstance(outputs, tf.Tensor) and outputs.shape.rank > 1:
                 name = _fresh(f"{prefix}{operation.name}", walk.taps)
                 walk.inputs[name] = _makers(tf.nest.flatten([args, kwargs]), walk.taps)
+                if change is not None:
+                    outputs = change(name, outputs)
                 walk.taps[name], walk.operations[name] = outputs, operation
             if leads_out is not None:
                 leads_out.update(_logits_before(operation, args))
@@ -69,6 +88,20 @@ def _walk_into(
 
     outputs = graph._run_through_graph(batch, operation_fn=looked_at)
     return outputs[0] if isinstance(outputs, (list, tuple)) else outputs
+
+
+def _of_one_length(args: Any) -> Any:
+    """Repeat a batch of one where it meets a longer one."""
+    tensors = [part for part in tf.nest.flatten(args) if isinstance(part, tf.Tensor)]
+    if len(tensors) < 2:
+        return args
+    longest = tf.reduce_max([tf.shape(tensor)[0] for tensor in tensors])
+
+    def repeated(part: Any) -> Any:
+        is_tensor = isinstance(part, tf.Tensor)
+        return tf.repeat(part, longest // tf.shape(part)[0], axis=0) if is_tensor else part
+
+    return tf.nest.map_structure(repeated, args)
 
 
 def _makers(tensors: Iterable[Any], taps: dict[str, Any]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ is attached to the model and nothing in it changes.
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,7 +28,7 @@ from cnnviz.zoo import ModelCard
 MAX_MODELS = 3  # models kept in memory by one process
 MAX_GUESTS = 6  # uploaded networks in one process
 MAX_GUEST_BYTES = 150 << 20  # of one of them, unpacked
-MAX_FUNCTIONS = 12  # compiled functions kept for one model
+MAX_FUNCTIONS = 32  # compiled functions kept for one model
 _TRIAL = threading.Lock()
 _HEAVY = threading.BoundedSemaphore(2)  # computations at once in this process; bounds memory
 
@@ -111,7 +111,16 @@ class LoadedModel:
     @property
     def map_layer_names(self) -> tuple[str, ...]:
         """The layers whose output is a stack of maps: rows, columns, channels."""
-        return tuple(name for name, shape in self.layer_shapes.items() if len(shape) == 3)
+        return tuple(self.map_shapes)
+
+    @property
+    def map_shapes(self) -> dict[str, tuple[int, int, int]]:
+        """Their shapes."""
+        return {
+            name: (shape[0], shape[1], shape[2])
+            for name, shape in self.layer_shapes.items()
+            if len(shape) == 3
+        }
 
     @property
     def default_cam_layer(self) -> str:
@@ -173,7 +182,7 @@ class LoadedModel:
         Returns
         -------
         activations : dict of float32 ndarray
-            For each layer its output for this picture, without the batch axis.
+            For each layer its output for this picture, without the batch axis; read-only.
         scores : float32 ndarray of shape (num_classes,)
 
         Raises
@@ -182,10 +191,10 @@ class LoadedModel:
             If the model has no such layer.
         """
         names = self._checked(layer_names)
-        function = self._functions.get(("forward", names), lambda: _forward(self, names))
-        with _HEAVY:
-            taps, scores = function(tf.constant(self.preprocess(image)))
-        return {name: taps[name][0].numpy() for name in names}, scores[0].numpy()
+        taps, scores = self.compute(
+            ("forward", names), lambda: _forward(self, names), tf.constant(self.preprocess(image))
+        )
+        return {name: np.asarray(taps[name])[0] for name in names}, scores[0].numpy()
 
     def activations_and_gradients(
         self, image: ImageInput, layer_name: str, class_index: int
@@ -210,11 +219,12 @@ class LoadedModel:
                 f"class {class_index} does not exist: {self.name!r} has the classes "
                 f"0 to {len(self.class_names) - 1}."
             )
-        function = self._functions.get(("gradient", name), lambda: _gradient(self, name))
-        with _HEAVY:
-            activations, gradients, logit = function(
-                tf.constant(self.preprocess(image)), tf.constant(class_index)
-            )
+        activations, gradients, logit = self.compute(
+            ("gradient", name),
+            lambda: _gradient(self, name),
+            tf.constant(self.preprocess(image)),
+            tf.constant(class_index),
+        )
         found = activations[0].numpy(), gradients[0].numpy(), float(logit[0])
         if not all(np.isfinite(values).all() for values in found):
             raise AnalysisError(
@@ -222,6 +232,29 @@ class LoadedModel:
                 "picture. Try another picture or layer."
             )
         return found
+
+    def compute(self, key: Hashable, make: Callable[[], Callable[..., Any]], *args: Any) -> Any:
+        """Run a compiled function that is made once per model and key; the last few are kept.
+
+        Only so many run at once in one process, which bounds its memory.
+        """
+        function = self._functions.get(key, make)
+        with _HEAVY:
+            return function(*args)
+
+    def checked_maps(self, layer_name: str) -> str:
+        """Give the name back if the model has such a layer and it has maps.
+
+        Raises
+        ------
+        UnknownLayerError, InvalidParameterError
+        """
+        (name,) = self._checked([layer_name])
+        if name not in self.map_layer_names:
+            raise InvalidParameterError(
+                f"Layer {name!r} has no maps: its output is a plain list of numbers."
+            )
+        return name
 
     def _checked(self, layer_names: Iterable[str]) -> tuple[str, ...]:
         names = tuple(layer_names)
@@ -391,7 +424,7 @@ def _forward(model: LoadedModel, names: tuple[str, ...]) -> Callable[..., Any]:
         walk = walk_through(model.keras_model, batch)
         return {name: walk.taps[name] for name in names}, walk.scores
 
-    return _compiled(forward, tf.TensorSpec((None, *model.input_shape), tf.float32))
+    return compiled(forward, tf.TensorSpec((None, *model.input_shape), tf.float32))
 
 
 def _gradient(model: LoadedModel, name: str) -> Callable[..., Any]:
@@ -408,12 +441,12 @@ def _gradient(model: LoadedModel, name: str) -> Callable[..., Any]:
         return walk.taps[name], gradients, logit
 
     batch = tf.TensorSpec((None, *model.input_shape), tf.float32)
-    return _compiled(gradient, batch, tf.TensorSpec((), tf.int32))
+    return compiled(gradient, batch, tf.TensorSpec((), tf.int32))
 
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-def _compiled(function: _Function, *signature: Any) -> Callable[..., Any]:
+def compiled(function: _Function, *signature: Any) -> Callable[..., Any]:
     """Trace now, so that the first caller pays and everybody after is fast."""
     return tf.function(function, autograph=False).get_concrete_function(*signature)

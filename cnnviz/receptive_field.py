@@ -64,6 +64,15 @@ def dilation(operation: Any) -> tuple[int, int]:
     return _pair(getattr(operation, "dilation_rate", 1))
 
 
+def padding_before(length: int, cells: int, stride: int, rate: int) -> int:
+    """Cells of padding before the first of `length`, where a layer's padding is ``same``.
+
+    TensorFlow puts the odd one behind.
+    """
+    outputs = -(-length // stride)
+    return max((outputs - 1) * stride + rate * (cells - 1) + 1 - length, 0) // 2
+
+
 def _pair(value: Any) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))
 
@@ -133,10 +142,8 @@ def _window(operation: Any, field: ReceptiveField) -> ReceptiveField:
 def _slid(axis: Axis, cells: int, stride: int, rate: int, is_same: bool) -> Axis:
     """Slide a window along an axis."""
     length, reach = len(axis.first), rate * (cells - 1)
-    before, outputs = 0, (length - reach - 1) // stride + 1
-    if is_same:  # TensorFlow puts the odd cell of padding behind
-        outputs = -(-length // stride)
-        before = max((outputs - 1) * stride + reach + 1 - length, 0) // 2
+    before = padding_before(length, cells, stride, rate) if is_same else 0
+    outputs = -(-length // stride) if is_same else (length - reach - 1) // stride + 1
     # a row for each output, a column for each cell of the window; outside is padding
     taken = stride * np.arange(outputs)[:, None] + rate * np.arange(cells) - before
     inside = (taken >= 0) & (taken < length)

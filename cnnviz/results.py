@@ -7,10 +7,21 @@ import numpy as np
 
 
 def read_only(values: Any, dtype: type = np.float32) -> np.ndarray:
-    """Copy `values` into an array of `dtype` that nobody can write to."""
+    """Make `values` an array of `dtype` that nobody can write to; copied only where needed."""
+    if isinstance(values, np.ndarray) and values.dtype == dtype and _is_frozen(values):
+        return values
     array: np.ndarray = np.array(values, dtype=dtype)
     array.flags.writeable = False
     return array
+
+
+def _is_frozen(values: Any) -> bool:
+    """Whether neither an array nor what it is a view of can be written to."""
+    while isinstance(values, np.ndarray):
+        if values.flags.writeable:
+            return False
+        values = values.base
+    return True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,9 +130,14 @@ class ClassHeatmap:
         >>> ClassHeatmap([[0, 4]], "conv", 0, 1.0, "grad-cam").upsampled(1, 4)
         array([[0., 1., 3., 4.]], dtype=float32)
         """
-        rows = _interpolation(self.values.shape[0], height)
-        columns = _interpolation(self.values.shape[1], width)
-        return rows @ self.values @ columns.T
+        return upsample(self.values, height, width)
+
+
+def upsample(values: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Enlarge a map to (height, width) as `ClassHeatmap.upsampled` does."""
+    rows = _interpolation(values.shape[0], height)
+    columns = _interpolation(values.shape[1], width)
+    return rows @ values @ columns.T
 
 
 def _interpolation(length: int, target: int) -> np.ndarray:
@@ -207,3 +223,118 @@ class LayerFacts:
     num_multiplications: int
     multiplication_formula: str
     receptive_field: ReceptiveField | None
+
+
+PICTURE = "the picture"  # stands for the network's input where a layer's name is expected
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WindowStep:
+    """A kernel or a pooling window laid on the maps of another layer.
+
+    Attributes
+    ----------
+    layer_name, kind : str
+        The layer that slides the window, and what it is, such as ``Conv2D``.
+    source : str
+        The layer whose maps lie under the window, or `PICTURE`.
+    rows, columns : int64 ndarray of shape (kh,), (kw,)
+        Where the window lies on those maps; numbers outside them are padding.
+    channels : int64 ndarray of shape (C,)
+        The channels of `source` that take part.
+    patch : float32 ndarray of shape (kh, kw, C)
+        What lies under the window; padding is 0, and NaN under a pooling window, which skips it.
+    kernel : float32 ndarray of shape (kh, kw, C) or None
+        None for pooling.
+    bias : float
+    value : float
+        The sum of all products and the bias; of a pooling window the largest or the mean.
+    """
+
+    layer_name: str
+    kind: str
+    source: str
+    rows: np.ndarray
+    columns: np.ndarray
+    channels: np.ndarray
+    patch: np.ndarray
+    kernel: np.ndarray | None
+    bias: float
+    value: float
+
+    def __post_init__(self) -> None:
+        for name in ("rows", "columns", "channels"):
+            object.__setattr__(self, name, read_only(getattr(self, name), np.int64))
+        object.__setattr__(self, "patch", read_only(self.patch))
+        if self.kernel is not None:
+            object.__setattr__(self, "kernel", read_only(self.kernel))
+
+    @property
+    def products(self) -> np.ndarray:
+        """Patch times kernel, number by number, float64 (kh, kw, C); the patch for pooling."""
+        patch = self.patch.astype(np.float64)
+        return patch if self.kernel is None else patch * self.kernel
+
+    @property
+    def partial_sums(self) -> np.ndarray:
+        """What each channel adds, float64 (C,)."""
+        return self.products.sum(axis=(0, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class CellStep:
+    """A number made of numbers at the same place: an activation, a normalisation, a sum.
+
+    Attributes
+    ----------
+    layer_name, kind : str
+    formula : str
+        With its numbers, such as ``max(0, −1.2)``.
+    value : float
+    """
+
+    layer_name: str
+    kind: str
+    formula: str
+    value: float
+
+
+Step = WindowStep | CellStep
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CellTrace:
+    """Where a cell's number comes from.
+
+    Attributes
+    ----------
+    layer_name : str
+    channel, row, column : int
+    value : float
+        What the network computed.
+    steps : tuple of WindowStep and CellStep
+        The same number rebuilt by hand in double precision, from the last window before it.
+    gradient : float32 ndarray of shape (h, w)
+        Mean over the colours of |∂value/∂pixel|, in the network's own input.
+    seen_rows, seen_columns : (int, int) or None
+        First and last pixel that the cell can depend on at all; first behind last where it sees
+        nothing but padding. None where the geometry is not known.
+    """
+
+    layer_name: str
+    channel: int
+    row: int
+    column: int
+    value: float
+    steps: tuple[Step, ...]
+    gradient: np.ndarray
+    seen_rows: tuple[int, int] | None
+    seen_columns: tuple[int, int] | None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "gradient", read_only(self.gradient))
+
+    @property
+    def rebuilt(self) -> float | None:
+        """The value that the steps end with; None if the last layer cannot be written out."""
+        return self.steps[-1].value if self.steps else None

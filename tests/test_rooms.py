@@ -40,7 +40,12 @@ ROOMS: dict[str, set[str]] = {
     "probe": {
         *("errors", "results", "images", "zoo", "graph_walk", "numpy", "keras", "tensorflow"),
     },
-    "feature_maps": {"errors", "results", "images", "probe", "numpy", "tensorflow"},
+    "feature_maps": {"errors", "results", "probe", "numpy", "sklearn"},
+    "ablation": {"errors", "results", "graph_walk", "probe", "numpy", "tensorflow"},
+    "exemplars": {"errors", "results", "graph_walk", "probe", "numpy", "tensorflow"},
+    "trace": {
+        *("errors", "results", "graph_walk", "receptive_field", "probe", "numpy", "tensorflow"),
+    },
     "cam": {"errors", "results", "images", "probe", "numpy", "tensorflow"},
     "orientation_tuning": {"errors", "images", "filter_banks", "probe", "numpy"},
     "receptive_field": {"results", "probe", "numpy"},

@@ -1,5 +1,6 @@
 """Labelled pictures: Fashion-MNIST, street-view digits, samples, and what the picker offers."""
 
+from cnnviz.datasets.collections import Collection, collection, collection_of
 from cnnviz.datasets.digits import DIGIT_CLASSES, mnist
 from cnnviz.datasets.fashion import FASHION_CLASSES, fashion_mnist
 from cnnviz.datasets.pets import PET_CLASSES, cats_and_dogs
@@ -20,9 +21,12 @@ __all__ = [
     "PET_CLASSES",
     "SOURCES",
     "SVHN_FILES",
+    "Collection",
     "LabelledImages",
     "PictureSource",
     "cats_and_dogs",
+    "collection",
+    "collection_of",
     "fashion_mnist",
     "fashion_mnist_samples",
     "mnist",

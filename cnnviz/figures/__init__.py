@@ -2,11 +2,16 @@
 
 from cnnviz.figures.architecture import Block, architecture_figure, blocks
 from cnnviz.figures.charts import (
+    activations_figure,
+    bars_figure,
+    before_after_figure,
     confusion_figure,
+    embedding_figure,
     learning_curves,
     polar_fits,
     polar_tuning,
     smoothed,
+    value_histogram,
     weight_histogram,
 )
 from cnnviz.figures.colours import (
@@ -25,6 +30,8 @@ from cnnviz.figures.colours import (
 )
 from cnnviz.figures.export import array_npy, heatmap_npz
 from cnnviz.figures.pictures import (
+    GAP_PX,
+    empty_tile,
     encode_jpeg,
     encode_png,
     enlarge,
@@ -36,17 +43,23 @@ from cnnviz.figures.pictures import (
 
 __all__ = [
     "DIVERGING",
+    "GAP_PX",
     "SEQUENTIAL",
     "Block",
     "Scale",
+    "activations_figure",
     "architecture_figure",
     "array_npy",
+    "bars_figure",
+    "before_after_figure",
     "blocks",
     "colour_table",
     "colourize",
     "confusion_figure",
     "direction_bar",
     "direction_picture",
+    "embedding_figure",
+    "empty_tile",
     "encode_jpeg",
     "encode_png",
     "enlarge",
@@ -64,5 +77,6 @@ __all__ = [
     "signed_scale",
     "smoothed",
     "unsigned_scale",
+    "value_histogram",
     "weight_histogram",
 ]

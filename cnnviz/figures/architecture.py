@@ -43,6 +43,7 @@ class Block:
     shape: tuple[int, ...]
     sources: tuple[int, ...]  # places of the blocks that it takes its input from; -1 is the picture
     follow: tuple[str, ...]
+    last: str  # the last of these layers
 
 
 def blocks(rows: Sequence[LayerFacts]) -> tuple[Block, ...]:
@@ -59,13 +60,13 @@ def blocks(rows: Sequence[LayerFacts]) -> tuple[Block, ...]:
             if row.kind.startswith("Global"):
                 kind = "pooling"
             place_of[row.name] = len(found)
-            found.append(Block(row.name, kind, row.kind, row.output_shape, sources, ()))
+            found.append(Block(row.name, kind, row.kind, row.output_shape, sources, (), row.name))
         else:
             place = place_of[row.name] = sources[-1]
             if place >= 0:
                 block = found[place]
                 follow = (*block.follow, row.kind)
-                found[place] = replace(block, shape=row.output_shape, follow=follow)
+                found[place] = replace(block, shape=row.output_shape, follow=follow, last=row.name)
     return tuple(found)
 
 
@@ -82,7 +83,7 @@ def architecture_figure(
     found = blocks(rows)
     is_labelled = len(found) < MAX_LABELLED
     figure = go.Figure()
-    picture = Block("picture", "other", "the picture", input_shape, (), ())
+    picture = Block("picture", "other", "the picture", input_shape, (), (), "picture")
     everything = [picture, *found]
     for kind, colour in _COLOURS.items():
         chosen = [(place, block) for place, block in enumerate(everything) if block.kind == kind]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnnviz.errors import InvalidParameterError
+from cnnviz.results import LayerFacts
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -230,3 +231,145 @@ def _polar(figure: "go.Figure", reach: float) -> "go.Figure":
         },
         legend={"orientation": "h", "y": -0.08},
     )
+
+
+def value_histogram(values: np.ndarray, what: str) -> "go.Figure":
+    """Draw how often each value occurs; the bars say what they count."""
+    import plotly.graph_objects as go
+
+    counts, edges = np.histogram(values, bins=40)
+    figure = go.Figure()
+    figure.add_bar(
+        x=(edges[:-1] + edges[1:]) / 2,
+        y=counts,
+        width=np.diff(edges),
+        marker={"color": TRAINING},
+        hovertemplate=f"about %{{x:.3g}}: %{{y:,}} {what}<extra></extra>",
+    )
+    figure.update_layout(
+        height=300,
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        xaxis_title="value",
+        yaxis_title=what,
+        bargap=0,
+    )
+    return figure
+
+
+def activations_figure(rows: Sequence[LayerFacts]) -> "go.Figure":
+    """Draw cells per map, filters, and their product for layers with maps, on a log scale."""
+    import plotly.graph_objects as go
+
+    names = [row.name for row in rows]
+    cells = [row.output_shape[0] * row.output_shape[1] for row in rows]
+    filters = [row.output_shape[2] for row in rows]
+    products = [c * f for c, f in zip(cells, filters, strict=True)]
+    figure = go.Figure()
+    for title, numbers, colour, dash in (
+        ("cells × filters", products, "#8a63c9", "solid"),
+        ("cells of a map", cells, TRAINING, "dash"),
+        ("filters", filters, VALIDATION, "dot"),
+    ):
+        figure.add_scatter(
+            x=list(range(len(names))),
+            y=numbers,
+            name=title,
+            mode="lines+markers",
+            line={"color": colour, "dash": dash, "width": 3},
+            customdata=names,
+            hovertemplate=f"%{{customdata}}: %{{y:,}} {title}<extra></extra>",
+        )
+    figure.update_layout(
+        height=340,
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        yaxis={"type": "log", "title": "number"},
+        xaxis={"title": "layer, from first to last"},
+        legend={"orientation": "h", "y": 1.12},
+    )
+    return figure
+
+
+def bars_figure(names: Sequence[str], values: np.ndarray, title: str) -> "go.Figure":
+    """Draw one bar for each name, upwards in one colour and downwards in another."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    figure.add_bar(
+        x=list(names),
+        y=values,
+        marker={"color": [TRAINING if value >= 0 else VALIDATION for value in values]},
+        hovertemplate=f"filter %{{x}}: %{{y:.4g}} {title}<extra></extra>",
+    )
+    figure.update_layout(
+        height=280,
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        xaxis={"type": "category", "title": "filter"},
+        yaxis_title=title,
+    )
+    return figure
+
+
+def before_after_figure(names: Sequence[str], before: np.ndarray, after: np.ndarray) -> "go.Figure":
+    """Draw two probabilities for each class: lying bars, the first class on top."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for title, values, colour in (("before", before, "#8b95a3"), ("now", after, TRAINING)):
+        figure.add_bar(
+            y=list(names),
+            x=values,
+            name=title,
+            orientation="h",
+            marker={"color": colour},
+            hovertemplate=f"%{{y}}, {title}: %{{x:.2%}}<extra></extra>",
+        )
+    figure.update_layout(
+        height=110 + 46 * len(names),
+        margin={"l": 10, "r": 10, "t": 40, "b": 10},
+        xaxis={"range": [0, 1], "tickformat": ".0%", "title": "probability"},
+        yaxis={"autorange": "reversed"},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
+    )
+    return figure
+
+
+def embedding_figure(
+    places: np.ndarray, labels: Sequence[str], own: np.ndarray, own_label: str
+) -> "go.Figure":
+    """Draw pictures as points (N, 2), a colour and a shape for each label, and one as a star."""
+    import plotly.graph_objects as go
+    from plotly.colors import qualitative
+
+    symbols = ("circle", "square", "diamond", "triangle-up", "cross")
+    figure = go.Figure()
+    for i, label in enumerate(dict.fromkeys(labels)):
+        chosen = [place for place, other in enumerate(labels) if other == label]
+        figure.add_scatter(
+            x=places[chosen, 0],
+            y=places[chosen, 1],
+            mode="markers",
+            name=label,
+            customdata=chosen,
+            marker={
+                "size": 9,
+                "color": qualitative.D3[i % len(qualitative.D3)],
+                "symbol": symbols[i % len(symbols)],
+            },
+            hovertemplate=f"{label}<extra></extra>",
+        )
+    figure.add_scatter(
+        x=[own[0]],
+        y=[own[1]],
+        mode="markers",
+        name="yours",
+        marker={"size": 18, "symbol": "star", "color": "#e0452f", "line": {"width": 1}},
+        hovertemplate=f"{own_label}<extra></extra>",
+    )
+    figure.update_layout(
+        height=520,
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        xaxis_title="first direction",
+        yaxis_title="second direction",
+        clickmode="event+select",
+    )
+    return figure

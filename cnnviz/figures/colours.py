@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from cnnviz.errors import InvalidParameterError
-from cnnviz.results import ClassHeatmap
+from cnnviz.results import upsample
 
 SEQUENTIAL = ("viridis", "inferno", "cividis", "gray")
 DIVERGING = "blue-red"
@@ -92,25 +92,27 @@ def overlay(pixels: np.ndarray, painted: np.ndarray, opacity: float) -> np.ndarr
 
 def overlay_part(
     pixels: np.ndarray,
-    heatmap: ClassHeatmap,
+    values: np.ndarray,
     scale: Scale,
     opacity: float,
     part: tuple[slice, slice],
 ) -> np.ndarray:
-    """Lay a heatmap over the part of a picture that the network saw; dim what it did not see.
+    """Lay a map over the part of a picture that the network saw; dim what it did not see.
 
     Parameters
     ----------
     pixels : uint8 ndarray of shape (h, w, 3)
+    values : float ndarray
+        The map on its own grid; it is enlarged smoothly.
     part : two slices
-        Rows and columns of `pixels` that the heatmap stands for.
+        Rows and columns of `pixels` that the map stands for.
 
     Returns
     -------
     uint8 ndarray of shape (h, w, 3)
     """
     seen = pixels[part]
-    painted = colourize(heatmap.upsampled(*seen.shape[:2]), scale)
+    painted = colourize(upsample(values, *seen.shape[:2]), scale)
     whole = (pixels * _DIMMED).astype(np.uint8)
     whole[part] = overlay(seen, painted, opacity)
     return whole

@@ -9,6 +9,16 @@ import numpy as np
 from cnnviz.errors import InvalidParameterError
 from cnnviz.figures.colours import Scale, colourize
 
+GAP_PX = 4  # between the tiles of a mosaic and around them
+
+
+def empty_tile(side_px: int = 16) -> np.ndarray:
+    """Draw what stands for a map that holds the same number everywhere: a grey cross, uint8 RGB."""
+    tile = np.full((side_px, side_px, 3), 205, np.uint8)
+    diagonal = np.arange(side_px)
+    tile[diagonal, diagonal] = tile[diagonal, diagonal[::-1]] = 150
+    return tile
+
 
 def enlarge(pixels: np.ndarray, side_px: int = 512) -> np.ndarray:
     """Enlarge a small picture by a whole factor, pixels staying hard squares.
@@ -68,6 +78,7 @@ def mosaic(
     tile_px: int = 96,
     first_number: int | None = 0,
     numbers: Sequence[int] | None = None,
+    strip_px: int = 0,
 ) -> np.ndarray:
     """Set many maps into one picture, numbered, uint8 (H, W, 3).
 
@@ -85,19 +96,23 @@ def mosaic(
         Number written on the first tile; None writes none.
     numbers : sequence of int, optional
         Numbers for all tiles, where they are not in order.
+    strip_px : int
+        Height of a strip above each tile for its number, so that it covers nothing; 0 for none.
     """
     columns = columns or ceil(sqrt(len(maps)))
     rows = ceil(len(maps) / columns)
-    gap, cell = 4, tile_px + 4
-    sheet = np.full((rows * cell + gap, columns * cell + gap, 3), 128, np.uint8)
+    gap, cell = GAP_PX, tile_px + GAP_PX
+    sheet = np.full((rows * (cell + strip_px) + gap, columns * cell + gap, 3), 128, np.uint8)
     for place, (values, scale) in enumerate(zip(maps, scales, strict=True)):
         tile = _fit(values if scale is None else colourize(values, scale), tile_px)
-        top, left = (gap + cell * i for i in divmod(place, columns))
-        sheet[top : top + tile.shape[0], left : left + tile.shape[1]] = tile
+        row, column = divmod(place, columns)
+        top, left = gap + (cell + strip_px) * row, gap + cell * column
+        below = top + strip_px
+        sheet[below : below + tile.shape[0], left : left + tile.shape[1]] = tile
         if numbers is not None:
-            _write_number(sheet, str(numbers[place]), top, left)
+            _write_number(sheet, str(numbers[place]), top, left, strip_px or 15)
         elif first_number is not None:
-            _write_number(sheet, str(first_number + place), top, left)
+            _write_number(sheet, str(first_number + place), top, left, strip_px or 15)
     return sheet
 
 
@@ -109,12 +124,14 @@ def _fit(pixels: np.ndarray, side_px: int) -> np.ndarray:
     return cv2.resize(pixels, (size[1], size[0]), interpolation=cv2.INTER_AREA)
 
 
-def _write_number(sheet: np.ndarray, number: str, top: int, left: int) -> None:
+def _write_number(sheet: np.ndarray, number: str, top: int, left: int, high_px: int) -> None:
     """White on black in the tile's corner, readable on every colour."""
-    cv2.rectangle(sheet, (left, top), (left + 9 * len(number) + 4, top + 15), (0, 0, 0), -1)
-    place = (left + 2, top + 12)
+    size = 0.028 * high_px
+    (width, _), _ = cv2.getTextSize(number, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
+    cv2.rectangle(sheet, (left, top), (left + width + 4, top + high_px), (0, 0, 0), -1)
+    place = (left + 2, top + round(0.8 * high_px))
     cv2.putText(
-        sheet, number, place, cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255, 255, 255), 1, cv2.LINE_AA
+        sheet, number, place, cv2.FONT_HERSHEY_SIMPLEX, size, (255, 255, 255), 1, cv2.LINE_AA
     )
 
 

@@ -1,8 +1,8 @@
 """The only place that caches for the pages. Keys are names and digests, every cache is bounded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
@@ -14,8 +14,9 @@ from cnnviz.bank_classifier import (
     grey_pictures,
     load_classifier,
 )
-from cnnviz.datasets import LabelledImages
+from cnnviz.datasets import Collection, LabelledImages
 from cnnviz.errors import DatasetError
+from cnnviz.feature_maps import LayerGlance, MapStatistics, feature_maps, glance, map_statistics
 from cnnviz.filter_banks import (
     BANKS,
     FilterBank,
@@ -30,8 +31,12 @@ from cnnviz.filter_banks import (
 from cnnviz.gabor_fit import GaborFit, fit_gabor
 from cnnviz.images import image_from_pixels, shrink_to_fit
 from cnnviz.results import ClassHeatmap, GaborResponse, ImageInput, LayerFacts, Prediction
+from cnnviz.ui import jobs
 from cnnviz.ui.server import keep_server_fast
 from cnnviz.zoo import TrainingRecord
+
+if TYPE_CHECKING:
+    from cnnviz.exemplars import LayerExemplars
 
 _BY_DIGEST: dict[str | type[Any], Callable[[Any], Any]] = {ImageInput: attrgetter("digest")}
 
@@ -190,6 +195,98 @@ def network_tuning(
 
     thetas = np.arange(num_thetas) * np.pi / num_thetas
     return measure(model(model_name), layer_name, frequency, thetas.tolist())
+
+
+@st.cache_resource(max_entries=12, hash_funcs=_BY_DIGEST, show_spinner=False)
+def layer_maps(model_name: str, image: ImageInput, layer_name: str) -> np.ndarray:
+    """All maps of a layer, float32 (h, w, K): shared, read-only.
+
+    All layers come out of one compiled pass, so that no layer has to be compiled by itself.
+    """
+    return feature_maps(model(model_name), image)[layer_name].values
+
+
+@st.cache_data(max_entries=64, hash_funcs=_BY_DIGEST, show_spinner=False)
+def layer_statistics(model_name: str, image: ImageInput, layer_name: str) -> MapStatistics:
+    """What the maps of a layer are like for a picture."""
+    return map_statistics(layer_maps(model_name, image, layer_name))
+
+
+@st.cache_data(max_entries=16, hash_funcs=_BY_DIGEST, show_spinner="Looking at all layers…")
+def overview(model_name: str, image: ImageInput) -> dict[str, LayerGlance]:
+    """Range and strongest maps of every layer."""
+    return glance(model(model_name), image)
+
+
+@st.cache_data(max_entries=32, hash_funcs=_BY_DIGEST, show_spinner=False)
+def cell_trace(
+    model_name: str, image: ImageInput, layer_name: str, channel: int, row: int, column: int
+) -> Any:
+    """Where one number of a map comes from."""
+    from cnnviz.trace import trace_cell
+
+    return trace_cell(model(model_name), image, layer_name, channel, row, column)
+
+
+@st.cache_data(max_entries=64, hash_funcs=_BY_DIGEST, show_spinner=False)
+def ablated(
+    model_name: str, image: ImageInput, layer_name: str, channels: tuple[int, ...]
+) -> np.ndarray:
+    """Logits with some channels switched off."""
+    from cnnviz.ablation import ablated_scores
+
+    return ablated_scores(model(model_name), image, layer_name, channels)
+
+
+def ablation(model_name: str, image: ImageInput, layer_name: str) -> np.ndarray | None:
+    """Logits with each channel switched off alone; None while they are being computed."""
+    network = model(model_name)
+
+    def work(report: jobs.Report) -> np.ndarray:
+        from cnnviz.ablation import ablation_scores
+
+        return ablation_scores(network, image, layer_name, on_progress=report)
+
+    key = ("ablation", model_name, image.digest, layer_name)
+    return jobs.result_of(key, "Switching off one filter after the other", work)
+
+
+def collection_for(model_name: str, full: bool) -> Collection:
+    """Pictures of the kind that a network was made for: bundled ones, or the held-out part.
+
+    Raises
+    ------
+    DatasetError
+        If the held-out part is not on this computer.
+    """
+    data = training_record(model_name).facts["data"] if zoo.has_training_record(model_name) else ""
+    if full:
+        return _held_out_collection(data)
+    bundled = {"fashion-mnist": "clothing", "mnist": "digits", "svhn": "digits"}
+    return datasets.collection(bundled.get(data, "photographs"))
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading the held-out pictures…")
+def _held_out_collection(data_name: str) -> Collection:
+    if not data_name:
+        raise DatasetError(
+            "This network was not trained here, so its held-out pictures are not known. Use the "
+            "bundled ones."
+        )
+    return datasets.collection_of(data_name, _held_out(data_name))
+
+
+def exemplars(model_name: str, pictures: Collection) -> "Mapping[str, LayerExemplars] | None":
+    """What every filter answers to every picture; None while they are being asked."""
+    network = model(model_name)
+
+    def work(report: jobs.Report) -> "Mapping[str, LayerExemplars]":
+        from cnnviz.exemplars import find_exemplars
+
+        return find_exemplars(network, pictures.images, on_progress=report)
+
+    key = ("exemplars", model_name, pictures.name)
+    return jobs.result_of(key, f"Asking all filters about {pictures.title}", work)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

@@ -29,7 +29,7 @@ def show_maps(
     scale = figures.unsigned_scale(heatmap.values, colour_map=colour_map)
     image = cached.smaller(picked.image, MAX_SIDE_PX)
     seen = zoo.seen_part(cached.model(model_name).card, image)
-    overlay = figures.overlay_part(image.pixels, heatmap, scale, opacity, seen)
+    overlay = figures.overlay_part(image.pixels, heatmap.values, scale, opacity, seen)
     cells = _size(heatmap.values)
     large, small = st.columns([2, 1])
     with large:

@@ -18,6 +18,7 @@ PAGES = {
     "home": "Start",
     "convolution": "Convolution",
     "gabor": "Gabor filters",
+    "feature_maps": "Feature maps",
     "class_activation": "Class activation",
     "models": "Networks",
 }

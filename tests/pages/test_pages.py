@@ -1,6 +1,7 @@
 """Every page from app.py: first look, one change, one mistake of a user; never an exception."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from cnnviz import zoo
 from cnnviz.figures import encode_png
 from cnnviz.filter_banks import BANKS, KERNELS
-from cnnviz.ui import cached, downloads
+from cnnviz.ui import cached, downloads, jobs
 from tests.conftest import REPOSITORY
 from tests.unit.hostile_models import good_parts, packed
 
@@ -21,6 +22,7 @@ PAGES = (
     "pages/home.py",
     "pages/convolution.py",
     "pages/gabor.py",
+    "pages/feature_maps.py",
     "pages/class_activation.py",
     "pages/models.py",
 )
@@ -499,6 +501,7 @@ def test_the_folder_of_own_networks_is_listed_with_what_is_wrong(
         ("pages/models.py", {"models_view": "Weights"}),
         ("pages/gabor.py", {"view": "Tuning"}),
         ("pages/gabor.py", {"view": "Learned kernels"}),
+        ("pages/feature_maps.py", {}),
         ("pages/class_activation.py", {}),
     ],
     ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else value,
@@ -535,3 +538,82 @@ def test_a_network_trained_into_ones_own_folder_keeps_its_history(
     app.radio(key="models_view").set_value("Weights").run()
     assert not app.exception
     assert app.select_slider(key="step").value == zoo.checkpoint_steps("fashion-gabor")[-1]
+
+
+MAPS_VIEWS = (
+    "All maps",
+    "One filter",
+    "Trace a cell",
+    "Two pictures",
+    "Switch filters off",
+    "Pictures placed",
+    "Whole network",
+)
+
+
+def finished(app: AppTest) -> AppTest:
+    """Wait for work outside the script, then draw once more."""
+    for job in list(jobs._jobs.values()):
+        job.wait(60)
+    return app.run()
+
+
+@pytest.mark.parametrize("view", MAPS_VIEWS)
+@pytest.mark.parametrize("model", ["EfficientNet-Lite0", "SVHN Gabor CNN"])
+def test_every_view_of_the_feature_maps_works(view: str, model: str) -> None:
+    app = finished(open_page("pages/feature_maps.py", maps_view=view, model=model))
+    assert not app.exception
+    assert not app.error
+    assert "**What you see.**" in texts(app) or view == "One filter"
+
+
+@pytest.mark.parametrize("view", MAPS_VIEWS[:-1])
+def test_a_channel_and_a_cell_of_a_larger_layer_do_no_harm_in_a_smaller_one(view: str) -> None:
+    app = open_page("pages/feature_maps.py", maps_view=view, channel="31", trace_row="111")
+    last = app.selectbox(key="maps_layer").options[-1]
+    app.selectbox(key="maps_layer").select(last.split(" (")[0]).run()
+    app.selectbox(key="model").select("fashion-gabor").run()
+    assert not app.exception
+
+
+@pytest.mark.parametrize("scale", ["layer", "map", "network", "raw"])
+@pytest.mark.parametrize("order", ["number", "mean", "maximum", "variance", "entropy"])
+def test_maps_can_be_sorted_and_scaled(scale: str, order: str) -> None:
+    app = open_page("pages/feature_maps.py", model="Fashion Gabor CNN")
+    app.selectbox(key="scale_by").select(scale)
+    app.selectbox(key="sort_by").select(order).run()
+    assert not app.exception
+    assert ("Sorted by" in texts(app)) == (order != "number")
+    assert ("scale of its own" in texts(app)) == (scale == "map")
+
+
+def test_switching_a_needed_filter_off_lowers_its_class() -> None:
+    app = finished(
+        open_page(
+            "pages/feature_maps.py", maps_view="Switch filters off", model="Fashion Gabor CNN"
+        )
+    )
+    assert "With **0** of 24 filters" in texts(app)
+    app.button[0].click().run()
+    named = app.text_input(key="switched_off").value
+    assert len(named.split(",")) == 5
+    assert "With **5** of 24 filters" in texts(app)
+    app.radio(key="off_mode").set_value("the only ones left on").run()
+    assert "With **19** of 24 filters" in texts(app)
+    app.text_input(key="switched_off").set_value("3, x").run()
+    assert "'x' is no number" in app.error[0].value
+    app.text_input(key="switched_off").set_value("5-99").run()
+    assert "0 to 23" in app.error[0].value
+
+
+def test_a_held_out_part_that_is_not_here_is_explained() -> None:
+    app = open_page("pages/feature_maps.py", maps_view="One filter", full_search="true")
+    assert "not trained here" in app.error[0].value
+
+
+def test_the_traced_number_is_the_networks_own() -> None:
+    app = open_page("pages/feature_maps.py", maps_view="Trace a cell", model="Fashion Gabor CNN")
+    assert "The number, rebuilt by hand" in [element.value for element in app.subheader]
+    computed = re.search(r"computed \*\*([\d.]+)\*\*; by hand it is \*\*([\d.]+)\*\*", texts(app))
+    assert computed is not None
+    assert float(computed[1]) == pytest.approx(float(computed[2]), rel=1e-5)

@@ -67,7 +67,7 @@ def test_overlay_ends_are_the_picture_and_the_map() -> None:
 def test_what_the_network_did_not_see_is_dimmed_and_not_painted() -> None:
     heatmap = ClassHeatmap(np.ones((3, 3)), "conv", 0, 1.0, "grad-cam")
     part = (slice(0, 12), slice(4, 16))
-    whole = figures.overlay_part(PICTURE, heatmap, Scale(0, 1, "inferno"), 1.0, part)
+    whole = figures.overlay_part(PICTURE, heatmap.values, Scale(0, 1, "inferno"), 1.0, part)
     np.testing.assert_array_equal(whole[part], np.broadcast_to([252, 255, 164], (12, 12, 3)))
     outside = np.r_[0:4, 16:20]
     np.testing.assert_array_equal(whole[:, outside], (PICTURE[:, outside] * 0.35).astype(np.uint8))

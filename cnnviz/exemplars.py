@@ -1,0 +1,132 @@
+"""Which pictures of a collection excite each filter most, and where."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+from cnnviz.errors import InvalidParameterError
+from cnnviz.graph_walk import walk_through
+from cnnviz.probe import compiled
+from cnnviz.results import ImageInput, read_only
+
+if TYPE_CHECKING:
+    from cnnviz.probe import LoadedModel
+
+MAX_PICTURES = 2000
+_BATCH_PIXELS = 400_000  # of the pictures that go through the network at once
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerExemplars:
+    """What each channel of one layer answered to each picture, arrays of shape (N, K).
+
+    Attributes
+    ----------
+    mean, maximum, minimum : float32 ndarray
+    cell : int32 ndarray
+        Where the maximum lies: row times the number of columns, plus column.
+    num_columns : int
+        Columns of a map.
+    """
+
+    mean: np.ndarray
+    maximum: np.ndarray
+    minimum: np.ndarray
+    cell: np.ndarray
+    num_columns: int
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "maximum", "minimum"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
+        object.__setattr__(self, "cell", read_only(self.cell, np.int32))
+
+    def strongest(self, channel: int, count: int) -> list[tuple[int, int, int]]:
+        """Name the pictures with the highest maxima: (picture, row, column), the first highest.
+
+        Pictures in which the channel is the same everywhere are left out.
+        """
+        order = np.argsort(-self.maximum[:, channel], kind="stable")
+        alive = self.maximum[:, channel] > self.minimum[:, channel]
+        return [
+            (int(place), *divmod(int(self.cell[place, channel]), self.num_columns))
+            for place in order[alive[order]][:count]
+        ]
+
+    @property
+    def is_dead(self) -> np.ndarray:
+        """Whether a channel gave the same number everywhere in all pictures, bool (K,)."""
+        return self.minimum.min(axis=0) == self.maximum.max(axis=0)
+
+    @property
+    def silent_share(self) -> np.ndarray:
+        """Share of the pictures in which a channel is the same everywhere, float64 (K,)."""
+        return (self.minimum == self.maximum).mean(axis=0)
+
+
+def find_exemplars(
+    model: "LoadedModel",
+    images: Sequence[ImageInput],
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Mapping[str, LayerExemplars]:
+    """Ask all filters of all layers about a collection of pictures, in batches.
+
+    Parameters
+    ----------
+    model : LoadedModel
+    images : sequence of ImageInput
+        1 to 2,000.
+    on_progress : callable, optional
+        Called with (pictures done, pictures in all); what it raises ends the search.
+
+    Returns
+    -------
+    dict of LayerExemplars
+        For every layer with maps.
+
+    Raises
+    ------
+    InvalidParameterError
+        If there are too few or too many pictures.
+    """
+    if not 1 <= len(images) <= MAX_PICTURES:
+        raise InvalidParameterError(
+            f"There must be 1 to {MAX_PICTURES:,} pictures, got {len(images):,}."
+        )
+    height, width, _ = model.input_shape
+    size = int(np.clip(_BATCH_PIXELS // (height * width), 1, 64))
+    parts: list[dict[str, Any]] = []
+    for start in range(0, len(images), size):
+        batch = np.concatenate([model.preprocess(one) for one in images[start : start + size]])
+        found = model.compute("exemplars", lambda: _summaries(model), tf.constant(batch))
+        parts.append({name: [part.numpy() for part in four] for name, four in found.items()})
+        if on_progress is not None:
+            on_progress(min(start + size, len(images)), len(images))
+    return {name: _joined(parts, name, shape[1]) for name, shape in model.map_shapes.items()}
+
+
+def _joined(parts: Sequence[Mapping[str, Any]], name: str, num_columns: int) -> LayerExemplars:
+    mean, maximum, minimum, cell = (
+        np.concatenate([part[name][i] for part in parts]) for i in range(4)
+    )
+    return LayerExemplars(mean, maximum, minimum, cell, num_columns)
+
+
+def _summaries(model: "LoadedModel") -> Callable[..., Any]:
+    def summaries(batch: Any) -> Any:
+        taps = walk_through(model.keras_model, batch).taps
+        found = {}
+        for name, (rows, columns, channels) in model.map_shapes.items():
+            cells = tf.reshape(taps[name], (-1, rows * columns, channels))
+            found[name] = (
+                tf.reduce_mean(cells, axis=1),
+                tf.reduce_max(cells, axis=1),
+                tf.reduce_min(cells, axis=1),
+                tf.argmax(cells, axis=1, output_type=tf.int32),
+            )
+        return found
+
+    return compiled(summaries, tf.TensorSpec((None, *model.input_shape), tf.float32))

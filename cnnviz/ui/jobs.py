@@ -1,0 +1,118 @@
+"""Work that takes longer than a moment: outside the script, with progress and a stop button."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import streamlit as st
+
+from cnnviz.errors import CnnvizError
+
+Report = Callable[[int, int], None]
+MAX_JOBS = 16  # results kept by one server
+_PATIENCE_S = 0.6  # work that ends within it shows no progress bar
+_jobs: "OrderedDict[Hashable, Job]" = OrderedDict()
+_lock = threading.Lock()
+
+
+class _StopError(Exception):
+    """Somebody pressed stop."""
+
+
+class Job:
+    """One piece of work in a thread of its own, shared by all who ask for the same."""
+
+    def __init__(self, work: Callable[[Report], Any]) -> None:
+        self.value: Any = None
+        self.error = ""
+        self.is_stopped = False
+        self._done, self._total = 0, 0
+        self._started = time.monotonic()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
+        self._thread.start()
+
+    def _run(self, work: Callable[[Report], Any]) -> None:
+        try:
+            self.value = work(self._report)
+        except CnnvizError as error:
+            self.error = str(error)
+        except _StopError:
+            self.is_stopped = True
+        except MemoryError:
+            self.error = "There was not enough memory. Try a smaller network or fewer pictures."
+
+    def _report(self, done: int, total: int) -> None:
+        if self._stop.is_set():
+            raise _StopError
+        self._done, self._total = done, total
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the work goes on."""
+        return self._thread.is_alive()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the end, but not longer."""
+        self._thread.join(seconds)
+
+    def stop(self) -> None:
+        """Ask the work to end at its next report."""
+        self._stop.set()
+
+    @property
+    def progress(self) -> tuple[float, str]:
+        """How far it is: share (0 to 1) and a sentence."""
+        if not self._total or not self._done:
+            return 0.0, "beginning…"
+        share = self._done / self._total
+        left_s = (time.monotonic() - self._started) * (1 - share) / share
+        return share, f"{self._done:,} of {self._total:,}, about {left_s:.0f} s left"
+
+
+def result_of(key: tuple[Hashable, ...], title: str, work: Callable[[Report], Any]) -> Any:
+    """Give the result of some work; while it runs, draw its progress and give None.
+
+    Parameters
+    ----------
+    key : tuple
+        Names and digests: equal keys mean equal work, done once for the whole server.
+    title : str
+        What is being done.
+    work : callable
+        Called with a function to report (done, total) to. Runs outside the script: it must not
+        draw anything.
+    """
+    with _lock:
+        job = _jobs.get(key)
+        if job is None:
+            job = _jobs[key] = Job(work)
+        _jobs.move_to_end(key)
+        for old in [old for old, other in _jobs.items() if not other.is_running][:-MAX_JOBS]:
+            del _jobs[old]
+    job.wait(_PATIENCE_S)
+    if job.is_running:
+        st.fragment(_watch, run_every=0.4)(job, title)
+        return None
+    if job.is_stopped or job.error or job.value is None:
+        if job.is_stopped:
+            st.info(f"{title}: stopped.")
+        else:
+            st.error(job.error or "Something went wrong. Try again.")
+        st.button("Try again", on_click=_forget, args=(key,), key=f"again {key}")
+        return None
+    return job.value
+
+
+def _forget(key: Hashable) -> None:
+    _jobs.pop(key, None)
+
+
+def _watch(job: Job, title: str) -> None:
+    if not job.is_running:
+        st.rerun()
+    share, sentence = job.progress
+    st.progress(share, f"{title}: {sentence}")
+    st.button("Stop", on_click=job.stop, key=f"stop {id(job)}")

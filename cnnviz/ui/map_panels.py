@@ -1,0 +1,500 @@
+"""The parts of the feature maps page that show maps: the strip, all of a layer, one, all layers."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import figures, zoo
+from cnnviz.errors import CnnvizError
+from cnnviz.feature_maps import ORDERS, LayerGlance, MapStatistics
+from cnnviz.figures import Block, Scale
+from cnnviz.results import LayerFacts
+from cnnviz.ui import cached, tiles
+from cnnviz.ui.controls import Picked
+from cnnviz.ui.pictures import download, number, show_map, show_painted, show_picture, show_scale
+
+LAYER, CHANNEL = "maps_layer", "channel"  # session keys, also of the address
+_CHART = {"displaylogo": False}
+_STRIP_PX, _STRIP_COLUMNS = 56, 14
+_NUMBER_PX = 20  # height of the strip above a tile for its number
+_SCALES = {
+    "layer": "one for the layer",
+    "map": "each map its own",
+    "network": "one for the network",
+    "raw": "raw, −1 to 1",
+}
+_MAX_SLICES = 64
+_MAX_ROWS = 10  # layers in the view of the whole hierarchy
+
+
+def choose_layer(model_name: str, picked: Picked) -> str:
+    """Show all layers as small pictures, one of which is picked, and as a list."""
+    shown = _blocks(model_name)
+    names = [block.last for block in shown]
+    glances = cached.overview(model_name, picked.image)
+    model = cached.model(model_name)
+    order = model.map_layer_names
+    strip = st.container()
+    chosen = st.selectbox(
+        "Layer",
+        order,
+        index=order.index(names[0]),
+        key=LAYER,
+        bind="query-params",
+        format_func=lambda name: f"{name} ({size_text(model.layer_shapes[name])})",
+        help="Rows × columns × channels. The small pictures above show the strongest map of each.",
+    )
+    at = next((i for i, name in enumerate(names) if order.index(name) >= order.index(chosen)), -1)
+    columns = min(len(names), _STRIP_COLUMNS)
+    previews = [_preview(glances[name]) for name in names]
+    sheet = figures.mosaic(
+        [preview for preview, _ in previews],
+        [scale for _, scale in previews],
+        columns=columns,
+        tile_px=_STRIP_PX,
+        first_number=None,
+    )
+    with strip:
+        tiles.pick_tile(
+            sheet,
+            tile_grid(len(names), columns, _STRIP_PX),
+            key="strip",
+            picked=at,
+            labels=[f"{name}, {size_text(model.layer_shapes[name])}" for name in names],
+            alt=f"The strongest map of each layer of {model.card.title}, from first to last",
+            on_pick=lambda place: st.session_state.update({LAYER: names[place]}),
+            max_height_px=170,
+            max_width_px=round(1.4 * sheet.shape[1]),
+        )
+    return chosen
+
+
+def _blocks(model_name: str) -> list[Block]:
+    found = [block for block in figures.blocks(cached.layers(model_name)) if len(block.shape) == 3]
+    if not found:
+        raise CnnvizError(
+            f"{cached.model(model_name).card.title} has no convolution and no maps. Choose another "
+            "network."
+        )
+    return found
+
+
+def _preview(glance: LayerGlance) -> tuple[np.ndarray, Scale | None]:
+    values = glance.maps[0]
+    if values.min() == values.max():
+        return figures.empty_tile(), None
+    return values, value_scale(values)
+
+
+def value_scale(*arrays: np.ndarray) -> Scale:
+    """Diverging about zero where there are negative numbers, else from zero to the maximum."""
+    has_signs = any(bool((values < 0).any()) for values in arrays)
+    return figures.signed_scale(*arrays) if has_signs else figures.unsigned_scale(*arrays)
+
+
+def tile_grid(count: int, columns: int, tile_px: int, strip_px: int = 0) -> tiles.Grid:
+    """Say where the tiles of `figures.mosaic` lie."""
+    gap = figures.GAP_PX
+    return tiles.Grid(columns, count, tile_px + gap, tile_px + strip_px + gap, gap)
+
+
+def size_text(shape: Sequence[int]) -> str:
+    """Write a shape, such as 14 × 14 × 80."""
+    return " × ".join(map(str, shape))
+
+
+def choose_channel(num_channels: int) -> int:
+    """Ask for one of the channels of a layer."""
+    if st.session_state.get(CHANNEL, 0) >= num_channels:
+        st.session_state[CHANNEL] = num_channels - 1
+    return int(st.number_input("Channel", 0, num_channels - 1, key=CHANNEL, bind="query-params"))
+
+
+def show_all(model_name: str, picked: Picked, layer_name: str) -> None:
+    """Show all maps of a layer in one picture, and the picked one large."""
+    values = cached.layer_maps(model_name, picked.image, layer_name)
+    numbers = cached.layer_statistics(model_name, picked.image, layer_name)
+    left, middle, right = st.columns([2, 2, 1])
+    scale_by = left.selectbox(
+        "Colour scale",
+        [*_SCALES],
+        format_func=_SCALES.__getitem__,
+        key="scale_by",
+        bind="query-params",
+        help="With one scale for all, a weak map looks weak. Each its own: every map is stretched "
+        "to its own range, so that faint structure shows.",
+    )
+    by = middle.selectbox("Sort by", ORDERS, key="sort_by", bind="query-params")
+    with right:
+        channel = choose_channel(values.shape[-1])
+    scales = _scales(model_name, picked, values, scale_by)
+    order = numbers.order(by)
+    mosaic, large = st.columns([3, 1], gap="medium")
+    with mosaic:
+        _show_mosaic(values, numbers, order, scales, channel, f"{layer_name}, {picked.label}")
+        if scale_by == "map":
+            st.markdown(":small[Every map has a scale of its own: compare shapes, not strengths.]")
+        else:
+            _show_common_scale(scales[0], values)
+    with large:
+        _show_large(values[..., channel], scales[channel], channel, numbers, layer_name)
+    _explain_all(layer_name, values, numbers, by)
+    _show_dead(model_name, layer_name, numbers)
+
+
+def _scales(model_name: str, picked: Picked, values: np.ndarray, scale_by: str) -> list[Scale]:
+    if scale_by == "map":
+        return [value_scale(values[..., channel]) for channel in range(values.shape[-1])]
+    if scale_by == "network":
+        glances = cached.overview(model_name, picked.image).values()
+        common = value_scale(
+            np.array([[glance.low, glance.high] for glance in glances], np.float32)
+        )
+    elif scale_by == "raw":
+        has_signs = bool((values < 0).any())
+        common = Scale(-1, 1, figures.DIVERGING) if has_signs else Scale(0, 1, "viridis")
+    else:
+        common = value_scale(values)
+    return [common] * values.shape[-1]
+
+
+def _show_common_scale(scale: Scale, values: np.ndarray) -> None:
+    """Show a colour bar, and say what share of the numbers lies beyond it."""
+    show_scale(scale)
+    beyond = float(((values < scale.low) | (values > scale.high)).mean())
+    if beyond > 0:
+        st.markdown(f":small[{beyond:.1%} of the cells lie beyond the bar and get its end colour.]")
+
+
+def _tile_size(num_channels: int, side: int) -> tuple[int, int]:
+    """Columns of the mosaic and side of a tile: few maps are shown large, cells stay squares."""
+    columns, tile_px = 16, 56
+    for limit, few, large_px in ((16, 6, 128), (64, 8, 112), (256, 12, 72)):
+        if num_channels <= limit:
+            columns, tile_px = min(few, num_channels), large_px
+            break
+    return columns, tile_px // side * side if side <= tile_px else tile_px
+
+
+def _show_mosaic(
+    values: np.ndarray,
+    numbers: MapStatistics,
+    order: np.ndarray,
+    scales: Sequence[Scale],
+    channel: int,
+    what: str,
+) -> None:
+    columns, tile_px = _tile_size(len(order), max(values.shape[:2]))
+    dead = numbers.is_dead
+    empty = figures.empty_tile()
+    sheet = figures.mosaic(
+        [empty if dead[place] else values[..., place] for place in order],
+        [None if dead[place] else scales[place] for place in order],
+        columns=columns,
+        tile_px=tile_px,
+        numbers=order.tolist(),
+        strip_px=_NUMBER_PX,
+    )
+
+    def pick(place: int) -> None:
+        st.session_state[CHANNEL] = int(order[place])
+
+    tiles.pick_tile(
+        sheet,
+        tile_grid(len(order), columns, tile_px, _NUMBER_PX),
+        key="mosaic",
+        picked=int(np.flatnonzero(order == channel)[0]),
+        labels=[
+            f"channel {place}: empty"
+            if dead[place]
+            else f"channel {place}: {numbers.minimum[place]:.3g} to {numbers.maximum[place]:.3g}, "
+            f"mean {numbers.mean[place]:.3g}"
+            for place in order
+        ],
+        alt=f"All maps of {what}",
+        on_pick=pick,
+        max_height_px=720,
+    )
+
+
+def _show_large(
+    values: np.ndarray, scale: Scale, channel: int, numbers: MapStatistics, layer_name: str
+) -> None:
+    show_map(
+        values,
+        scale,
+        f"Channel {channel} of `{layer_name}`, {size_text(values.shape)} cells",
+        f"Feature map {channel} of {layer_name}",
+    )
+    _show_numbers(numbers, channel)
+    download(
+        f"This map (NPY, {size_text(values.shape)})",
+        f"{layer_name.replace('/', '-')}-{channel}.npy",
+        lambda: figures.array_npy(values),
+    )
+
+
+def _show_numbers(numbers: MapStatistics, channel: int) -> None:
+    if numbers.is_dead[channel]:
+        st.markdown(
+            f"**Empty**: {number(float(numbers.mean[channel]))} everywhere. For this picture the "
+            "filter says nothing."
+        )
+        return
+    lines = {
+        "Minimum": numbers.minimum,
+        "Mean": numbers.mean,
+        "Maximum": numbers.maximum,
+        "Variance": numbers.variance,
+        "Entropy (bits)": numbers.entropy,
+    }
+    text = " · ".join(f"{name} {number(float(of[channel]))}" for name, of in lines.items())
+    st.markdown(f":small[{text}]")
+
+
+def _explain_all(layer_name: str, values: np.ndarray, numbers: MapStatistics, by: str) -> None:
+    dead = np.flatnonzero(numbers.is_dead)
+    listed = ", ".join(map(str, dead[:40])) + ("…" if len(dead) > 40 else "")
+    told = (
+        f"**{len(dead)}** of {len(numbers.mean)} maps are empty here: {listed}."
+        if len(dead)
+        else ("No map is empty here.")
+    )
+    colours = (
+        "Red cells are positive, blue negative, white zero: a ReLU behind this layer keeps only "
+        "the red."
+        if (values < 0).any()
+        else "Dark cells are zero, bright ones large."
+    )
+    sorting = {
+        "number": "They stand in the order of their numbers.",
+        "entropy": "Sorted by entropy: first those whose cells take many different values.",
+    }.get(by, f"Sorted by {by}, the largest first; numbers stay with their filters.")
+    st.markdown(
+        f"**What you see.** Each tile is what one filter of `{layer_name}` answers at every place "
+        f"of the picture. {colours} {sorting} {told}\n\n"
+        "**Try this.** Walk along the small pictures above from the first layer to the last: edges "
+        "first, then patterns, then a few cells that know a part of the object."
+    )
+
+
+def _show_dead(model_name: str, layer_name: str, numbers: MapStatistics) -> None:
+    pictures = cached.collection_for(model_name, full=False)
+    found = cached.exemplars(model_name, pictures)
+    if found is None:
+        return
+    dead = np.flatnonzero(found[layer_name].is_dead)
+    listed = f": {', '.join(map(str, dead[:40]))}" if len(dead) else ""
+    rare = int((found[layer_name].silent_share > 0.9).sum()) - len(dead)
+    st.markdown(
+        f"Over {pictures.title}, **{len(dead)}** of {len(numbers.mean)} filters are dead, the same "
+        f"everywhere in all pictures{listed}; {max(rare, 0)} more are silent in over 90 % of them."
+    )
+
+
+def show_one(model_name: str, picked: Picked, layer_name: str) -> None:
+    """Show everything about one filter."""
+    values = cached.layer_maps(model_name, picked.image, layer_name)
+    numbers = cached.layer_statistics(model_name, picked.image, layer_name)
+    channel = choose_channel(values.shape[-1])
+    one = values[..., channel]
+    scale = value_scale(one)
+    model = cached.model(model_name)
+    image = cached.smaller(picked.image, 768)
+    seen = zoo.seen_part(model.card, image)
+    grid, over = st.columns(2)
+    with grid:
+        caption = f"Channel {channel} on its own grid, {size_text(one.shape)}"
+        show_map(one, scale, caption, "The map")
+        _show_numbers(numbers, channel)
+    with over:
+        pixels = figures.overlay_part(image.pixels, one, scale, 0.6, seen)
+        show_painted(pixels, scale, f"The same, laid over {picked.label}", "Map over the picture")
+    left, right = st.columns(2)
+    with left:
+        _show_slices(model_name, picked, layer_name, channel)
+    with right:
+        st.plotly_chart(
+            figures.value_histogram(one, "cells of this map"),
+            config=_CHART,
+            alt=f"Histogram of the values of channel {channel}",
+            key="map histogram",
+        )
+    _show_exemplars(model_name, layer_name, channel)
+
+
+def _show_slices(model_name: str, picked: Picked, layer_name: str, channel: int) -> None:
+    """Show the kernel that made a map, one slice for each map that it reads."""
+    height, width, _ = cached.model(model_name).layer_shapes[layer_name]
+    trace = cached.cell_trace(
+        model_name, picked.image, layer_name, channel, height // 2, width // 2
+    )
+    window = next((step for step in trace.steps if getattr(step, "kernel", None) is not None), None)
+    if window is None:
+        st.markdown(
+            ":small[No kernel stands directly before this layer: it joins or pools other maps.]"
+        )
+        return
+    kernel = window.kernel
+    strength = np.abs(kernel).sum(axis=(0, 1))
+    chosen = np.sort(np.argsort(-strength, kind="stable")[:_MAX_SLICES])
+    scale = figures.signed_scale(kernel)
+    columns, tile_px = (len(chosen), 128) if len(chosen) <= 3 else (8, 64)
+    sheet = figures.mosaic(
+        kernel[..., chosen].transpose(2, 0, 1),
+        [scale] * len(chosen),
+        columns=columns,
+        tile_px=tile_px,
+        numbers=window.channels[chosen].tolist(),
+        strip_px=_NUMBER_PX,
+    )
+    count = len(strength)
+    which = f"the {_MAX_SLICES} strongest of {count}" if count > _MAX_SLICES else f"all {count}"
+    size = size_text(kernel.shape[:2])
+    show_painted(
+        sheet,
+        scale,
+        f"Its kernel in `{window.layer_name}`: {size}, {which} slices, one for each map of "
+        f"`{window.source}`. Red adds, blue takes away.",
+        f"Kernel of channel {channel}",
+    )
+
+
+def _show_exemplars(model_name: str, layer_name: str, channel: int) -> None:
+    st.subheader("What excites it most")
+    full = st.toggle(
+        "Search the whole held-out part",
+        key="full_search",
+        bind="query-params",
+        help="Up to 1,000 pictures of the data set that the network was tested on, where it is on "
+        "this computer. Otherwise the bundled pictures.",
+    )
+    pictures = cached.collection_for(model_name, full)
+    found = cached.exemplars(model_name, pictures)
+    if found is None:
+        return
+    layer = found[layer_name]
+    best = layer.strongest(channel, 8)
+    if not best:
+        st.info(f"In none of {pictures.title} does this filter change from place to place.")
+        return
+    model = cached.model(model_name)
+    field = facts_of(model_name, layer_name)
+    whole, patches = [], []
+    for place, row, column in best:
+        view = zoo.model_view(model.card, pictures.images[place])
+        rows, columns = pixels_of(field, row, column, view.shape)
+        large = figures.enlarge(view, 256)
+        factor = len(large) // len(view)
+        frame = (range(side.start * factor, side.stop * factor) for side in (rows, columns))
+        whole.append(figures.framed(large, *frame, width_px=4))
+        patches.append(view[rows.start : rows.stop, columns.start : columns.stop])
+    sheet = figures.mosaic(
+        whole + patches, [None] * 2 * len(best), columns=len(best), tile_px=112, first_number=None
+    )
+    names = ", ".join(
+        f"{pictures.labels[place]} {layer.maximum[place, channel]:.2g}" for place, _, _ in best
+    )
+    show_picture(
+        sheet,
+        f"Of {pictures.title}: {names}. Above the pictures with the part that the strongest cell "
+        "can see, below that part.",
+        f"Pictures that excite channel {channel} of {layer_name} most",
+    )
+    means, highest = layer.mean[:, channel], layer.maximum[:, channel]
+    st.markdown(
+        f":small[Over all of them: mean {number(float(means.mean()))}, highest "
+        f"{number(float(highest.max()))}, silent in {layer.silent_share[channel]:.0%} of the "
+        "pictures.]"
+    )
+
+
+def facts_of(model_name: str, layer_name: str) -> LayerFacts:
+    """Find a layer in the table."""
+    return next(row for row in cached.layers(model_name) if row.name == layer_name)
+
+
+def pixels_of(
+    facts: LayerFacts, row: int, column: int, shape: tuple[int, ...]
+) -> tuple[range, range]:
+    """Pixels that a cell can depend on; the whole picture where that is not known."""
+    field = facts.receptive_field
+    if field is None:
+        return range(shape[0]), range(shape[1])
+    sides = []
+    for axis, place in ((field.rows, row), (field.columns, column)):
+        place = min(place, len(axis.first) - 1)
+        first, last = int(axis.first[place]), int(axis.last[place])
+        sides.append(range(first, last + 1) if first <= last else range(0, 1))
+    return sides[0], sides[1]
+
+
+def show_hierarchy(model_name: str, picked: Picked) -> None:
+    """Show a row for each of some layers: its strongest maps, and what one cell sees."""
+    shown = _blocks(model_name)
+    places = np.unique(np.linspace(0, len(shown) - 1, min(len(shown), _MAX_ROWS)).astype(int))
+    glances = cached.overview(model_name, picked.image)
+    view = zoo.model_view(cached.model(model_name).card, picked.image)
+    for place in places:
+        name = shown[place].last
+        facts, glance = facts_of(model_name, name), glances[name]
+        height, width, channels = facts.output_shape
+        rows, columns = pixels_of(facts, height // 2, width // 2, view.shape)
+        text, maps, seen = st.columns([1.4, 4, 0.8], vertical_alignment="center")
+        text.markdown(
+            f"`{name}`\n\n:small[{height} × {width} cells, {channels} filters; a cell sees "
+            f"{len(rows)} × {len(columns)} pixels]"
+        )
+        with maps:
+            common = value_scale(glance.maps)
+            sheet = figures.mosaic(
+                glance.maps,
+                [common] * len(glance.maps),
+                columns=len(glance.maps),
+                tile_px=112,
+                numbers=glance.channels.tolist(),
+                strip_px=_NUMBER_PX,
+            )
+            st.image(
+                figures.encode_jpeg(sheet), width="stretch", alt=f"The strongest maps of {name}"
+            )
+        with seen:
+            large = figures.enlarge(view, 256)
+            factor = len(large) // len(view)
+            frame = (range(side.start * factor, side.stop * factor) for side in (rows, columns))
+            framed = figures.framed(large, *frame, width_px=5)
+            st.image(
+                figures.encode_jpeg(framed), width="stretch", alt=f"What a cell of {name} sees"
+            )
+    st.markdown(
+        "**What you see.** Each row holds the maps with the highest maxima of a layer, on one "
+        "scale per row; the green frame is what the cell in the middle can see. Deeper cells see "
+        "more of the picture, are fewer, and there are more filters."
+    )
+    st.subheader("Is anything lost on the way?")
+    table = [facts_of(model_name, block.last) for block in shown]
+    st.plotly_chart(
+        figures.activations_figure(table),
+        config=_CHART,
+        alt="Cells and filters of each layer",
+        key="hierarchy",
+    )
+    st.markdown(
+        "**What you see.** Pooling takes cells away, and the lecture's rule is to add filters at "
+        "the same time, so that the numbers that a layer holds (cells × filters) shrink gently. "
+        f"{_sharpest_loss(table)}"
+    )
+
+
+def _sharpest_loss(rows: Sequence[LayerFacts]) -> str:
+    totals = [int(np.prod(row.output_shape)) for row in rows]
+    ratios = [after / before for before, after in pairwise(totals)]
+    if not ratios:
+        return ""
+    place = int(np.argmin(ratios))
+    return (
+        f"The sharpest step here is to `{rows[place + 1].name}`: from {totals[place]:,} numbers to "
+        f"{totals[place + 1]:,}."
+    )

@@ -1,0 +1,230 @@
+"""One cell of one map, traced back: its field on the picture, and its number rebuilt by hand."""
+
+import csv
+import io
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import figures, zoo
+from cnnviz.results import PICTURE, CellTrace, WindowStep
+from cnnviz.ui import cached, map_panels, tiles
+from cnnviz.ui.controls import Picked
+from cnnviz.ui.pictures import download, number, show_painted, show_picture
+
+_ROW, _COLUMN = "trace_row", "trace_column"
+_MAX_SIDE_PX = 448
+_MAX_CELLS = 49  # of a kernel that is written out number by number
+_MAX_SUMMANDS = 12
+
+
+def show_trace(model_name: str, picked: Picked, layer_name: str) -> None:
+    """Let a cell be picked, show what it sees, and rebuild its number."""
+    values = cached.layer_maps(model_name, picked.image, layer_name)
+    height, width, num_channels = values.shape
+    first, second, third = st.columns(3)
+    with first:
+        channel = map_panels.choose_channel(num_channels)
+    one = values[..., channel]
+    strongest = np.unravel_index(int(one.argmax()), one.shape)
+    with second:
+        row = _choose("Row", _ROW, height, int(strongest[0]))
+    with third:
+        column = _choose("Column", _COLUMN, width, int(strongest[1]))
+    trace = cached.cell_trace(model_name, picked.image, layer_name, channel, row, column)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _show_map(one, row, column, layer_name, channel)
+    with right:
+        _show_field(model_name, picked, trace)
+    _explain_field(trace)
+    st.subheader("The number, rebuilt by hand")
+    _show_steps(trace, layer_name)
+
+
+def _choose(label: str, key: str, length: int, default: int) -> int:
+    if st.session_state.get(key, 0) >= length:
+        st.session_state[key] = length - 1
+    return int(st.number_input(label, 0, length - 1, default, key=key, bind="query-params"))
+
+
+def _show_map(one: np.ndarray, row: int, column: int, layer_name: str, channel: int) -> None:
+    scale = map_panels.value_scale(one)
+    height, width = one.shape
+    sheet = figures.enlarge(figures.colourize(one, scale), _MAX_SIDE_PX)
+    factor = len(sheet) // height
+
+    def pick(place: int) -> None:
+        st.session_state[_ROW], st.session_state[_COLUMN] = divmod(place, width)
+
+    tiles.pick_tile(
+        sheet,
+        tiles.Grid(width, height * width, factor, factor, 0),
+        key="cells",
+        picked=row * width + column,
+        labels=[f"row {place // width}, column {place % width}" for place in range(one.size)],
+        alt=f"Cells of channel {channel} of {layer_name}",
+        on_pick=pick,
+    )
+    map_panels.show_scale(scale)
+    st.markdown(f":small[Channel {channel} of `{layer_name}`: click a cell.]")
+
+
+def _show_field(model_name: str, picked: Picked, trace: CellTrace) -> None:
+    view = zoo.model_view(cached.model(model_name).card, picked.image)
+    scale = figures.unsigned_scale(trace.gradient, colour_map="inferno")
+    painted = figures.overlay(view, figures.colourize(trace.gradient, scale), 0.65)
+    large = figures.enlarge(painted, _MAX_SIDE_PX)
+    factor = len(large) // len(view)
+    if trace.seen_rows and trace.seen_columns and trace.seen_rows[0] <= trace.seen_rows[1]:
+        sides = (
+            range(first * factor, (last + 1) * factor)
+            for first, last in (trace.seen_rows, trace.seen_columns)
+        )
+        large = figures.framed(large, *sides, width_px=3)
+    show_painted(
+        large,
+        scale,
+        "Green: what the cell can depend on at all. Bright: what it depends on here, the mean of "
+        "|∂ cell / ∂ pixel| over the colours.",
+        "The receptive field on the picture",
+    )
+
+
+def _explain_field(trace: CellTrace) -> None:
+    if trace.seen_rows is None or trace.seen_columns is None:
+        st.markdown("How far this cell can see is not known: a layer before it is of a rare kind.")
+        return
+    (top, bottom), (left, right) = trace.seen_rows, trace.seen_columns
+    if top > bottom or left > right:
+        st.markdown("This cell sees nothing but padding.")
+        return
+    area = (bottom - top + 1) * (right - left + 1)
+    slopes = np.sort(trace.gradient.ravel())[::-1]
+    told = "Nothing near this picture changes it: its slope is zero everywhere (a closed ReLU)."
+    if slopes[0] > 0:
+        half = int(np.searchsorted(slopes.cumsum(), slopes.sum() / 2)) + 1
+        told = (
+            f"Half of its slope lies in **{half:,}** of them (**{half / area:.0%}**): the "
+            "effective field is smaller than the theoretical one and densest in the middle."
+        )
+    st.markdown(
+        f"**What you see.** The cell can depend on the rows {top} to {bottom} and the columns "
+        f"{left} to {right}: {bottom - top + 1} × {right - left + 1} = {area:,} pixels. {told}\n\n"
+        "**Try this.** Click a cell at the border: its field is cut off by the edge. Take an "
+        "earlier layer: the field shrinks.\n\n"
+        ":small[Luo et al. 2016, arXiv:1701.04128.]"
+    )
+
+
+def _show_steps(trace: CellTrace, layer_name: str) -> None:
+    if not trace.steps:
+        st.info(
+            f"What `{layer_name}` does to a cell is not written out here. The network's own value "
+            f"is {number(trace.value, 6)}. Pick a convolution, an activation or a pooling layer."
+        )
+        return
+    for step in trace.steps:
+        if isinstance(step, WindowStep):
+            _show_window(step)
+        else:
+            name = "" if step.layer_name == PICTURE else f"`{step.layer_name}`, "
+            st.markdown(f"**{name}{step.kind}**: {step.formula} = **{number(step.value, 6)}**")
+    rebuilt = trace.rebuilt
+    assert rebuilt is not None
+    st.markdown(
+        f"The network computed **{number(trace.value, 6)}**; by hand it is "
+        f"**{number(rebuilt, 6)}**. They differ by {abs(trace.value - rebuilt):.1g}: the network "
+        "rounds to 32 bits on its way, the hand to 64."
+    )
+
+
+def _show_window(step: WindowStep) -> None:
+    size = map_panels.size_text(step.patch.shape[:2])
+    if step.kernel is None:
+        st.markdown(
+            f"**`{step.layer_name}`, {step.kind}**: of the {size} cells of channel "
+            f"{step.channels[0]} of `{step.source}` "
+            f"{'the largest' if 'Max' in step.kind else 'the mean'}, **{number(step.value, 6)}**"
+        )
+        if step.patch[..., 0].size <= _MAX_CELLS:
+            cells = np.nan_to_num(step.patch[..., 0])
+            scale = map_panels.value_scale(cells)
+            sheet = figures.number_grid(cells, scale, text="{:.3g}")
+            show_picture(sheet, "The cells under the window; padding is left out", "Window")
+        return
+    sums = step.partial_sums
+    names = _channel_names(step)
+    order = np.argsort(-np.abs(sums), kind="stable")
+    st.markdown(
+        f"**`{step.layer_name}`, {step.kind}**: a window of {size} cells lies on "
+        f"{len(names)} map{'s' if len(names) > 1 else ''} of `{step.source}`. Each gives a sum of "
+        "products; the sums and the bias are added."
+    )
+    place = int(
+        st.selectbox(
+            "Look at one of them",
+            order.tolist(),
+            format_func=lambda i: f"{names[i]}: sum {number(float(sums[i]), 4)}",
+            key="trace_slice",
+        )
+    )
+    _show_products(step, place, names[place])
+    shown = order[:_MAX_SUMMANDS]
+    parts = [_summand(float(sums[i])) for i in shown]
+    others = len(order) - len(shown)
+    if others:
+        rest = float(sums[order[_MAX_SUMMANDS:]].sum())
+        parts.append(f"{_summand(rest)} (the other {others})")
+    parts.append(f"{_summand(step.bias)} (bias)")
+    st.markdown(f"**Sum of all**: {' '.join(parts)} = **{number(step.value, 6)}**")
+    download(
+        f"Every factor (CSV, {step.patch.size:,} products)",
+        f"{step.layer_name.replace('/', '-')}-cell.csv",
+        lambda: factors_csv(step),
+    )
+
+
+def _summand(value: float) -> str:
+    return f"{'−' if value < 0 else '+'} {number(abs(value), 5)}"
+
+
+def _channel_names(step: WindowStep) -> list[str]:
+    if step.source == PICTURE and len(step.channels) == 3:
+        return ["red", "green", "blue"]
+    return [f"channel {channel}" for channel in step.channels]
+
+
+def _show_products(step: WindowStep, place: int, name: str) -> None:
+    assert step.kernel is not None
+    kernels, patches = step.kernel[..., place], step.patch[..., place]
+    products = step.products[..., place]
+    columns = st.columns(3)
+    for column, values, title in zip(
+        columns,
+        (patches, kernels, products),
+        (f"Patch of {name}", "× kernel", f"= products, sum {number(float(products.sum()), 5)}"),
+        strict=True,
+    ):
+        scale = map_panels.value_scale(values)
+        small = values.size <= _MAX_CELLS
+        sheet = (
+            figures.number_grid(values, scale, text="{:.3g}" if values.size <= 25 else "{:.2g}")
+            if small
+            else figures.colourize(values, scale)
+        )
+        with column:
+            show_painted(sheet, scale, title, title)
+
+
+def factors_csv(step: WindowStep) -> bytes:
+    """Write every factor of a convolution down, a line for each."""
+    assert step.kernel is not None
+    table = io.StringIO()
+    writer = csv.writer(table)
+    writer.writerow(["channel", "row", "column", "input", "weight", "product"])
+    for (i, j, k), value in np.ndenumerate(step.patch):
+        weight = float(step.kernel[i, j, k])
+        cells = (int(step.channels[k]), int(step.rows[i]), int(step.columns[j]))
+        writer.writerow([*cells, float(value), weight, float(value) * weight])
+    return table.getvalue().encode()
