@@ -29,13 +29,19 @@ with frame.user_errors():
                 "gabor",
             ),
             (
-                "3 · What a trained network looks at",
+                "3 · What every filter answers",
+                "A **feature map** is one filter's answer at every place. See all of them, from "
+                "edges to whole eyes, and trace any number back to the pixels.",
+                "feature_maps",
+            ),
+            (
+                "4 · What a trained network looks at",
                 "A network names what is in the picture. **Grad-CAM** shows which parts argue for "
                 "that name, or for any other of its thousand classes.",
                 "class_activation",
             ),
             (
-                "4 · What networks are made of",
+                "5 · What networks are made of",
                 "Layers, parameters, weights, learning curves and mistakes of every network here; "
                 "ten of them were trained for this program.",
                 "models",

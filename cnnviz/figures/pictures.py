@@ -128,7 +128,7 @@ def _write_number(sheet: np.ndarray, number: str, top: int, left: int, high_px: 
     """White on black in the tile's corner, readable on every colour."""
     size = 0.028 * high_px
     (width, _), _ = cv2.getTextSize(number, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
-    cv2.rectangle(sheet, (left, top), (left + width + 4, top + high_px), (0, 0, 0), -1)
+    cv2.rectangle(sheet, (left, top), (left + width + 4, top + high_px - 1), (0, 0, 0), -1)
     place = (left + 2, top + round(0.8 * high_px))
     cv2.putText(
         sheet, number, place, cv2.FONT_HERSHEY_SIMPLEX, size, (255, 255, 255), 1, cv2.LINE_AA

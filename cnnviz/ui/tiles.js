@@ -46,7 +46,10 @@ export default function ({ data, parentElement, setStateValue }) {
 
   box.style.maxHeight = height ? `${height}px` : "none";
   box.style.maxWidth = width ? `${width}px` : "none";
+  box.tabIndex = 0;
+  box.setAttribute("role", "slider");
   box.setAttribute("aria-label", alt);
+  box.setAttribute("aria-valuemin", 0);
   box.setAttribute("aria-valuemax", count - 1);
   picture.onload = reveal;
   if (picture.src !== src) picture.src = src;

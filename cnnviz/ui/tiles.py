@@ -15,7 +15,7 @@ _FOLDER = Path(__file__).parent
 _tiles = st.components.v2.component(
     "cnnviz.tiles",
     html="""
-<div class="tiles" tabindex="0" role="slider" aria-valuemin="0">
+<div class="tiles">
   <div class="sheet"><img alt=""><div class="mark"></div></div>
 </div>
 <div class="said" aria-live="polite"></div>""",

@@ -15,8 +15,14 @@ from tests.browser.conftest import Server
 from tests.unit.hostile_models import good_parts, packed, static_corpus
 
 pytestmark = pytest.mark.browser
-PATHS = ("/", "/convolution", "/gabor", "/class_activation", "/models")
+PATHS = ("/", "/convolution", "/gabor", "/feature_maps", "/class_activation", "/models")
 VIEWS = (
+    "/feature_maps?maps_view=One+filter&model=SVHN+Gabor+CNN",
+    "/feature_maps?maps_view=Trace+a+cell&model=SVHN+Gabor+CNN",
+    "/feature_maps?maps_view=Two+pictures&model=SVHN+Gabor+CNN",
+    "/feature_maps?maps_view=Switch+filters+off&model=SVHN+Gabor+CNN",
+    "/feature_maps?maps_view=Pictures+placed&model=SVHN+Gabor+CNN",
+    "/feature_maps?maps_view=Whole+network&model=SVHN+Gabor+CNN",
     "/gabor?view=A+bank+of+filters",
     "/gabor?view=As+features",
     "/gabor?view=Tuning&model=SVHN+Gabor+CNN",
@@ -182,3 +188,24 @@ def test_the_kernel_slides_stops_and_steps_without_asking_the_server(
     expect(where).to_have_text(before)
     page.locator(".output").click(position={"x": 3, "y": 3})
     expect(where).to_contain_text("Row 0, column 0")
+
+
+def test_a_map_is_picked_with_the_mouse_and_with_the_keyboard(
+    server: Server, page: Page, foreign: set[str]
+) -> None:
+    open_page(page, f"{server.url}/feature_maps?model=SVHN+Gabor+CNN")
+    sheet = page.get_by_role("slider", name="All maps of conv1")
+    box = sheet.locator("img").bounding_box()
+    assert box is not None
+    columns = 8
+    page.mouse.click(box["x"] + box["width"] * 2.5 / columns, box["y"] + box["height"] / 6)
+    expect(page.get_by_text(re.compile(r"^Channel 2 of"))).to_be_visible()
+    expect(page).to_have_url(re.compile("channel=2"))
+    sheet.press("ArrowRight")
+    sheet.press("ArrowDown")
+    sheet.press("Enter")
+    expect(page.get_by_text(re.compile(r"^Channel 11 of"))).to_be_visible()
+    strip = page.get_by_role("slider", name=re.compile("^The strongest map of each layer"))
+    strip.press("ArrowRight")
+    strip.press("Enter")
+    expect(page).to_have_url(re.compile("maps_layer=(?!conv1)"))

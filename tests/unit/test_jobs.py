@@ -1,0 +1,118 @@
+"""Work outside the script: shared, stopped, and its mistakes kept as sentences."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from cnnviz.errors import AnalysisError
+from cnnviz.ui import jobs
+
+
+@pytest.fixture(autouse=True)
+def no_jobs() -> Iterator[None]:
+    jobs._jobs.clear()
+    yield
+    jobs._jobs.clear()
+
+
+def test_a_job_reports_how_far_it_is_and_ends_with_its_value() -> None:
+    go_on = threading.Event()
+
+    def work(report: jobs.Report) -> str:
+        report(1, 4)
+        go_on.wait(10)
+        return "done"
+
+    job = jobs.Job(work)
+    while job.progress[0] == 0:
+        time.sleep(0.01)
+    share, sentence = job.progress
+    assert share == 0.25
+    assert sentence.startswith("1 of 4, about ")
+    assert job.is_running
+    go_on.set()
+    job.wait(10)
+    assert job.value == "done"
+
+
+def test_a_stopped_job_ends_at_its_next_report() -> None:
+    count = 0
+
+    def work(report: jobs.Report) -> None:
+        nonlocal count
+        while True:
+            count += 1
+            report(count, 10**9)
+            time.sleep(0.001)
+
+    job = jobs.Job(work)
+    job.stop()
+    job.wait(10)
+    assert not job.is_running
+    assert job.is_stopped
+
+
+def test_what_goes_wrong_is_a_sentence() -> None:
+    def work(report: jobs.Report) -> None:
+        raise AnalysisError("Choose another network.")
+
+    job = jobs.Job(work)
+    job.wait(10)
+    assert job.error == "Choose another network."
+
+
+def page_with_a_job() -> None:
+    import time
+
+    import streamlit as st
+
+    from cnnviz.ui import jobs
+
+    def work(report: jobs.Report) -> int:
+        for i in range(60):
+            report(i, 60)
+            time.sleep(0.03)
+        return 7
+
+    value = jobs.result_of(("count",), "Counting", work)
+    if value is not None:
+        st.title(str(value))
+
+
+def test_a_page_shows_progress_then_the_value_and_works_only_once() -> None:
+    app = AppTest.from_function(page_with_a_job, default_timeout=30).run()
+    assert not app.exception
+    assert [button.label for button in app.button] == ["Stop"]
+    assert not app.title
+    (job,) = jobs._jobs.values()
+    job.wait(20)
+    app.run()
+    assert app.title[0].value == "7"
+    assert [*jobs._jobs.values()] == [job]
+
+
+def test_a_stopped_job_can_be_tried_again() -> None:
+    app = AppTest.from_function(page_with_a_job, default_timeout=30).run()
+    (job,) = jobs._jobs.values()
+    app.button[0].click().run()
+    job.wait(10)
+    app.run()
+    assert app.info[0].value == "Counting: stopped."
+    app.button[0].click().run()
+    (again,) = jobs._jobs.values()
+    assert again is not job
+    again.wait(20)
+    app.run()
+    assert app.title[0].value == "7"
+
+
+def test_only_so_many_results_are_kept() -> None:
+    for i in range(jobs.MAX_JOBS + 5):
+        jobs.result_of(("number", i), "Counting", lambda report, i=i: i + 1)
+    assert len(jobs._jobs) <= jobs.MAX_JOBS + 1
+    assert jobs.result_of(("number", jobs.MAX_JOBS + 4), "Counting", lambda report: 0) == (
+        jobs.MAX_JOBS + 5
+    )
