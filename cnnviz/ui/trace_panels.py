@@ -101,7 +101,8 @@ def _explain_field(trace: CellTrace) -> None:
         return
     area = (bottom - top + 1) * (right - left + 1)
     slopes = np.sort(trace.gradient.ravel())[::-1]
-    told = "Nothing near this picture changes it: its slope is zero everywhere (a closed ReLU)."
+    told = "Nothing near this picture changes it: its slope is zero everywhere (a ReLU is closed, "
+    "or at its ceiling)."
     if slopes[0] > 0:
         half = int(np.searchsorted(slopes.cumsum(), slopes.sum() / 2)) + 1
         told = (
