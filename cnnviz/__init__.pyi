@@ -1,3 +1,5 @@
+from .ablation import ablated_scores as ablated_scores
+from .ascent import visualize_filter as visualize_filter
 from .cam import class_activation_map as class_activation_map
 from .convolution import LayerSettings as LayerSettings
 from .convolution import apply_layer as apply_layer
@@ -15,9 +17,11 @@ from .probe import load_model as load_model
 from .receptive_field import receptive_fields as receptive_fields
 from .results import ClassHeatmap as ClassHeatmap
 from .results import FeatureMaps as FeatureMaps
+from .results import FilterImage as FilterImage
 from .results import GaborResponse as GaborResponse
 from .results import ImageInput as ImageInput
 from .results import Prediction as Prediction
+from .trace import trace_cell as trace_cell
 from .zoo import ModelCard as ModelCard
 from .zoo import list_models as list_models
 

@@ -57,6 +57,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--folder", type=Path, default=_CHECKOUT / "models", help="default: models/"
     )
     evaluate.set_defaults(run=_evaluate)
+    atlas = commands.add_parser("atlas", help="draw what all filters of some layers look for")
+    atlas.add_argument("network", help="a name from the list, or the path of a .keras file")
+    atlas.add_argument("--layers", nargs="+", required=True, help="layers with maps")
+    atlas.add_argument("--steps", type=int, help="of the climb; default: what suits the network")
+    atlas.add_argument("--size", type=int, help="of a picture, in pixels")
+    atlas.add_argument("--filters", type=int, help="only the first so many of each layer")
+    atlas.add_argument("--seed", type=int, default=0, help="default: 0")
+    atlas.add_argument("--folder", type=Path, default=Path("atlas"), help="default: atlas/")
+    atlas.add_argument("--jobs", type=int, default=1, help="processes on this machine")
+    atlas.add_argument("--engine", default="local", help="local, dask or ray; default: local")
+    atlas.add_argument("--scheduler", help="address of a Dask scheduler")
+    atlas.set_defaults(run=_atlas)
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
@@ -148,6 +160,45 @@ def _bank(options: argparse.Namespace) -> int:
     path = save_classifier(classifier, options.data, options.folder)
     print(f"{classifier.accuracy:.2%} of {classifier.num_held_out} held-out pictures are right")
     print(f"written: {path}")
+    return 0
+
+
+def _atlas(options: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from cnnviz.ascent import suggested_recipe
+    from cnnviz.ascent.atlas_run import make_atlas
+    from cnnviz.probe import load_model
+
+    recipe = suggested_recipe(load_model(options.network))
+    steps, size = options.steps or recipe.steps, options.size or recipe.size_px
+    recipe = replace(recipe, steps=steps, size_px=size)
+
+    def report(done: int, total: int, left_s: float) -> None:
+        left = (
+            f", about {left_s / 60:.0f} min left"
+            if left_s >= 90
+            else f", about {left_s:.0f} s left"
+        )
+        print(f"\r{done} of {total} strips{left if done < total else ''}   ", end="", flush=True)
+
+    command = f"python -m cnnviz atlas {options.network} --layers {' '.join(options.layers)}"
+    command += f" --steps {steps} --size {size} --seed {options.seed}"
+    command += f" --filters {options.filters}" if options.filters else ""
+    index = make_atlas(
+        options.network,
+        options.layers,
+        options.folder,
+        recipe,
+        max_filters=options.filters,
+        seed=options.seed,
+        jobs=options.jobs,
+        engine=options.engine,
+        scheduler=options.scheduler,
+        command=command,
+        on_progress=report,
+    )
+    print(f"\nOpen {index.with_name('index.html')} in a browser.")
     return 0
 
 

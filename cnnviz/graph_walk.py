@@ -5,7 +5,7 @@ Nested models are walked through too: a layer inside a backbone is as easy to re
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,11 +25,32 @@ class Walk:
     taps: dict[str, Any]
     operations: dict[str, Any]  # what computed each tap
     inputs: dict[str, tuple[str, ...]]  # the taps that each one was computed from
+    before: dict[str, Any]  # what goes into the ReLU of the layers asked for
     scores: Any
     head: str  # what the model does to its logits: "softmax", "sigmoid" or "linear"
 
 
-def walk_through(keras_model: Any, batch: Any, change: Change | None = None) -> Walk:
+class _EnoughError(Exception):
+    """All layers asked for have been computed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wishes:
+    """What is asked of a walk besides the taps; see `walk_through`."""
+
+    change: Change | None
+    before: Collection[str]
+    until: frozenset[str]
+
+
+def walk_through(
+    keras_model: Any,
+    batch: Any,
+    change: Change | None = None,
+    *,
+    before: Collection[str] = (),
+    until: Collection[str] = (),
+) -> Walk:
     """Run `batch` through the model layer by layer and keep what every layer gives.
 
     Parameters
@@ -39,10 +60,21 @@ def walk_through(keras_model: Any, batch: Any, change: Change | None = None) -> 
     change : callable, optional
         Called with the name and the output of every layer; what it returns goes on in its place.
         It may make more pictures of one: what meets them later is repeated as often.
+    before : collection of str, optional
+        Layers of which `Walk.before` shall hold what goes into their ReLU; of layers without one it
+        is the output.
+    until : collection of str, optional
+        End as soon as these layers are computed, without scores. What lies behind them may then be
+        unfit for the size of the pictures.
     """
-    walk = Walk({}, {}, {}, None, "linear")
+    walk = Walk({}, {}, {}, {}, None, "linear")
     head: dict[str, Any] = {}
-    outputs = _walk_into(keras_model, batch, "", walk, head, change)
+    try:
+        outputs = _walk_into(
+            keras_model, batch, "", walk, head, _Wishes(change, before, frozenset(until))
+        )
+    except _EnoughError:
+        return walk
     logits = tf.cast(head.get("logits", outputs), tf.float32)
     logits = tf.reshape(logits, (-1, logits.shape[-1]))
     if logits.shape[-1] == 1:  # a single unit z speaks for class 1 with z, for class 0 with -z
@@ -56,7 +88,7 @@ def _walk_into(
     prefix: str,
     walk: Walk,
     head: dict[str, Any] | None,
-    change: Change | None,
+    wishes: _Wishes,
 ) -> Any:
     """Walk through one (nested) model; `head` is filled in only along the way to the output."""
     graph = graph_of(keras_model)
@@ -68,18 +100,22 @@ def _walk_into(
         def call(*args: Any, **kwargs: Any) -> Any:
             if isinstance(operation, keras.Model) and graph_of(operation) is not None:
                 inner = f"{prefix}{operation.name}/"
-                return _walk_into(operation, args[0], inner, walk, leads_out, change)
+                return _walk_into(operation, args[0], inner, walk, leads_out, wishes)
             if "training" in inspect.signature(operation.call).parameters:
                 kwargs["training"] = False
-            if change is not None:
+            if wishes.change is not None:
                 args = _of_one_length(args)
             outputs = operation(*args, **kwargs)
             if isinstance(outputs, tf.Tensor) and outputs.shape.rank > 1:
                 name = _fresh(f"{prefix}{operation.name}", walk.taps)
                 walk.inputs[name] = _makers(tf.nest.flatten([args, kwargs]), walk.taps)
-                if change is not None:
-                    outputs = change(name, outputs)
+                if wishes.change is not None:
+                    outputs = wishes.change(name, outputs)
+                if name in wishes.before:
+                    walk.before[name] = _before_gate(operation, args, outputs)
                 walk.taps[name], walk.operations[name] = outputs, operation
+                if wishes.until and wishes.until <= walk.taps.keys():
+                    raise _EnoughError
             if leads_out is not None:
                 leads_out.update(_logits_before(operation, args))
             return outputs
@@ -88,6 +124,20 @@ def _walk_into(
 
     outputs = graph._run_through_graph(batch, operation_fn=looked_at)
     return outputs[0] if isinstance(outputs, (list, tuple)) else outputs
+
+
+def _before_gate(operation: Any, args: Any, outputs: Any) -> Any:
+    """Give what goes into a layer's ReLU; its output where there is none."""
+    function = getattr(operation, "activation", None)
+    is_layer = type(operation).__name__ in ("ReLU", "Relu", "Relu6")
+    if not is_layer and function not in (keras.activations.relu, keras.activations.relu6):
+        return outputs
+    if is_layer or isinstance(operation, keras.layers.Activation):
+        return args[0]
+    if not isinstance(operation, keras.layers.Conv2D):
+        return outputs
+    sums = operation.convolution_op(args[0], operation.kernel)
+    return sums + operation.bias if operation.use_bias else sums
 
 
 def _of_one_length(args: Any) -> Any:

@@ -299,6 +299,27 @@ def load_model(
     return _models.get((str(path), version), lambda: _load(name_or_path, on_progress))
 
 
+def load_checkpoint(name: str, step: int) -> LoadedModel:
+    """Load a network trained here with the weights that it had after some steps of its training.
+
+    Raises
+    ------
+    ModelLoadError
+        If there is no such network.
+    InvalidParameterError
+        If nothing was kept at this step.
+    """
+
+    def load() -> LoadedModel:
+        card = zoo.find_card(name)
+        keras_model = zoo.build_model(card)
+        for layer_name, weights in zoo.checkpoint(name, step).items():
+            keras_model.get_layer(layer_name).set_weights(weights)
+        return wrap_model(keras_model, card)
+
+    return _models.get((name, "step", step), load)
+
+
 def load_guest(path: Path, name: str, *, on_wait: Callable[[float], None] | None = None) -> Any:
     """Load a stranger's ``.keras`` file with every precaution, for as long as somebody holds it.
 

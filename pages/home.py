@@ -35,13 +35,19 @@ with frame.user_errors():
                 "feature_maps",
             ),
             (
-                "4 · What a trained network looks at",
+                "4 · What a filter looks for",
+                "Train the picture instead of the network: from noise grows what excites a filter "
+                "most. Watch it, and switch the tricks off that make it clear.",
+                "filters",
+            ),
+            (
+                "5 · What a trained network looks at",
                 "A network names what is in the picture. **Grad-CAM** shows which parts argue for "
                 "that name, or for any other of its thousand classes.",
                 "class_activation",
             ),
             (
-                "5 · What networks are made of",
+                "6 · What networks are made of",
                 "Layers, parameters, weights, learning curves and mistakes of every network here; "
                 "ten of them were trained for this program.",
                 "models",

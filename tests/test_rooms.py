@@ -46,11 +46,15 @@ ROOMS: dict[str, set[str]] = {
     "trace": {
         *("errors", "results", "graph_walk", "receptive_field", "probe", "numpy", "tensorflow"),
     },
+    "ascent": {
+        *("errors", "results", "images", "downloads", "zoo", "graph_walk", "probe"),
+        *("numpy", "PIL", "tensorflow", "joblib", "distributed", "ray", "lazy_loader"),
+    },
     "cam": {"errors", "results", "images", "probe", "numpy", "tensorflow"},
     "orientation_tuning": {"errors", "images", "filter_banks", "probe", "numpy"},
     "receptive_field": {"results", "probe", "numpy"},
     "layer_table": {"results", "receptive_field", "probe"},
-    "figures": {"errors", "results", "numpy", "PIL", "cv2", "plotly"},
+    "figures": {"errors", "results", "numpy", "PIL", "cv2", "plotly", "imageio"},
 }
 EVERYTHING = {"cli", "__main__", "ui"}  # the rooms at the end of the way may import all others
 

@@ -373,3 +373,24 @@ def embedding_figure(
         clickmode="event+select",
     )
     return figure
+
+
+def objective_figure(history: np.ndarray, steps: int) -> "go.Figure":
+    """Draw what a climb has reached before each step so far."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    figure.add_scatter(
+        x=np.arange(len(history)),
+        y=history,
+        mode="lines",
+        line={"color": TRAINING, "width": 3},
+        hovertemplate="step %{x}: %{y:.4g}<extra></extra>",
+    )
+    figure.update_layout(
+        height=280,
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        xaxis={"title": "step", "range": [0, steps]},
+        yaxis_title="objective",
+    )
+    return figure

@@ -39,6 +39,18 @@ def encode_jpeg(pixels: np.ndarray, quality: int = 92) -> bytes:
     return _encode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
 
 
+def encode_gif(pictures: Sequence[np.ndarray], frame_ms: int = 120) -> bytes:
+    """Encode RGB pictures of one size as a film that begins again; its end stays a while."""
+    import imageio.v3
+
+    durations = [frame_ms] * (len(pictures) - 1) + [12 * frame_ms]
+    return bytes(
+        imageio.v3.imwrite(
+            "<bytes>", np.stack(pictures), extension=".gif", duration=durations, loop=0
+        )
+    )
+
+
 def _encode(extension: str, pixels: np.ndarray, options: list[int]) -> bytes:
     if pixels.dtype != np.uint8:
         raise InvalidParameterError(f"expected uint8 pixels, got {pixels.dtype}.")

@@ -1,6 +1,7 @@
 """The only place that caches for the pages. Keys are names and digests, every cache is bounded."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,9 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import datasets, figures, zoo
+from cnnviz.ascent import store
+from cnnviz.ascent.objectives import Target
+from cnnviz.ascent.recipe import Recipe
 from cnnviz.bank_classifier import (
     BankClassifier,
     feature_bank,
@@ -37,7 +41,9 @@ from cnnviz.zoo import TrainingRecord
 
 if TYPE_CHECKING:
     from cnnviz.exemplars import LayerExemplars
+    from cnnviz.results import FilterImage
 
+_BATCH = 8  # filters that climb together
 _BY_DIGEST: dict[str | type[Any], Callable[[Any], Any]] = {ImageInput: attrgetter("digest")}
 
 
@@ -287,6 +293,87 @@ def exemplars(model_name: str, pictures: Collection) -> "Mapping[str, LayerExemp
 
     key = ("exemplars", model_name, pictures.name)
     return jobs.result_of(key, f"Asking all filters about {pictures.title}", work)
+
+
+def filter_images(
+    model_name: str,
+    targets: Sequence[Target],
+    recipe: Recipe,
+    seed: int,
+    begin_with: ImageInput | None,
+    show: Callable[[Any], None],
+) -> "tuple[FilterImage, ...] | None":
+    """Make pictures that excite some targets; None while they are being made."""
+    network = model(model_name)
+
+    def work(report: jobs.Report) -> "tuple[FilterImage, ...]":
+        from cnnviz.ascent import Progress, visualize
+
+        digest = begin_with.digest if begin_with else ""
+        keys = [
+            store.picture_key(network, target, recipe, seed + i, digest)
+            for i, target in enumerate(targets)
+        ]
+        kept = [store.load_picture(key) for key in keys]
+        if all(one is not None for one in kept):
+            return tuple(one for one in kept if one is not None)
+        found: list[FilterImage] = []
+
+        def show_all(progress: Progress) -> None:
+            report(
+                len(found) * recipe.steps + progress.step * min(_BATCH, len(targets) - len(found)),
+                len(targets) * recipe.steps,
+                replace(progress, pixels=[*(one.pixels for one in found), *progress.pixels]),
+            )
+
+        for first in range(0, len(targets), _BATCH):
+            now = targets[first : first + _BATCH]
+            found += visualize(
+                network,
+                [target.objective(network) for target in now],
+                recipe,
+                seeds=[seed + first + i for i in range(len(now))],
+                begin_with=begin_with,
+                on_step=show_all,
+            )
+        for key, one in zip(keys, found, strict=True):
+            store.keep_picture(key, one)
+        return tuple(found)
+
+    digest = begin_with.digest if begin_with else ""
+    key = ("ascent", model_name, tuple(targets), recipe, seed, digest)
+    title = "Climbing" if len(targets) == 1 else f"Climbing for {len(targets)} filters"
+    return jobs.result_of(key, title, work, show)
+
+
+def filters_at_steps(
+    model_name: str, layer_name: str, channels: tuple[int, ...], steps: tuple[int, ...]
+) -> list[list[np.ndarray]] | None:
+    """Make pictures for some filters as they were at some steps of the training."""
+
+    def work(report: jobs.Report) -> list[list[np.ndarray]]:
+        from cnnviz.ascent import channel, suggested_recipe, visualize
+        from cnnviz.probe import load_checkpoint
+
+        rows = []
+        for done, step in enumerate(steps):
+            report(done, len(steps))
+            then = load_checkpoint(model_name, step)
+            objectives = [channel(then, layer_name, place) for place in channels]
+            found = visualize(then, objectives, suggested_recipe(then), seeds=channels)
+            rows.append([one.pixels for one in found])
+        return rows
+
+    model(model_name)
+    key = ("ascent at steps", model_name, layer_name, channels, steps)
+    return jobs.result_of(key, "Climbing in the network as it was", work)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def film(frames: tuple[bytes, ...], size_px: int) -> bytes:
+    """Make a GIF of raw frames (size × size RGB); the last one stays a while."""
+    pictures = [np.frombuffer(frame, np.uint8).reshape(size_px, size_px, 3) for frame in frames]
+    return figures.encode_gif(pictures)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

@@ -17,8 +17,9 @@ _FOLDER = Path(__file__).parents[2] / "pages"
 PAGES = {
     "home": "Start",
     "convolution": "Convolution",
-    "gabor": "Gabor filters",
+    "gabor": "Gabor",
     "feature_maps": "Feature maps",
+    "filters": "Filter pictures",
     "class_activation": "Class activation",
     "models": "Networks",
 }

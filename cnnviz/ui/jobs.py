@@ -10,7 +10,7 @@ import streamlit as st
 
 from cnnviz.errors import CnnvizError
 
-Report = Callable[[int, int], None]
+Report = Callable[..., None]  # done, total, and perhaps what there is to see so far
 MAX_JOBS = 16  # results kept by one server
 _PATIENCE_S = 0.6  # work that ends within it shows no progress bar
 _jobs: "OrderedDict[Hashable, Job]" = OrderedDict()
@@ -28,6 +28,7 @@ class Job:
         self.value: Any = None
         self.error = ""
         self.is_stopped = False
+        self.latest: Any = None  # what there is to see so far
         self._done, self._total = 0, 0
         self._started = time.monotonic()
         self._stop = threading.Event()
@@ -44,10 +45,10 @@ class Job:
         except MemoryError:
             self.error = "There was not enough memory. Try a smaller network or fewer pictures."
 
-    def _report(self, done: int, total: int) -> None:
+    def _report(self, done: int, total: int, latest: Any = None) -> None:
         if self._stop.is_set():
             raise _StopError
-        self._done, self._total = done, total
+        self._done, self._total, self.latest = done, total, latest
 
     @property
     def is_running(self) -> bool:
@@ -72,7 +73,12 @@ class Job:
         return share, f"{self._done:,} of {self._total:,}, about {left_s:.0f} s left"
 
 
-def result_of(key: tuple[Hashable, ...], title: str, work: Callable[[Report], Any]) -> Any:
+def result_of(
+    key: tuple[Hashable, ...],
+    title: str,
+    work: Callable[[Report], Any],
+    show: Callable[[Any], None] | None = None,
+) -> Any:
     """Give the result of some work; while it runs, draw its progress and give None.
 
     Parameters
@@ -82,8 +88,10 @@ def result_of(key: tuple[Hashable, ...], title: str, work: Callable[[Report], An
     title : str
         What is being done.
     work : callable
-        Called with a function to report (done, total) to. Runs outside the script: it must not
-        draw anything.
+        Called with a function to report (done, total, what there is so far) to. Runs outside the
+        script: it must not draw anything.
+    show : callable, optional
+        Draws what there is so far, while the work goes on.
     """
     with _lock:
         job = _jobs.get(key)
@@ -94,7 +102,7 @@ def result_of(key: tuple[Hashable, ...], title: str, work: Callable[[Report], An
             del _jobs[old]
     job.wait(_PATIENCE_S)
     if job.is_running:
-        st.fragment(_watch, run_every=0.4)(job, title)
+        st.fragment(_watch, run_every=0.4)(job, title, show)
         return None
     if job.is_stopped or job.error or job.value is None:
         if job.is_stopped:
@@ -110,9 +118,11 @@ def _forget(key: Hashable) -> None:
     _jobs.pop(key, None)
 
 
-def _watch(job: Job, title: str) -> None:
+def _watch(job: Job, title: str, show: Callable[[Any], None] | None) -> None:
     if not job.is_running:
         st.rerun()
     share, sentence = job.progress
     st.progress(share, f"{title}: {sentence}")
     st.button("Stop", on_click=job.stop, key=f"stop {id(job)}")
+    if show is not None and job.latest is not None:
+        show(job.latest)

@@ -29,8 +29,11 @@ _MAX_SLICES = 64
 _MAX_ROWS = 10  # layers in the view of the whole hierarchy
 
 
-def choose_layer(model_name: str, picked: Picked) -> str:
-    """Show all layers as small pictures, one of which is picked, and as a list."""
+def choose_layer(model_name: str, picked: Picked, at_share: float = 0.0) -> str:
+    """Show all layers as small pictures, one of which is picked, and as a list.
+
+    The first choice lies at a share of the way through the network.
+    """
     shown = _blocks(model_name)
     names = [block.last for block in shown]
     glances = cached.overview(model_name, picked.image)
@@ -40,7 +43,7 @@ def choose_layer(model_name: str, picked: Picked) -> str:
     chosen = st.selectbox(
         "Layer",
         order,
-        index=order.index(names[0]),
+        index=order.index(names[round(at_share * (len(names) - 1))]),
         key=LAYER,
         bind="query-params",
         format_func=lambda name: f"{name} ({size_text(model.layer_shapes[name])})",

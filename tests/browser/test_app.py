@@ -15,8 +15,10 @@ from tests.browser.conftest import Server
 from tests.unit.hostile_models import good_parts, packed, static_corpus
 
 pytestmark = pytest.mark.browser
-PATHS = ("/", "/convolution", "/gabor", "/feature_maps", "/class_activation", "/models")
+PATHS = ("/", "/convolution", "/gabor", "/feature_maps", "/filters", "/class_activation", "/models")
 VIEWS = (
+    "/filters?filters_view=A+whole+layer&model=SVHN+Gabor+CNN",
+    "/filters?filters_view=While+it+learned&model=SVHN+Gabor+CNN",
     "/feature_maps?maps_view=One+filter&model=SVHN+Gabor+CNN",
     "/feature_maps?maps_view=Trace+a+cell&model=SVHN+Gabor+CNN",
     "/feature_maps?maps_view=Two+pictures&model=SVHN+Gabor+CNN",
@@ -132,7 +134,7 @@ def test_the_picked_picture_goes_along_to_the_next_page(
     page.get_by_role("link", name="Class activation").first.click()
     expect(page.get_by_text(re.compile(r"espresso: \d"))).to_be_visible(timeout=60_000)
     expect(page).to_have_url(re.compile("/class_activation.*natural=Cup"))
-    page.get_by_role("link", name="Gabor filters").first.click()
+    page.get_by_role("link", name="Gabor", exact=True).first.click()
     expect(page.get_by_alt_text("The input: Cup of coffee")).to_be_visible()
 
 
@@ -209,3 +211,17 @@ def test_a_map_is_picked_with_the_mouse_and_with_the_keyboard(
     strip.press("ArrowRight")
     strip.press("Enter")
     expect(page).to_have_url(re.compile("maps_layer=(?!conv1)"))
+
+
+def test_a_picture_grows_before_ones_eyes_and_can_be_stopped(
+    server: Server, page: Page, foreign: set[str]
+) -> None:
+    open_page(page, f"{server.url}/filters?steps=512&size=224&seed=77")
+    growing = page.get_by_text(re.compile(r"^After step \d+ of 512"))
+    growing.wait_for()
+    first = growing.inner_text()
+    expect(growing).not_to_have_text(first)
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_text("Climbing: stopped.").wait_for()
+    page.get_by_role("button", name="Try again").click()
+    growing.wait_for()

@@ -12,6 +12,7 @@ import skimage.data
 from streamlit.testing.v1 import AppTest
 
 from cnnviz import zoo
+from cnnviz.ascent.objectives import TARGETS
 from cnnviz.figures import encode_png
 from cnnviz.filter_banks import BANKS, KERNELS
 from cnnviz.ui import cached, downloads, jobs
@@ -23,6 +24,7 @@ PAGES = (
     "pages/convolution.py",
     "pages/gabor.py",
     "pages/feature_maps.py",
+    "pages/filters.py",
     "pages/class_activation.py",
     "pages/models.py",
 )
@@ -502,6 +504,7 @@ def test_the_folder_of_own_networks_is_listed_with_what_is_wrong(
         ("pages/gabor.py", {"view": "Tuning"}),
         ("pages/gabor.py", {"view": "Learned kernels"}),
         ("pages/feature_maps.py", {}),
+        ("pages/filters.py", {}),
         ("pages/class_activation.py", {}),
     ],
     ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else value,
@@ -617,3 +620,59 @@ def test_the_traced_number_is_the_networks_own() -> None:
     computed = re.search(r"computed \*\*([\d.]+)\*\*; by hand it is \*\*([\d.]+)\*\*", texts(app))
     assert computed is not None
     assert float(computed[1]) == pytest.approx(float(computed[2]), rel=1e-5)
+
+
+@pytest.mark.parametrize("view", ["One filter", "A whole layer", "While it learned"])
+def test_every_view_of_the_filter_pictures_works(view: str) -> None:
+    app = finished(open_page("pages/filters.py", filters_view=view, model="SVHN Gabor CNN"))
+    app = finished(app)  # the second piece of work begins when the first is done
+    assert not app.exception
+    assert not app.error
+    assert "**What you see.**" in texts(app)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("preset", ["good", "lecture"])
+def test_every_target_is_climbed_for(target: str, preset: str) -> None:
+    app = open_page("pages/filters.py", model="SVHN Gabor CNN", steps="40", size="32")
+    app.selectbox(key="preset").select(preset)
+    app.selectbox(key="target").select(target).run()
+    app = finished(finished(app))
+    assert not app.exception
+    assert not app.error
+    assert "Excites **" in texts(app)
+
+
+def test_tricks_can_be_switched_off_and_the_climb_can_begin_with_the_picture() -> None:
+    app = open_page("pages/filters.py", model="SVHN Gabor CNN", steps="40", size="32")
+    for key in ("fourier", "uncorrelated", "moves"):
+        app.toggle(key=key).set_value(False)
+    app.toggle(key="from_photograph").set_value(True).run()
+    app = finished(finished(app))
+    assert not app.exception
+    assert "no trick at all" in texts(app)
+
+
+def test_a_network_without_checkpoints_says_which_have_some() -> None:
+    app = open_page("pages/filters.py", filters_view="While it learned", model="Digits CNN")
+    assert "SVHN Gabor CNN" in app.error[0].value
+
+
+def test_a_class_of_a_network_that_flattens_says_which_size_it_needs() -> None:
+    app = open_page("pages/filters.py", model="Digits CNN", size="64", target="a class")
+    app = finished(app)
+    assert "28 × 28" in app.error[0].value
+
+
+@pytest.mark.parametrize("choice", ["the 16 strongest for the picture", "16 at random"])
+def test_some_filters_of_a_layer_are_drawn_now_or_taken_from_the_atlas(choice: str) -> None:
+    app = open_page("pages/filters.py", filters_view="A whole layer", model="Fashion Gabor CNN")
+    assert "From the atlas" in texts(app)
+    app.selectbox(key="maps_layer").select("relu5").run()
+    app.number_input(key="grid_first").set_value(64).run()
+    assert "64 of the 128 filters" in texts(finished(app))  # beyond the atlas
+    app.selectbox(key="grid_choice").select(choice).run()
+    app = finished(app)
+    assert "16 of the 128 filters" in texts(app)
+    app.selectbox(key="maps_layer").select("conv1").run()
+    assert not app.exception

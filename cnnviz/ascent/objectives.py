@@ -1,0 +1,305 @@
+"""What a picture shall excite: channels, single cells, directions, classes, whole layers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cnnviz.errors import InvalidParameterError
+from cnnviz.results import read_only
+
+if TYPE_CHECKING:
+    from cnnviz.graph_walk import Walk
+    from cnnviz.probe import LoadedModel
+
+LOGITS = ""  # stands for the class scores where a layer's name is expected
+KINDS = ("mean", "centre", "square", "diversity")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Term:
+    """One summand of an objective.
+
+    Attributes
+    ----------
+    layer_name : str
+        A layer, or `LOGITS`.
+    kind : {"mean", "centre", "square", "diversity"}
+        The mean over the cells of the maps, their middle cell, the mean of the squares of all
+        numbers, or minus the likeness of the pictures of a batch.
+    weights : float32 ndarray of shape (K,) or None
+        How much each channel counts; None for squares and diversity.
+    factor : float
+    cosine_power : float
+        Above 0 the value is multiplied by that power of the cosine between channels and weights,
+        so that the picture excites this direction and no other.
+    """
+
+    layer_name: str
+    kind: str
+    weights: np.ndarray | None = None
+    factor: float = 1.0
+    cosine_power: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.weights is not None:
+            object.__setattr__(self, "weights", read_only(self.weights))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Objective:
+    """A sum of terms; objectives can be added, subtracted, negated and multiplied by a number.
+
+    Attributes
+    ----------
+    terms : tuple of Term
+    name : str
+        What people call it.
+    """
+
+    terms: tuple[Term, ...]
+    name: str = ""
+
+    def __add__(self, other: "Objective") -> "Objective":
+        return Objective((*self.terms, *other.terms), f"{self.name} + {other.name}")
+
+    def __neg__(self) -> "Objective":
+        return replace(self * -1.0, name=f"−{self.name}")
+
+    def __sub__(self, other: "Objective") -> "Objective":
+        return replace(self + -other, name=f"{self.name} − {other.name}")
+
+    def __mul__(self, factor: float) -> "Objective":
+        terms = tuple(replace(term, factor=term.factor * factor) for term in self.terms)
+        return Objective(terms, f"{factor:g}·{self.name}")
+
+    __rmul__ = __mul__
+
+    @property
+    def shape_key(self) -> tuple[tuple[str, str, float, bool], ...]:
+        """What the compiled graph depends on: objectives with equal keys share one."""
+        return tuple(
+            (term.layer_name, term.kind, term.cosine_power, term.weights is None)
+            for term in self.terms
+        )
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """The layers that it needs."""
+        return tuple(dict.fromkeys(term.layer_name for term in self.terms if term.layer_name))
+
+    @property
+    def needs_logits(self) -> bool:
+        """Whether the whole network must be run."""
+        return any(term.layer_name == LOGITS for term in self.terms)
+
+
+TARGETS = ("filter", "cell", "class", "class against the others", "whole layer")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An objective by its name, fit for a cache's key.
+
+    Attributes
+    ----------
+    kind : {"filter", "cell", "class", "class against the others", "whole layer"}
+    layer_name : str
+        Empty for a class.
+    index : int
+        Of the channel or the class.
+    """
+
+    kind: str
+    layer_name: str
+    index: int
+
+    def objective(self, model: "LoadedModel") -> Objective:
+        """Make the objective for a network; errors as in the functions that do."""
+        if self.kind == "filter":
+            return channel(model, self.layer_name, self.index)
+        if self.kind == "cell":
+            return neuron(model, self.layer_name, self.index)
+        if self.kind == "whole layer":
+            return whole_layer(model, self.layer_name)
+        if self.kind not in TARGETS:
+            raise InvalidParameterError(
+                f"There is no target {self.kind!r}. Choose one of: {', '.join(TARGETS)}."
+            )
+        return class_score(model, self.index, against_others=self.kind != "class")
+
+
+def _before_dropout(model: "LoadedModel", layer_name: str) -> str:
+    """Name the layer whose maps a dropout layer hands on: it may have a ReLU to get around."""
+    while "Dropout" in type(model.operations[layer_name]).__name__:
+        layer_name = model.layer_inputs[layer_name][0]
+    return layer_name
+
+
+def channel(model: "LoadedModel", layer_name: str, index: int) -> Objective:
+    """Excite one channel everywhere: the mean over its map.
+
+    Raises
+    ------
+    UnknownLayerError, InvalidParameterError
+        If there is no such layer or channel, or the layer has no maps.
+    """
+    weights = _one_of(model.layer_shapes[model.checked_maps(layer_name)][-1], index, "channel")
+    term = Term(_before_dropout(model, layer_name), "mean", weights)
+    return Objective((term,), f"{layer_name}, channel {index}")
+
+
+def neuron(model: "LoadedModel", layer_name: str, index: int) -> Objective:
+    """Excite one channel in the middle cell only; errors as in `channel`."""
+    weights = _one_of(model.layer_shapes[model.checked_maps(layer_name)][-1], index, "channel")
+    term = Term(_before_dropout(model, layer_name), "centre", weights)
+    return Objective((term,), f"{layer_name}, cell of {index}")
+
+
+def direction(
+    model: "LoadedModel", layer_name: str, vector: np.ndarray, cosine_power: float = 1.0
+) -> Objective:
+    """Excite a mixture of channels: dot product × cosine to the power of `cosine_power`.
+
+    Raises
+    ------
+    UnknownLayerError, InvalidParameterError
+        If there is no such layer, or the vector does not have one number for each channel.
+    """
+    depth = model.layer_shapes[model.checked_maps(layer_name)][-1]
+    vector = np.asarray(vector, np.float32)
+    if vector.shape != (depth,) or not vector.any() or not np.isfinite(vector).all():
+        raise InvalidParameterError(
+            f"A direction in {layer_name!r} is {depth} finite numbers that are not all zero."
+        )
+    term = Term(layer_name, "mean", vector, cosine_power=cosine_power)
+    return Objective((term,), f"{layer_name}, direction")
+
+
+def class_score(
+    model: "LoadedModel", class_index: int, *, against_others: bool = False
+) -> Objective:
+    """Excite a class: its logit, or its logit minus the mean of all others.
+
+    Raises
+    ------
+    InvalidParameterError
+        If there is no such class.
+    """
+    count = len(model.class_names)
+    weights = _one_of(count, class_index, "class")
+    if against_others:
+        weights -= (1 - weights) / max(count - 1, 1)
+    return Objective((Term(LOGITS, "mean", weights),), model.class_names[class_index])
+
+
+def whole_layer(model: "LoadedModel", layer_name: str) -> Objective:
+    """Excite whatever a layer answers already: the mean of all squares (deep dream).
+
+    References
+    ----------
+    Mordvintsev, Olah and Tyka, "Inceptionism: going deeper into neural networks", 2015.
+    """
+    return Objective((Term(model.checked_maps(layer_name), "square"),), f"{layer_name}, all of it")
+
+
+def diversity(model: "LoadedModel", layer_name: str) -> Objective:
+    """Let the pictures of a batch differ: minus the mean cosine between their Gram matrices.
+
+    References
+    ----------
+    Olah, Mordvintsev and Schubert, "Feature visualization", Distill 2017,
+    doi:10.23915/distill.00007.
+    """
+    return Objective((Term(model.checked_maps(layer_name), "diversity"),), "diversity")
+
+
+def _one_of(count: int, index: int, what: str) -> np.ndarray:
+    if not 0 <= index < count:
+        raise InvalidParameterError(f"There is no {what} {index}: there are 0 to {count - 1}.")
+    weights = np.zeros(count, np.float32)
+    weights[index] = 1
+    return weights
+
+
+def stacked_weights(objectives: Sequence[Objective]) -> list[np.ndarray]:
+    """Give the numbers of many objectives of one shape: for each term (N, K), or (N, 1).
+
+    Raises
+    ------
+    InvalidParameterError
+        If they are not of one shape.
+    """
+    if len({objective.shape_key for objective in objectives}) != 1:
+        raise InvalidParameterError(
+            "Only objectives of the same layers and kinds can be drawn together."
+        )
+    return [
+        np.stack(
+            [
+                one.factor * (np.ones(1, np.float32) if one.weights is None else one.weights)
+                for one in terms
+            ]
+        ).astype(np.float32)
+        for terms in zip(*(objective.terms for objective in objectives), strict=True)
+    ]
+
+
+def evaluated(objective: Objective, walk: "Walk", weights: Sequence[Any]) -> Any:
+    """Compute an objective for each picture of a batch, tensor (N,).
+
+    `weights` are tensors as `stacked_weights` gives them. A channel whose ReLU is shut in every
+    cell would hand no gradient back: there, the cell that is nearest to opening it stands for all,
+    as it is before the ReLU. A ReLU's ceiling is lifted for the same reason: of ReLU6 layers
+    pictures would stay pale.
+    """
+    total = 0.0
+    for term, weight in zip(objective.terms, weights, strict=True):
+        maps = walk.scores if term.layer_name == LOGITS else _with_a_way_out(walk, term.layer_name)
+        total += _value(term, maps, weight)
+    return total
+
+
+def _with_a_way_out(walk: "Walk", layer_name: str) -> Any:
+    import tensorflow as tf
+
+    maps, before = walk.taps[layer_name], walk.before[layer_name]
+    if maps is before:
+        return maps
+    is_open = tf.reduce_any(before > 0, axis=(1, 2), keepdims=True)
+    strongest = tf.reduce_max(before, axis=(1, 2), keepdims=True)
+    return tf.where(is_open, tf.nn.relu(before), strongest)
+
+
+def _value(term: Term, maps: Any, weight: Any) -> Any:
+    import tensorflow as tf
+
+    if term.kind == "square":
+        return weight[:, 0] * tf.reduce_mean(maps**2, axis=(1, 2, 3))
+    if term.kind == "diversity":
+        return weight[:, 0] * -_likeness(maps)
+    numbers = maps
+    if term.layer_name != LOGITS:
+        if term.kind == "centre":
+            numbers = maps[:, tf.shape(maps)[1] // 2, tf.shape(maps)[2] // 2]
+        else:
+            numbers = tf.reduce_mean(maps, axis=(1, 2))
+    value = tf.reduce_sum(numbers * weight, axis=-1)
+    if term.cosine_power:
+        lengths = tf.norm(numbers, axis=-1) * tf.norm(weight, axis=-1)
+        cosine = tf.maximum(value / tf.maximum(lengths, 1e-12), 0.1)
+        value *= cosine**term.cosine_power
+    return value
+
+
+def _likeness(maps: Any) -> Any:
+    """Mean cosine between a picture's Gram matrix and those of the others of its batch, (N,)."""
+    import tensorflow as tf
+
+    cells = tf.reshape(maps, (tf.shape(maps)[0], -1, maps.shape[-1]))
+    grams = tf.linalg.matmul(cells, cells, transpose_a=True)
+    flat = tf.math.l2_normalize(tf.reshape(grams, (tf.shape(maps)[0], -1)), axis=-1)
+    cosines = tf.linalg.matmul(flat, flat, transpose_b=True)
+    others = tf.cast(tf.shape(maps)[0] - 1, tf.float32)
+    return (tf.reduce_sum(cosines, axis=1) - 1) / tf.maximum(others, 1)

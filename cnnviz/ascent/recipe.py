@@ -1,0 +1,126 @@
+"""How a picture is climbed to: its basis, the transforms that rob it of tricks, the steps."""
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+
+from cnnviz.errors import InvalidParameterError
+
+if TYPE_CHECKING:
+    from cnnviz.probe import LoadedModel
+
+MAX_SIZE_PX, MAX_STEPS = 512, 4096
+COLOUR_SPACES = ("none", "imagenet", "svhn")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that a picture depends on besides network, objective and seed.
+
+    Attributes
+    ----------
+    size_px : int
+        Side of the picture, 8 to 512.
+    steps : int
+        1 to 4096.
+    basis : {"fourier", "pixels"}
+        What is climbed: frequencies, scaled so that all matter alike, or the pixels themselves.
+    colours : {"none", "imagenet", "svhn"}
+        Colours in which the pixels of those pictures are uncorrelated; none for single channels.
+    jitter_px : float
+        The picture is moved by up to this many pixels before each step,
+    scale : float
+        enlarged or reduced by up to this share,
+    rotation_degrees : float
+        and turned by up to this angle, so that it must be good however it lies.
+    optimizer : {"adam", "normalised"}
+        Adam, or steps along the gradient divided by its root mean square.
+    learning_rate : float
+        Of Adam; or the step in grey levels (root mean square) from 0 to 1.
+    l2, total_variation : float
+        Penalties: mean square distance from grey, mean absolute difference of neighbours.
+    blur_every : int
+        Blur the pixels slightly after so many steps; 0 never. Pixels only.
+    clip_share : float
+        With each blur, set this share of the pixels, the faintest, to grey. Pixels only.
+    decay_power : float
+        How much low frequencies are preferred; 1 as in natural pictures. Frequencies only.
+    stretches : bool
+        Whether the contrast of the result is stretched to a standard deviation of 0.15.
+    """
+
+    size_px: int = 128
+    steps: int = 128
+    basis: str = "fourier"
+    colours: str = "imagenet"
+    jitter_px: float = 8.0
+    scale: float = 0.1
+    rotation_degrees: float = 10.0
+    optimizer: str = "adam"
+    learning_rate: float = 0.05
+    l2: float = 0.0
+    total_variation: float = 0.0
+    blur_every: int = 0
+    clip_share: float = 0.0
+    decay_power: float = 1.0
+    stretches: bool = False
+
+    def __post_init__(self) -> None:
+        for name, value, allowed in (
+            ("basis", self.basis, ("fourier", "pixels")),
+            ("colours", self.colours, COLOUR_SPACES),
+            ("optimizer", self.optimizer, ("adam", "normalised")),
+        ):
+            if value not in allowed:
+                raise InvalidParameterError(
+                    f"There is no {name} {value!r}. Choose one of: {', '.join(allowed)}."
+                )
+        for name, low, high in (
+            ("size_px", 8, MAX_SIZE_PX),
+            ("steps", 1, MAX_STEPS),
+            ("jitter_px", 0, 64),
+            ("scale", 0, 0.5),
+            ("rotation_degrees", 0, 180),
+            ("learning_rate", 1e-6, 100),
+            ("l2", 0, 1e6),
+            ("total_variation", 0, 1e6),
+            ("blur_every", 0, MAX_STEPS),
+            ("clip_share", 0, 0.9),
+            ("decay_power", 0, 4),
+        ):
+            if not low <= getattr(self, name) <= high:
+                raise InvalidParameterError(
+                    f"{name} must be from {low:g} to {high:g}, got {getattr(self, name)}."
+                )
+
+    @property
+    def graph_key(self) -> tuple[object, ...]:
+        """What the compiled graph depends on: all but the number of steps."""
+        return tuple(value for name, value in asdict(self).items() if name != "steps")
+
+
+LUCID = Recipe()
+SMALL = Recipe(
+    size_px=32, jitter_px=2, scale=0.05, rotation_degrees=5, colours="none", decay_power=1.0
+)
+LECTURE = Recipe(
+    steps=40,
+    basis="pixels",
+    colours="none",
+    jitter_px=0,
+    scale=0,
+    rotation_degrees=0,
+    optimizer="normalised",
+    learning_rate=1 / 255,
+    stretches=True,
+)
+PRESETS = {"lucid": LUCID, "small": SMALL, "lecture": LECTURE}
+
+
+def suggested_recipe(model: "LoadedModel") -> Recipe:
+    """Give the recipe that suits a network: lucid's, or a gentler one for small pictures."""
+    side = max(model.input_shape[:2])
+    if model.input_shape[2] == 1:
+        return replace(SMALL, size_px=max(side, 8))
+    if side <= 64:
+        return replace(SMALL, size_px=side, colours="svhn")
+    return LUCID

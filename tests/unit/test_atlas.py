@@ -1,0 +1,197 @@
+"""Atlases: whole, resumed, and the same wherever they are drawn."""
+
+import json
+import os
+import signal
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnnviz import cli
+from cnnviz.ascent import SMALL, atlas, channel, visualize
+from cnnviz.ascent.atlas_run import make_atlas
+from cnnviz.errors import AnalysisError, CnnvizError, InvalidParameterError
+from cnnviz.probe import load_model
+
+MODEL = "fashion-gabor"
+TINY = replace(SMALL, size_px=16, steps=3)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def serial(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("atlas")
+    make_atlas(MODEL, ["conv1", "conv2"], folder, TINY, command="make")
+    return folder
+
+
+def test_every_filter_has_its_picture(serial: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CNNVIZ_ATLAS_DIR", str(serial))
+    found = atlas.find_atlas(MODEL)
+    assert found is not None
+    assert [*found.layers] == ["conv1", "conv2"]
+    layer = found.layers["conv1"]
+    assert (layer.num_filters, layer.count, layer.size_px) == (24, 24, 16)
+    model = load_model(MODEL)
+    objectives = [channel(model, "conv1", place) for place in range(8, 16)]
+    drawn = visualize(model, objectives, TINY, seeds=range(8, 16))
+    for place, picture in enumerate(layer.pictures(8, 8)):
+        assert picture.shape == (16, 16, 3)
+        difference = np.abs(picture.astype(int) - drawn[place].pixels)
+        assert difference.mean() < 6  # WebP loses a little
+        assert layer.reached[8 + place] == pytest.approx(drawn[place].reached, abs=1e-3)
+    assert len(layer.pictures(20, 99)) == 4
+
+
+def test_a_browser_can_open_it_by_itself(serial: Path) -> None:
+    page = (serial / MODEL / "index.html").read_text()
+    assert page.count("<img") == 3 + 8
+    assert "http" not in page
+    for name in json.loads((serial / MODEL / "index.json").read_text())["layers"]:
+        assert name in page
+    assert not list(serial.rglob("*.part"))
+
+
+def test_only_what_is_missing_or_torn_is_drawn_again(tmp_path: Path, serial: Path) -> None:
+    reported: list[tuple[int, int]] = []
+
+    class PowerCutError(Exception):
+        pass
+
+    def stop(done: int, total: int, left_s: float) -> None:
+        reported.append((done, total))
+        if done == 5:
+            raise PowerCutError
+
+    with pytest.raises(PowerCutError):
+        make_atlas(MODEL, ["conv1", "conv2"], tmp_path, TINY, command="make", on_progress=stop)
+    assert not (tmp_path / MODEL / "index.json").exists()
+    torn = tmp_path / MODEL / "conv1" / "0008.webp"
+    torn.write_bytes(torn.read_bytes()[:100])
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.webp") if path != torn}
+    reported.clear()
+    make_atlas(
+        *(MODEL, ["conv1", "conv2"], tmp_path, TINY),
+        command="make",
+        on_progress=lambda done, total, left_s: reported.append((done, total)),
+    )
+    assert reported[0] == (4, 11)
+    assert reported[-1] == (11, 11)
+    assert all(path.stat().st_mtime_ns == when for path, when in before.items())
+    assert contents(tmp_path) == contents(serial)
+
+
+def test_another_recipe_or_seed_is_drawn_anew(tmp_path: Path) -> None:
+    make_atlas(MODEL, ["conv1"], tmp_path, TINY, max_filters=4)
+    first = contents(tmp_path)
+    make_atlas(MODEL, ["conv1"], tmp_path, TINY, max_filters=4, seed=9)
+    second = contents(tmp_path)
+    assert first.keys() == second.keys()
+    assert first[f"{MODEL}/conv1/0000.webp"] != second[f"{MODEL}/conv1/0000.webp"]
+    make_atlas(MODEL, ["conv2"], tmp_path, TINY, max_filters=4, seed=9)
+    index = json.loads((tmp_path / MODEL / "index.json").read_text())
+    assert [*index["layers"]] == ["conv1", "conv2"]  # the earlier layer stays
+
+
+def test_worker_processes_draw_the_same_bytes(tmp_path: Path, serial: Path) -> None:
+    make_atlas(MODEL, ["conv1", "conv2"], tmp_path, TINY, command="make", jobs=2)
+    assert contents(tmp_path) == contents(serial)
+
+
+def test_a_dask_cluster_draws_the_same_bytes_though_a_worker_is_killed(
+    tmp_path: Path, serial: Path
+) -> None:
+    distributed = pytest.importorskip("distributed", reason="distributed is not installed")
+    killed = threading.Event()
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as cluster:
+
+        def kill_one(done: int, total: int, left_s: float) -> None:
+            if 0 < done < total and not killed.is_set():
+                killed.set()
+                pid = next(iter(cluster.workers.values())).pid
+                threading.Timer(0.05, os.kill, (pid, signal.SIGKILL)).start()
+
+        make_atlas(
+            *(MODEL, ["conv1", "conv2"], tmp_path, TINY),
+            command="make",
+            engine="dask",
+            scheduler=cluster.scheduler_address,
+            on_progress=kill_one,
+        )
+    assert killed.is_set()
+    assert contents(tmp_path) == contents(serial)
+
+
+def test_mistakes_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for engine, words in (("slurm", "local, dask, ray"), ("ray", "pip install ray")):
+        with pytest.raises(InvalidParameterError, match=words):
+            make_atlas(MODEL, ["conv1"], tmp_path, TINY, engine=engine)
+    with pytest.raises(CnnvizError, match="no layer"):
+        make_atlas(MODEL, ["conv99"], tmp_path, TINY)
+    assert not contents(tmp_path)
+
+
+def test_damaged_atlases_are_no_disaster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, serial: Path
+) -> None:
+    monkeypatch.setenv("CNNVIZ_ATLAS_DIR", str(tmp_path))
+    folder = tmp_path / "nobody"
+    folder.mkdir()
+    assert atlas.find_atlas("nobody") is None
+    for text in ("{", "[]", '{"model": "x", "layers": {"a": {}}}'):
+        (folder / "index.json").write_text(text)
+        assert atlas.find_atlas("nobody") is None
+    make_atlas(MODEL, ["conv1"], tmp_path, TINY, max_filters=4)
+    (tmp_path / MODEL / "conv1" / "0000.webp").write_bytes(b"torn")
+    found = atlas.find_atlas(MODEL)
+    assert found is not None
+    with pytest.raises(AnalysisError, match="atlas again"):
+        found.layers["conv1"].pictures()
+
+
+def test_the_command_draws_tells_how_far_it_is_and_where_to_look(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["atlas", MODEL, "--layers", "conv1", "--steps", "2", "--size", "16"]
+    arguments += ["--filters", "8", "--folder", str(tmp_path)]
+    assert cli.main(arguments) == 0
+    told = capsys.readouterr().out
+    assert "1 of 1 strips" in told
+    assert "index.html" in told
+    assert cli.main([*arguments, "--engine", "slurm"]) == 1
+
+
+SHIPPED = [path.parent.name for path in sorted(atlas.SHIPPED_FOLDER.glob("*/index.json"))]
+
+
+def test_atlases_come_along() -> None:
+    assert {"efficientnet-lite0", "fashion-gabor", "svhn-gabor"} <= set(SHIPPED)
+    total = sum(path.stat().st_size for path in atlas.SHIPPED_FOLDER.rglob("*") if path.is_file())
+    assert total < 15e6
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_atlas_is_whole_and_of_this_network(name: str) -> None:
+    found = atlas.find_atlas(name)
+    assert found is not None
+    shapes = load_model(name).map_shapes
+    index = json.loads((atlas.SHIPPED_FOLDER / name / "index.json").read_text())
+    for layer_name, layer in found.layers.items():
+        assert layer.num_filters == shapes[layer_name][-1]
+        pictures = layer.pictures()
+        assert len(pictures) == layer.count
+        assert pictures[-1].shape == (layer.size_px, layer.size_px, 3)
+        for strip, path in zip(index["layers"][layer_name]["strips"], layer.files, strict=True):
+            assert atlas.fingerprint(path.read_bytes()) == strip["sha256"]
