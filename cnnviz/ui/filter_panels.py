@@ -38,6 +38,7 @@ def show_one(model_name: str, picked: Picked, layer_name: str) -> None:
     with settings:
         target = _choose_target(model_name, picked, layer_name)
         recipe, seed = _choose_recipe(model_name)
+        recipe = _in_a_fitting_size(model_name, target, recipe)
         from_photograph = st.toggle(
             "Begin with the picture",
             key="from_photograph",
@@ -82,6 +83,20 @@ def _choose_target(model_name: str, picked: Picked, layer_name: str) -> Target:
 
     st.button("The strongest for the picture", on_click=take_strongest, width="stretch")
     return Target(kind, layer_name, channel)
+
+
+def _in_a_fitting_size(model_name: str, target: Target, recipe: Recipe) -> Recipe:
+    """Take the network's own size where it gives class scores for no other."""
+    model = cached.model(model_name)
+    kinds = {type(operation).__name__ for operation in model.operations.values()}
+    side = model.input_shape[0]
+    if not target.kind.startswith("class") or "Flatten" not in kinds or recipe.size_px == side:
+        return recipe
+    st.caption(
+        f"In {side} × {side} pixels: this network ends in a list of all cells and gives class "
+        "scores for no other size."
+    )
+    return replace(recipe, size_px=side)
 
 
 def _choose_recipe(model_name: str) -> tuple[Recipe, int]:

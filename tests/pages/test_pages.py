@@ -658,10 +658,12 @@ def test_a_network_without_checkpoints_says_which_have_some() -> None:
     assert "SVHN Gabor CNN" in app.error[0].value
 
 
-def test_a_class_of_a_network_that_flattens_says_which_size_it_needs() -> None:
-    app = open_page("pages/filters.py", model="Digits CNN", size="64", target="a class")
-    app = finished(app)
-    assert "28 × 28" in app.error[0].value
+def test_a_class_of_a_network_that_flattens_gets_its_own_size() -> None:
+    app = open_page("pages/filters.py", model="Digits CNN", size="64", target="a class", steps="40")
+    app = finished(finished(app))
+    assert not app.error
+    assert "In 28 × 28 pixels" in texts(app)
+    assert "28 × 28, seed 0" in texts(app)
 
 
 @pytest.mark.parametrize("choice", ["the 16 strongest for the picture", "16 at random"])
