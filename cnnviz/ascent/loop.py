@@ -14,7 +14,7 @@ from cnnviz.ascent.objectives import Objective, channel, evaluated, stacked_weig
 from cnnviz.ascent.recipe import Recipe, suggested_recipe
 from cnnviz.errors import InvalidParameterError
 from cnnviz.graph_walk import walk_through
-from cnnviz.images import resize_pixels
+from cnnviz.images import as_gray, image_from_pixels, resize_pixels
 from cnnviz.probe import compiled
 from cnnviz.results import FilterImage, ImageInput
 from cnnviz.zoo import Preprocessing
@@ -194,7 +194,7 @@ class _Climb:
         self._photograph = photograph
         recipe, channels = self._recipe, self._model.input_shape[2]
         if photograph is not None:
-            pixels = _square(photograph, recipe.size_px)[..., :channels]
+            pixels = _square(photograph, recipe.size_px, channels)
             self._numbers = canvas.numbers_of(recipe, np.repeat(pixels[None], len(self._seeds), 0))
         else:
             parts = [
@@ -202,6 +202,7 @@ class _Climb:
                 for seed, loudness in zip(self._seeds, self._loudness.tolist(), strict=True)
             ]
             self._numbers = tf.concat(parts, self._batch_axis)
+        self._beginning = self._numbers
         self._first = tf.zeros_like(self._numbers)
         self._second = tf.zeros_like(self._numbers)
         self.history = np.zeros((0, len(self._seeds)), np.float32)
@@ -221,9 +222,19 @@ class _Climb:
             if step:  # the first step is slow, because it compiles
                 longest = min(2 * longest, max(1, int(_CHUNK_S / max(each, 1e-6))))
             step = until
-            self.frames += kept if step in wanted else kept[:-1]
+            is_last = step == steps or self._is_stuck()
+            self.frames += kept if is_last or step in wanted else kept[:-1]
             if on_step is not None:
                 on_step(Progress(step, steps, list(kept[-1][1]), self.history))
+            if is_last:
+                return
+
+    def _is_stuck(self) -> bool:
+        """Whether nothing has got better for as many steps as the recipe is patient."""
+        patience, history = self._recipe.patience, self.history
+        if not patience or len(history) <= patience:
+            return False
+        return bool((history[-patience:].max(axis=0) <= history[:-patience].max(axis=0)).all())
 
     def _climb(
         self, step: int, count: int, keep: Sequence[int] = ()
@@ -271,7 +282,7 @@ class _Climb:
 
     def results(self, objectives: Sequence[Objective]) -> tuple[FilterImage, ...]:
         """Hand the pictures over, with what they excite."""
-        before = np.asarray(self._answers(tf.constant(self._as_input(self.frames[0][1]))))
+        before = np.asarray(self._answers(self._draw(self._beginning)))
         after = np.asarray(self._answers(self._draw(self._numbers)))
         return tuple(
             FilterImage(
@@ -286,17 +297,15 @@ class _Climb:
             for i in range(len(objectives))
         )
 
-    def _as_input(self, pixels: np.ndarray) -> np.ndarray:
-        return pixels[..., : self._model.input_shape[2]].astype(np.float32) / 255
 
-
-def _square(photograph: ImageInput, size_px: int) -> np.ndarray:
-    """Cut the largest square out of the middle, float32 (size, size, 3) from 0 to 1."""
+def _square(photograph: ImageInput, size_px: int, channels: int) -> np.ndarray:
+    """Cut the largest square out of the middle, float32 (size, size, C) from 0 to 1."""
     height, width = photograph.pixels.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     part = photograph.pixels[top : top + side, left : left + side]
-    return resize_pixels(part, size_px, size_px).astype(np.float32) / 255
+    small = image_from_pixels(resize_pixels(part, size_px, size_px))
+    return as_gray(small)[..., None] if channels == 1 else small.pixels.astype(np.float32) / 255
 
 
 def _spec(model: "LoadedModel", recipe: Recipe) -> Any:

@@ -46,6 +46,12 @@ class Term:
         if self.weights is not None:
             object.__setattr__(self, "weights", read_only(self.weights))
 
+    @property
+    def is_single(self) -> bool:
+        """Whether it is about one channel of a layer and nothing else."""
+        is_one = self.weights is not None and np.count_nonzero(self.weights) == 1
+        return is_one and self.factor != 0 and not self.cosine_power
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Objective:
@@ -77,10 +83,13 @@ class Objective:
     __rmul__ = __mul__
 
     @property
-    def shape_key(self) -> tuple[tuple[str, str, float, bool], ...]:
+    def shape_key(self) -> tuple[tuple[str, str, float, bool, bool], ...]:
         """What the compiled graph depends on: objectives with equal keys share one."""
         return tuple(
-            (term.layer_name, term.kind, term.cosine_power, term.weights is None)
+            (
+                *(term.layer_name, term.kind, term.cosine_power),
+                *(term.weights is None, term.is_single),
+            )
             for term in self.terms
         )
 
@@ -254,19 +263,34 @@ def evaluated(objective: Objective, walk: "Walk", weights: Sequence[Any]) -> Any
     as it is before the ReLU. A ReLU's ceiling is lifted for the same reason: of ReLU6 layers
     pictures would stay pale.
     """
+    import tensorflow as tf
+
     total = 0.0
     for term, weight in zip(objective.terms, weights, strict=True):
-        maps = walk.scores if term.layer_name == LOGITS else _with_a_way_out(walk, term.layer_name)
-        total += _value(term, maps, weight)
+        if term.layer_name == LOGITS:
+            total += tf.reduce_sum(walk.scores * weight, axis=-1)
+            continue
+        maps, before = walk.taps[term.layer_name], walk.before[term.layer_name]
+        has_gate = maps is not before
+        if term.is_single:  # one channel: the others need not be looked at
+            before, weight = _picked(before, weight)
+        total += _value(term, _with_a_way_out(before) if has_gate else before, weight)
     return total
 
 
-def _with_a_way_out(walk: "Walk", layer_name: str) -> Any:
+def _picked(maps: Any, weight: Any) -> tuple[Any, Any]:
+    """Give for each picture its own channel (N, h, w, 1), and the weight of that (N, 1)."""
     import tensorflow as tf
 
-    maps, before = walk.taps[layer_name], walk.before[layer_name]
-    if maps is before:
-        return maps
+    shape = tf.shape(maps)
+    cells = tf.reshape(maps, (shape[0], -1, maps.shape[-1]))
+    picked = tf.linalg.matvec(cells, tf.cast(weight != 0, tf.float32))
+    return tf.reshape(picked, (*tf.unstack(shape)[:3], 1)), tf.reduce_sum(weight, 1, keepdims=True)
+
+
+def _with_a_way_out(before: Any) -> Any:
+    import tensorflow as tf
+
     is_open = tf.reduce_any(before > 0, axis=(1, 2), keepdims=True)
     strongest = tf.reduce_max(before, axis=(1, 2), keepdims=True)
     return tf.where(is_open, tf.nn.relu(before), strongest)
@@ -279,12 +303,10 @@ def _value(term: Term, maps: Any, weight: Any) -> Any:
         return weight[:, 0] * tf.reduce_mean(maps**2, axis=(1, 2, 3))
     if term.kind == "diversity":
         return weight[:, 0] * -_likeness(maps)
-    numbers = maps
-    if term.layer_name != LOGITS:
-        if term.kind == "centre":
-            numbers = maps[:, tf.shape(maps)[1] // 2, tf.shape(maps)[2] // 2]
-        else:
-            numbers = tf.reduce_mean(maps, axis=(1, 2))
+    if term.kind == "centre":
+        numbers = maps[:, tf.shape(maps)[1] // 2, tf.shape(maps)[2] // 2]
+    else:
+        numbers = tf.reduce_mean(maps, axis=(1, 2))
     value = tf.reduce_sum(numbers * weight, axis=-1)
     if term.cosine_power:
         lengths = tf.norm(numbers, axis=-1) * tf.norm(weight, axis=-1)

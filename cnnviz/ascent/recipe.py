@@ -44,6 +44,8 @@ class Recipe:
         With each blur, set this share of the pixels, the faintest, to grey. Pixels only.
     decay_power : float
         How much low frequencies are preferred; 1 as in natural pictures. Frequencies only.
+    patience : int
+        End early if so many steps brought nothing better than before; 0 never.
     stretches : bool
         Whether the contrast of the result is stretched to a standard deviation of 0.15.
     """
@@ -62,6 +64,7 @@ class Recipe:
     blur_every: int = 0
     clip_share: float = 0.0
     decay_power: float = 1.0
+    patience: int = 0
     stretches: bool = False
 
     def __post_init__(self) -> None:
@@ -84,6 +87,7 @@ class Recipe:
             ("l2", 0, 1e6),
             ("total_variation", 0, 1e6),
             ("blur_every", 0, MAX_STEPS),
+            ("patience", 0, MAX_STEPS),
             ("clip_share", 0, 0.9),
             ("decay_power", 0, 4),
         ):
@@ -95,7 +99,8 @@ class Recipe:
     @property
     def graph_key(self) -> tuple[object, ...]:
         """What the compiled graph depends on: all but the number of steps."""
-        return tuple(value for name, value in asdict(self).items() if name != "steps")
+        told = asdict(self).items()
+        return tuple(value for name, value in told if name not in ("steps", "patience"))
 
 
 LUCID = Recipe()

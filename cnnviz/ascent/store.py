@@ -6,6 +6,7 @@ from dataclasses import asdict
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
+from weakref import WeakKeyDictionary
 from zipfile import BadZipFile
 
 import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_FILES = 400
 MAX_BYTES = 400 << 20
+_weights: "WeakKeyDictionary[LoadedModel, bytes]" = WeakKeyDictionary()  # models never change
 
 
 def picture_key(
@@ -32,8 +34,12 @@ def picture_key(
     fingerprint = blake2b(digest_size=16)
     told = [asdict(target), asdict(recipe), seed, photograph, model.card.preprocessing.name]
     fingerprint.update(json.dumps(told, sort_keys=True).encode())
-    for weights in model.keras_model.get_weights():
-        fingerprint.update(np.ascontiguousarray(weights).data)
+    if model not in _weights:
+        digest = blake2b(digest_size=16)
+        for weights in model.keras_model.get_weights():
+            digest.update(np.ascontiguousarray(weights).data)
+        _weights[model] = digest.digest()
+    fingerprint.update(_weights[model])
     return fingerprint.hexdigest()
 
 

@@ -336,6 +336,8 @@ def filter_images(
                 begin_with=begin_with,
                 on_step=show_all,
             )
+        if len(found) > 1:  # nobody looks at so many films
+            found = [replace(one, frames=one.frames[-1:]) for one in found]
         for key, one in zip(keys, found, strict=True):
             store.keep_picture(key, one)
         return tuple(found)

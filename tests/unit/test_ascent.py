@@ -34,6 +34,7 @@ from cnnviz.ascent import (
 )
 from cnnviz.ascent.loop import _updated
 from cnnviz.errors import InvalidParameterError, UnknownLayerError
+from cnnviz.images import image_from_pixels, resize_pixels
 from cnnviz.probe import LoadedModel, load_checkpoint, load_model, wrap_model
 from cnnviz.zoo import card_for_model
 
@@ -313,8 +314,6 @@ def test_a_class_against_the_others_is_its_logit_minus_their_mean() -> None:
 def test_a_class_picture_is_taken_for_the_class() -> None:
     model = load_model("fashion-gabor")
     (found,) = visualize(model, [class_score(model, 9)], suggested_recipe(model), seeds=[0])
-    from cnnviz.images import image_from_pixels
-
     assert model.predict(image_from_pixels(found.pixels))[0].class_index == 9
 
 
@@ -351,13 +350,19 @@ def test_deep_dream_begins_with_the_photograph() -> None:
     objective = whole_layer(model, "block3b_expand_relu6")
     (found,) = visualize(model, [objective], recipe, begin_with=image)
     first = found.frames[0][1].astype(int)
-    from cnnviz.images import resize_pixels
-
     side = min(image.pixels.shape[:2])
     left = (image.pixels.shape[1] - side) // 2
     expected = resize_pixels(image.pixels[:side, left : left + side], 96, 96)
     assert np.abs(first - expected).mean() < 2
     assert found.reached > found.start
+
+
+def test_a_grey_network_begins_with_the_luminance_of_a_photograph() -> None:
+    model = load_model("fashion-gabor")
+    red = image_from_pixels(np.full((40, 60, 3), (200, 0, 0), np.uint8))
+    recipe = replace(suggested_recipe(model), steps=1)
+    (found,) = visualize(model, [channel(model, "conv1", 3)], recipe, begin_with=red)
+    assert np.abs(found.frames[0][1].astype(int) - round(0.2125 * 200)).max() <= 3
 
 
 def test_penalties_do_what_they_say() -> None:
@@ -398,6 +403,24 @@ def test_early_pictures_are_reported_and_a_stop_is_obeyed() -> None:
     assert seen[-1].step < 16
     assert seen[0].pixels[0].shape == (28, 28, 3)
     assert seen[-1].history.shape == (seen[-1].step, 1)
+
+
+def test_a_patient_climb_ends_when_nothing_gets_better() -> None:
+    model = load_model("efficientnet-lite0")  # channel 16 is dead
+    recipe = replace(LUCID, size_px=32, steps=300, patience=10)
+    objectives = [channel(model, "stem_relu6", place) for place in (16, 17)]
+    dead, alive = (visualize(model, [one], recipe)[0] for one in objectives)
+    assert len(dead.objective_history) < 80
+    assert dead.frames[-1][0] == len(dead.objective_history)
+    assert len(alive.objective_history) > 20
+    assert (
+        len(
+            visualize(model, objectives[:1], replace(recipe, patience=0, steps=90))[
+                0
+            ].objective_history
+        )
+        == 90
+    )
 
 
 def test_frames_tell_the_whole_climb() -> None:
