@@ -34,6 +34,19 @@ class Collection:
     images: tuple[ImageInput, ...]
     labels: tuple[str, ...]
 
+    def thinned(self, most: int) -> "Collection":
+        """Keep at most so many pictures, evenly from all of them."""
+        count = len(self.images)
+        if count <= most:
+            return self
+        places = np.linspace(0, count - 1, most).astype(int)
+        return Collection(
+            self.name,
+            f"{self.title} ({most} of {count:,})",
+            tuple(self.images[place] for place in places),
+            tuple(self.labels[place] for place in places),
+        )
+
 
 @lru_cache(maxsize=4)
 def collection(name: str) -> Collection:

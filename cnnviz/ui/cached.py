@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from cnnviz.results import FilterImage
 
 _BATCH = 8  # filters that climb together
+_EXEMPLAR_BYTES, _LEAST_PICTURES = 48 << 20, 20  # what is kept of all filters' answers to pictures
 _BY_DIGEST: dict[str | type[Any], Callable[[Any], Any]] = {ImageInput: attrgetter("digest")}
 
 
@@ -266,10 +267,14 @@ def collection_for(model_name: str, full: bool) -> Collection:
         If the held-out part is not on this computer.
     """
     data = training_record(model_name).facts["data"] if zoo.has_training_record(model_name) else ""
-    if full:
-        return _held_out_collection(data)
     bundled = {"fashion-mnist": "clothing", "mnist": "digits", "svhn": "digits"}
-    return datasets.collection(bundled.get(data, "photographs"))
+    found = (
+        _held_out_collection(data)
+        if full
+        else datasets.collection(bundled.get(data, "photographs"))
+    )
+    num_channels = sum(shape[2] for shape in model(model_name).map_shapes.values())
+    return found.thinned(max(_LEAST_PICTURES, _EXEMPLAR_BYTES // (16 * num_channels)))
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the held-out pictures…")

@@ -11,7 +11,7 @@ import streamlit as st
 from cnnviz.errors import CnnvizError
 
 Report = Callable[..., None]  # done, total, and perhaps what there is to see so far
-MAX_JOBS = 16  # results kept by one server
+MAX_JOBS = 12  # results kept by one server
 _PATIENCE_S = 0.6  # work that ends within it shows no progress bar
 _jobs: "OrderedDict[Hashable, Job]" = OrderedDict()
 _lock = threading.Lock()

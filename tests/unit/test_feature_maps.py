@@ -256,6 +256,16 @@ def test_collections_have_a_label_for_every_picture(name: str) -> None:
     assert len(set(pictures.labels)) >= 8
 
 
+def test_a_thinned_collection_is_taken_evenly() -> None:
+    whole = datasets.collection("clothing")
+    few = whole.thinned(20)
+    assert len(few.images) == len(few.labels) == 20
+    assert len(set(few.labels)) == 10
+    assert (few.images[0], few.images[-1]) == (whole.images[0], whole.images[-1])
+    assert few.title.endswith("(20 of 200)")
+    assert whole.thinned(200) is whole
+
+
 def test_an_unknown_collection_is_refused() -> None:
     with pytest.raises(InvalidParameterError, match="clothing, digits, photographs"):
         datasets.collection("cars")
