@@ -24,15 +24,10 @@ MAX_BYTES = 400 << 20
 _weights: "WeakKeyDictionary[LoadedModel, bytes]" = WeakKeyDictionary()  # models never change
 
 
-def picture_key(
-    model: "LoadedModel", target: Target, recipe: Recipe, seed: int, photograph: str = ""
-) -> str:
-    """Give a fingerprint of everything that a picture depends on, the weights included.
-
-    `photograph` is the digest of the picture that the climb begins with.
-    """
+def picture_key(model: "LoadedModel", target: Target, recipe: Recipe, seed: int) -> str:
+    """Give a fingerprint of all that a picture begun with noise depends on, weights included."""
     fingerprint = blake2b(digest_size=16)
-    told = [asdict(target), asdict(recipe), seed, photograph, model.card.preprocessing.name]
+    told = [asdict(target), asdict(recipe), seed, model.card.preprocessing.name]
     fingerprint.update(json.dumps(told, sort_keys=True).encode())
     if model not in _weights:
         digest = blake2b(digest_size=16)

@@ -308,20 +308,25 @@ def filter_images(
     begin_with: ImageInput | None,
     show: Callable[[Any], None],
 ) -> "tuple[FilterImage, ...] | None":
-    """Make pictures that excite some targets; None while they are being made."""
+    """Make pictures that excite some targets; None while they are being made.
+
+    They are kept on disk, but never those that begin with a picture or come from a network of a
+    visitor: what a visitor brings is gone with the session.
+    """
     network = model(model_name)
+    is_kept = begin_with is None and model_name in {card.name for card in zoo.list_models()}
 
     def work(report: jobs.Report) -> "tuple[FilterImage, ...]":
         from cnnviz.ascent import Progress, visualize
 
-        digest = begin_with.digest if begin_with else ""
         keys = [
-            store.picture_key(network, target, recipe, seed + i, digest)
+            store.picture_key(network, target, recipe, seed + i)
             for i, target in enumerate(targets)
+            if is_kept
         ]
-        kept = [store.load_picture(key) for key in keys]
-        if all(one is not None for one in kept):
-            return tuple(one for one in kept if one is not None)
+        kept = [one for one in map(store.load_picture, keys) if one is not None]
+        if len(kept) == len(targets):
+            return tuple(kept)
         found: list[FilterImage] = []
 
         def show_all(progress: Progress) -> None:
@@ -343,7 +348,7 @@ def filter_images(
             )
         if len(found) > 1:  # nobody looks at so many films
             found = [replace(one, frames=one.frames[-1:]) for one in found]
-        for key, one in zip(keys, found, strict=True):
+        for key, one in zip(keys, found, strict=False):  # without keys nothing is kept
             store.keep_picture(key, one)
         return tuple(found)
 
@@ -359,15 +364,19 @@ def filters_at_steps(
     """Make pictures for some filters as they were at some steps of the training."""
 
     def work(report: jobs.Report) -> list[list[np.ndarray]]:
-        from cnnviz.ascent import channel, suggested_recipe, visualize
+        from cnnviz.ascent import Progress, channel, suggested_recipe, visualize
         from cnnviz.probe import load_checkpoint
 
         rows = []
         for done, step in enumerate(steps):
-            report(done, len(steps))
             then = load_checkpoint(model_name, step)
             objectives = [channel(then, layer_name, place) for place in channels]
-            found = visualize(then, objectives, suggested_recipe(then), seeds=channels)
+            recipe = suggested_recipe(then)
+
+            def tell(progress: Progress, before: int = done * recipe.steps) -> None:
+                report(before + progress.step, len(steps) * progress.steps)
+
+            found = visualize(then, objectives, recipe, seeds=channels, on_step=tell)
             rows.append([one.pixels for one in found])
         return rows
 

@@ -678,3 +678,21 @@ def test_some_filters_of_a_layer_are_drawn_now_or_taken_from_the_atlas(choice: s
     assert "16 of the 128 filters" in texts(app)
     app.selectbox(key="maps_layer").select("conv1").run()
     assert not app.exception
+
+
+@pytest.mark.parametrize(("begins_with_it", "num_files"), [(False, 1), (True, 0)])
+def test_a_climb_that_begins_with_a_visitors_picture_is_not_kept_on_disk(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, begins_with_it: bool, num_files: int
+) -> None:
+    monkeypatch.setenv("CNNVIZ_CACHE_DIR", str(tmp_path))
+    jobs._jobs.clear()  # what an earlier test made would be taken from memory
+    settings = {"steps": "40", "size": "32", "seed": "4711"}
+    app = open_page("pages/filters.py", model="Fashion Gabor CNN", **settings)
+    finished(app)
+    kept = set(tmp_path.rglob("*.npz"))
+    assert len(kept) == 1
+    app.toggle(key="from_photograph").set_value(begins_with_it)
+    app.number_input(key="seed").set_value(4712).run()
+    finished(app)
+    assert "seed 4712" in texts(app)
+    assert len(set(tmp_path.rglob("*.npz")) - kept) == num_files
