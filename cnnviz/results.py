@@ -212,6 +212,14 @@ class Axis:
         """Number of pixels that one cell sees, away from borders; None for the whole picture."""
         return None if self.span is None else self.span[1] - self.span[0] + 1
 
+    def seen_by(self, cell: int) -> range:
+        """Give the pixels that a cell sees; empty if that is nothing but padding.
+
+        Behind global pooling there is one cell, which stands for all.
+        """
+        place = min(cell, len(self.first) - 1)
+        return range(int(self.first[place]), int(self.last[place]) + 1)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReceptiveField:
@@ -354,9 +362,9 @@ class CellTrace:
         The same number rebuilt by hand in double precision, from the last window before it.
     gradient : float32 ndarray of shape (h, w)
         Mean over the colours of |∂value/∂pixel|, in the network's own input.
-    seen_rows, seen_columns : (int, int) or None
-        First and last pixel that the cell can depend on at all; first behind last where it sees
-        nothing but padding. None where the geometry is not known.
+    seen_rows, seen_columns : range or None
+        The pixels that the cell can depend on at all; empty where it sees nothing but padding.
+        None where the geometry is not known.
     """
 
     layer_name: str
@@ -366,8 +374,8 @@ class CellTrace:
     value: float
     steps: tuple[Step, ...]
     gradient: np.ndarray
-    seen_rows: tuple[int, int] | None
-    seen_columns: tuple[int, int] | None
+    seen_rows: range | None
+    seen_columns: range | None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gradient", read_only(self.gradient))

@@ -11,7 +11,7 @@ from cnnviz.errors import InvalidParameterError
 from cnnviz.graph_walk import walk_through
 from cnnviz.probe import compiled
 from cnnviz.receptive_field import dilation, kernel_size, padding_before, receptive_fields, strides
-from cnnviz.results import PICTURE, Axis, CellStep, CellTrace, ImageInput, Step, WindowStep
+from cnnviz.results import PICTURE, CellStep, CellTrace, ImageInput, Step, WindowStep
 
 if TYPE_CHECKING:
     from cnnviz.probe import LoadedModel
@@ -66,14 +66,9 @@ def trace_cell(
         value=float(maps[layer_name][row, column, channel]),
         steps=tuple(tracer.steps(layer_name, channel, row, column)),
         gradient=_gradient_of(model, batch, layer_name, channel, row, column),
-        seen_rows=_seen(field.rows, row) if field else None,
-        seen_columns=_seen(field.columns, column) if field else None,
+        seen_rows=field.rows.seen_by(row) if field else None,
+        seen_columns=field.columns.seen_by(column) if field else None,
     )
-
-
-def _seen(axis: Axis, place: int) -> tuple[int, int]:
-    place = min(place, len(axis.first) - 1)  # behind global pooling all cells see the same
-    return int(axis.first[place]), int(axis.last[place])
 
 
 def _gradient_of(

@@ -180,6 +180,16 @@ def number_grid(
     return sheet
 
 
+def enlarged_with_frame(
+    pixels: np.ndarray, rows: range, columns: range, *, side_px: int = 512, width_px: int = 3
+) -> np.ndarray:
+    """Enlarge a picture as `enlarge` does and draw a frame around some of its cells."""
+    large = enlarge(pixels, side_px)
+    factor = len(large) // len(pixels)
+    sides = (range(side.start * factor, side.stop * factor) for side in (rows, columns))
+    return framed(large, *sides, width_px=width_px)
+
+
 def framed(pixels: np.ndarray, rows: range, columns: range, *, width_px: int = 2) -> np.ndarray:
     """Draw a frame around some rows and columns of a picture; a copy is returned."""
     sheet = pixels.copy()

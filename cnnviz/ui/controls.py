@@ -137,6 +137,15 @@ def _own_picture() -> Picked | None:
     return Picked(image, "your picture", "Your own picture")
 
 
+def keep_within(key: str, length: int) -> None:
+    """Move a place that was picked where there was more to the last one there is now.
+
+    Called before the widget of that key is drawn.
+    """
+    if st.session_state.get(key, 0) >= length:
+        st.session_state[key] = length - 1
+
+
 def model_picker() -> str:
     """Ask for a network in the sidebar; offers the download of one that is not there yet."""
     cards = _cards()

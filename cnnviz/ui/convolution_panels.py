@@ -14,7 +14,7 @@ from cnnviz.filter_banks import NamedKernel
 from cnnviz.images import as_gray
 from cnnviz.results import ImageInput
 from cnnviz.ui import cached, kernel_editor
-from cnnviz.ui.controls import Picked
+from cnnviz.ui.controls import Picked, keep_within
 from cnnviz.ui.pictures import download, number, show_painted, show_picture, show_scale
 
 MAX_SIDE_PX = 256  # of a square; other shapes may have as many pixels
@@ -316,8 +316,8 @@ def _turning(steps: LayerSteps, channels: np.ndarray, kernel: np.ndarray) -> str
 def show_cell(steps: LayerSteps, grid: Grid) -> None:
     """Write one number of the answer out, product by product."""
     height, width = steps.answer.shape
-    _keep_within("cell_row", height)
-    _keep_within("cell_column", width)
+    keep_within("cell_row", height)
+    keep_within("cell_column", width)
     left, right = st.columns(2)
     row = left.number_input("Row", 0, height - 1, height // 2, key="cell_row", bind="query-params")
     column = right.number_input(
@@ -349,12 +349,6 @@ def show_cell(steps: LayerSteps, grid: Grid) -> None:
     _write_sum(steps, cell, int(row), int(column))
 
 
-def _keep_within(key: str, length: int) -> None:
-    """Move a cell that was picked on a larger answer to the last one there is now."""
-    if st.session_state.get(key, 0) >= length:
-        st.session_state[key] = length - 1
-
-
 def _show_where(
     steps: LayerSteps,
     grid: Grid,
@@ -368,22 +362,15 @@ def _show_where(
         pixels = np.clip(steps.padded / grid.white, 0, 1) * 255
         pixels = np.broadcast_to(pixels, (*pixels.shape[:2], 3)).astype(np.uint8)
         seen = range(rows[0], rows[-1] + 1), range(columns[0], columns[-1] + 1)
-        show_picture(_with_frame(pixels, *seen), "Input, and where the kernel lies", "Window")
+        show_picture(
+            figures.enlarged_with_frame(pixels, *seen), "Input, and where the kernel lies", "Window"
+        )
     with after:
         painted = figures.colourize(steps.rectified, _scale(steps.rectified))
         cell = range(row, row + 1), range(column, column + 1)
-        show_picture(_with_frame(painted, *cell), "Answer, and the cell written out", "Cell")
-
-
-def _with_frame(pixels: np.ndarray, rows: range, columns: range) -> np.ndarray:
-    factor = max(1, 512 // max(pixels.shape[:2]))
-    large = figures.enlarge(pixels)
-    return figures.framed(
-        large,
-        range(rows.start * factor, rows.stop * factor),
-        range(columns.start * factor, columns.stop * factor),
-        width_px=3,
-    )
+        show_picture(
+            figures.enlarged_with_frame(painted, *cell), "Answer, and the cell written out", "Cell"
+        )
 
 
 def _write_sum(steps: LayerSteps, cell: Cell, row: int, column: int) -> None:

@@ -349,8 +349,7 @@ def _chosen_channels(
     if choice == _CHOICES[0]:
         first = 0
         if depth > _GRID:
-            if st.session_state.get(_FIRST, 0) >= depth:
-                st.session_state[_FIRST] = 0
+            controls.keep_within(_FIRST, depth)
             first = int(
                 st.number_input("From", 0, depth - 1, step=_GRID, key=_FIRST, bind="query-params")
             )

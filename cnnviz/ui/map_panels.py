@@ -12,7 +12,7 @@ from cnnviz.feature_maps import ORDERS, LayerGlance, MapStatistics
 from cnnviz.figures import Block, Scale
 from cnnviz.results import LayerFacts
 from cnnviz.ui import cached, tiles
-from cnnviz.ui.controls import Picked
+from cnnviz.ui.controls import Picked, keep_within
 from cnnviz.ui.pictures import download, number, show_map, show_painted, show_picture, show_scale
 
 LAYER, CHANNEL = "maps_layer", "channel"  # session keys, also of the address
@@ -110,8 +110,7 @@ def size_text(shape: Sequence[int]) -> str:
 
 def choose_channel(num_channels: int) -> int:
     """Ask for one of the channels of a layer."""
-    if st.session_state.get(CHANNEL, 0) >= num_channels:
-        st.session_state[CHANNEL] = num_channels - 1
+    keep_within(CHANNEL, num_channels)
     return int(st.number_input("Channel", 0, num_channels - 1, key=CHANNEL, bind="query-params"))
 
 
@@ -260,11 +259,9 @@ def _show_numbers(numbers: MapStatistics, channel: int) -> None:
 def _explain_all(layer_name: str, values: np.ndarray, numbers: MapStatistics, by: str) -> None:
     dead = np.flatnonzero(numbers.is_dead)
     listed = ", ".join(map(str, dead[:40])) + ("…" if len(dead) > 40 else "")
-    told = (
-        f"**{len(dead)}** of {len(numbers.mean)} maps are empty here: {listed}."
-        if len(dead)
-        else ("No map is empty here.")
-    )
+    told = "No map is empty here."
+    if len(dead):
+        told = f"**{len(dead)}** of {len(numbers.mean)} maps are empty here: {listed}."
     colours = (
         "Red cells are positive, blue negative, white zero: a ReLU behind this layer keeps only "
         "the red."
@@ -389,10 +386,7 @@ def _show_exemplars(model_name: str, layer_name: str, channel: int) -> None:
     for place, row, column in best:
         view = zoo.model_view(model.card, pictures.images[place])
         rows, columns = pixels_of(field, row, column, view.shape)
-        large = figures.enlarge(view, 256)
-        factor = len(large) // len(view)
-        frame = (range(side.start * factor, side.stop * factor) for side in (rows, columns))
-        whole.append(figures.framed(large, *frame, width_px=4))
+        whole.append(figures.enlarged_with_frame(view, rows, columns, side_px=256, width_px=4))
         patches.append(view[rows.start : rows.stop, columns.start : columns.stop])
     sheet = figures.mosaic(
         whole + patches, [None] * 2 * len(best), columns=len(best), tile_px=112, first_number=None
@@ -426,12 +420,7 @@ def pixels_of(
     field = facts.receptive_field
     if field is None:
         return range(shape[0]), range(shape[1])
-    sides = []
-    for axis, place in ((field.rows, row), (field.columns, column)):
-        place = min(place, len(axis.first) - 1)
-        first, last = int(axis.first[place]), int(axis.last[place])
-        sides.append(range(first, last + 1) if first <= last else range(0, 1))
-    return sides[0], sides[1]
+    return field.rows.seen_by(row) or range(1), field.columns.seen_by(column) or range(1)
 
 
 def show_hierarchy(model_name: str, picked: Picked) -> None:
@@ -464,10 +453,7 @@ def show_hierarchy(model_name: str, picked: Picked) -> None:
                 figures.encode_jpeg(sheet), width="stretch", alt=f"The strongest maps of {name}"
             )
         with seen:
-            large = figures.enlarge(view, 256)
-            factor = len(large) // len(view)
-            frame = (range(side.start * factor, side.stop * factor) for side in (rows, columns))
-            framed = figures.framed(large, *frame, width_px=5)
+            framed = figures.enlarged_with_frame(view, rows, columns, side_px=256, width_px=5)
             st.image(
                 figures.encode_jpeg(framed), width="stretch", alt=f"What a cell of {name} sees"
             )

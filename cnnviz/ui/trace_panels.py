@@ -9,7 +9,7 @@ import streamlit as st
 from cnnviz import figures, zoo
 from cnnviz.results import PICTURE, CellTrace, WindowStep
 from cnnviz.ui import cached, map_panels, tiles
-from cnnviz.ui.controls import Picked
+from cnnviz.ui.controls import Picked, keep_within
 from cnnviz.ui.pictures import download, number, show_painted, show_picture
 
 _ROW, _COLUMN = "trace_row", "trace_column"
@@ -43,8 +43,7 @@ def show_trace(model_name: str, picked: Picked, layer_name: str) -> None:
 
 
 def _choose(label: str, key: str, length: int, default: int) -> int:
-    if st.session_state.get(key, 0) >= length:
-        st.session_state[key] = length - 1
+    keep_within(key, length)
     return int(st.number_input(label, 0, length - 1, default, key=key, bind="query-params"))
 
 
@@ -74,14 +73,12 @@ def _show_field(model_name: str, picked: Picked, trace: CellTrace) -> None:
     view = zoo.model_view(cached.model(model_name).card, picked.image)
     scale = figures.unsigned_scale(trace.gradient, colour_map="inferno")
     painted = figures.overlay(view, figures.colourize(trace.gradient, scale), 0.65)
-    large = figures.enlarge(painted, _MAX_SIDE_PX)
-    factor = len(large) // len(view)
-    if trace.seen_rows and trace.seen_columns and trace.seen_rows[0] <= trace.seen_rows[1]:
-        sides = (
-            range(first * factor, (last + 1) * factor)
-            for first, last in (trace.seen_rows, trace.seen_columns)
+    if trace.seen_rows and trace.seen_columns:
+        large = figures.enlarged_with_frame(
+            painted, trace.seen_rows, trace.seen_columns, side_px=_MAX_SIDE_PX
         )
-        large = figures.framed(large, *sides, width_px=3)
+    else:
+        large = figures.enlarge(painted, _MAX_SIDE_PX)
     show_painted(
         large,
         scale,
@@ -95,23 +92,26 @@ def _explain_field(trace: CellTrace) -> None:
     if trace.seen_rows is None or trace.seen_columns is None:
         st.markdown("How far this cell can see is not known: a layer before it is of a rare kind.")
         return
-    (top, bottom), (left, right) = trace.seen_rows, trace.seen_columns
-    if top > bottom or left > right:
+    rows, columns = trace.seen_rows, trace.seen_columns
+    if not rows or not columns:
         st.markdown("This cell sees nothing but padding.")
         return
-    area = (bottom - top + 1) * (right - left + 1)
+    area = len(rows) * len(columns)
     slopes = np.sort(trace.gradient.ravel())[::-1]
-    told = "Nothing near this picture changes it: its slope is zero everywhere (a ReLU is closed, "
-    "or at its ceiling)."
+    told = (
+        "Nothing near this picture changes it: its slope is zero everywhere (a ReLU is closed, or "
+        "at its ceiling)."
+    )
     if slopes[0] > 0:
         half = int(np.searchsorted(slopes.cumsum(), slopes.sum() / 2)) + 1
         told = (
             f"Half of its slope lies in **{half:,}** of them (**{half / area:.0%}**): the "
-            "effective field is smaller than the theoretical one and densest in the middle."
+            "effective field is smaller than the theoretical one."
         )
     st.markdown(
-        f"**What you see.** The cell can depend on the rows {top} to {bottom} and the columns "
-        f"{left} to {right}: {bottom - top + 1} × {right - left + 1} = {area:,} pixels. {told}\n\n"
+        f"**What you see.** The cell can depend on the rows {rows[0]} to {rows[-1]} and the "
+        f"columns {columns[0]} to {columns[-1]}: {len(rows)} × {len(columns)} = {area:,} pixels. "
+        f"{told}\n\n"
         "**Try this.** Click a cell at the border: its field is cut off by the edge. Take an "
         "earlier layer: the field shrinks.\n\n"
         ":small[Luo et al. 2016, arXiv:1701.04128.]"

@@ -310,7 +310,7 @@ def test_every_layer_is_rebuilt_by_hand(name: str, chelsea: ImageInput) -> None:
             if trace.seen_rows and trace.seen_columns:
                 outside = trace.gradient.copy()
                 rows, columns = trace.seen_rows, trace.seen_columns
-                outside[rows[0] : rows[1] + 1, columns[0] : columns[1] + 1] = 0
+                outside[rows.start : rows.stop, columns.start : columns.stop] = 0
                 assert not outside.any()
 
 
