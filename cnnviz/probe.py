@@ -9,9 +9,10 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeVar
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
 
@@ -22,7 +23,7 @@ import tensorflow as tf
 from cnnviz import zoo
 from cnnviz.errors import AnalysisError, InvalidParameterError, ModelLoadError, UnknownLayerError
 from cnnviz.graph_walk import Walk, graph_of, walk_through
-from cnnviz.results import ImageInput, Prediction
+from cnnviz.results import PICTURE, ImageInput, Prediction
 from cnnviz.zoo import ModelCard
 
 MAX_MODELS = 3  # models kept in memory by one process
@@ -62,6 +63,15 @@ class _Bounded:
                 with self._lock:
                     self._making.pop(key, None)
             return value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slopes:
+    """Layers, how a weighted sum of logits changes with them, and the logits; all batches."""
+
+    activations: dict[str, np.ndarray]
+    gradients: dict[str, np.ndarray]
+    scores: np.ndarray
 
 
 _models = _Bounded(MAX_MODELS)
@@ -160,19 +170,23 @@ class LoadedModel:
 
     def scores(self, image: ImageInput) -> np.ndarray:
         """Give the logit of every class, float32 (num_classes,), before softmax or sigmoid."""
-        _, scores = self.activations(image, ())
-        return scores
+        return self.scores_of(self.preprocess(image))[0]
 
     def probabilities(self, scores: np.ndarray) -> np.ndarray:
-        """Turn logits into probabilities the way this network does, float64 (num_classes,).
+        """Turn logits (…, num_classes) into probabilities the way this network does, float64.
 
         A network that ends in plain logits is read as if a softmax followed.
         """
         scores = np.asarray(scores, dtype=np.float64)
         if self.head == "sigmoid":
             return 0.5 * (1 + np.tanh(scores / 2))
-        shifted = np.exp(scores - scores.max())
-        return shifted / shifted.sum()
+        shifted = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        return shifted / shifted.sum(axis=-1, keepdims=True)
+
+    def scores_of(self, batch: np.ndarray) -> np.ndarray:
+        """Give the logits of preprocessed pictures (N, h, w, C), float32 (N, num_classes)."""
+        _, scores = self.compute(("forward", ()), lambda: _forward(self, ()), tf.constant(batch))
+        return np.asarray(scores)
 
     def activations(
         self, image: ImageInput, layer_names: Iterable[str]
@@ -208,30 +222,70 @@ class LoadedModel:
 
         Raises
         ------
-        UnknownLayerError, InvalidParameterError
-            If there is no such layer or class.
-        AnalysisError
-            If the class does not depend on the layer, or a value is not finite.
+        UnknownLayerError, InvalidParameterError, AnalysisError
+            As for `gradients`; also if there is no such class.
         """
-        (name,) = self._checked([layer_name])
+        self.check_class(class_index)
+        direction = np.eye(len(self.class_names), dtype=np.float32)[class_index : class_index + 1]
+        found = self.gradients(self.preprocess(image), direction, [layer_name])
+        logit = float(found.scores[0, class_index])
+        return found.activations[layer_name][0], found.gradients[layer_name][0], logit
+
+    def gradients(
+        self, batch: np.ndarray, directions: np.ndarray, layer_names: Iterable[str]
+    ) -> "Slopes":
+        """Compute layers and how a weighted sum of logits changes with them, in one pass.
+
+        Parameters
+        ----------
+        batch : float32 ndarray of shape (N, h, w, C)
+            Preprocessed pictures.
+        directions : float32 ndarray of shape (N, num_classes)
+            For each picture the weights of the logits in that sum.
+        layer_names : iterable of str
+            Any layers; `PICTURE` stands for the network's input.
+
+        Raises
+        ------
+        UnknownLayerError
+            If there is no such layer.
+        AnalysisError
+            If no class depends on a layer, or a value is not finite.
+        """
+        names = tuple(layer_names)
+        self._checked(name for name in names if name != PICTURE)
+        activations, gradients, scores = self.compute(
+            ("gradient", names),
+            lambda: _gradient(self, names),
+            tf.constant(batch),
+            tf.constant(directions, tf.float32),
+        )
+        found = Slopes(
+            {name: np.asarray(activations[name]) for name in names},
+            {name: np.asarray(gradients[name]) for name in names},
+            np.asarray(scores),
+        )
+        for name in names:
+            values = (found.activations[name], found.gradients[name], found.scores)
+            if not all(np.isfinite(part).all() for part in values):
+                raise AnalysisError(
+                    f"{self.name!r} gives values that are not numbers at layer {name!r} for this "
+                    "picture. Try another picture or layer."
+                )
+        return found
+
+    def check_class(self, class_index: int) -> None:
+        """Refuse a class that the network does not know.
+
+        Raises
+        ------
+        InvalidParameterError
+        """
         if not 0 <= class_index < len(self.class_names):
             raise InvalidParameterError(
                 f"class {class_index} does not exist: {self.name!r} has the classes "
                 f"0 to {len(self.class_names) - 1}."
             )
-        activations, gradients, logit = self.compute(
-            ("gradient", name),
-            lambda: _gradient(self, name),
-            tf.constant(self.preprocess(image)),
-            tf.constant(class_index),
-        )
-        found = activations[0].numpy(), gradients[0].numpy(), float(logit[0])
-        if not all(np.isfinite(values).all() for values in found):
-            raise AnalysisError(
-                f"{self.name!r} gives values that are not numbers at layer {name!r} for this "
-                "picture. Try another picture or layer."
-            )
-        return found
 
     def compute(self, key: Hashable, make: Callable[[], Callable[..., Any]], *args: Any) -> Any:
         """Run a compiled function that is made once per model and key; the last few are kept.
@@ -297,6 +351,19 @@ def load_model(
     path = Path(name_or_path)
     version = path.stat().st_mtime_ns if path.is_file() else 0  # a file saved anew is read anew
     return _models.get((str(path), version), lambda: _load(name_or_path, on_progress))
+
+
+_fingerprints: "WeakKeyDictionary[LoadedModel, str]" = WeakKeyDictionary()  # they never change
+
+
+def fingerprint(model: LoadedModel) -> str:
+    """Give a fingerprint of all weights of a network, 32 hexadecimal digits."""
+    if model not in _fingerprints:
+        digest = blake2b(digest_size=16)
+        for weights in model.keras_model.get_weights():
+            digest.update(np.ascontiguousarray(weights).data)
+        _fingerprints[model] = digest.hexdigest()
+    return _fingerprints[model]
 
 
 def load_checkpoint(name: str, step: int) -> LoadedModel:
@@ -448,21 +515,24 @@ def _forward(model: LoadedModel, names: tuple[str, ...]) -> Callable[..., Any]:
     return compiled(forward, tf.TensorSpec((None, *model.input_shape), tf.float32))
 
 
-def _gradient(model: LoadedModel, name: str) -> Callable[..., Any]:
-    def gradient(batch: Any, class_index: Any) -> Any:
+def _gradient(model: LoadedModel, names: tuple[str, ...]) -> Callable[..., Any]:
+    def gradient(batch: Any, directions: Any) -> Any:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(batch)  # before the forward pass; afterwards there would be no gradient
-            walk = walk_through(model.keras_model, batch)
-            logit = tf.gather(walk.scores, class_index, axis=1)
-        gradients = tape.gradient(logit, walk.taps[name])
-        if gradients is None:
-            raise AnalysisError(
-                f"No class of {model.name!r} depends on layer {name!r}. Choose another layer."
-            )
-        return walk.taps[name], gradients, logit
+            scores = (walk := walk_through(model.keras_model, batch)).scores
+            weighted = tf.reduce_sum(scores * directions, axis=1)
+        taps = {name: batch if name == PICTURE else walk.taps[name] for name in names}
+        gradients = tape.gradient(weighted, taps)
+        for name, slope in gradients.items():
+            if slope is None:
+                raise AnalysisError(
+                    f"No class of {model.name!r} depends on layer {name!r}. Choose another layer."
+                )
+        return taps, gradients, scores
 
     batch = tf.TensorSpec((None, *model.input_shape), tf.float32)
-    return compiled(gradient, batch, tf.TensorSpec((), tf.int32))
+    directions = tf.TensorSpec((None, len(model.class_names)), tf.float32)
+    return compiled(gradient, batch, directions)
 
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])

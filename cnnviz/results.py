@@ -127,15 +127,21 @@ class ClassHeatmap:
     Attributes
     ----------
     values : float32 ndarray of shape (h, w)
-        In logits, not scaled. Methods that end in a ReLU never give negative values.
+        Not scaled. Methods that end in a ReLU never give negative values.
     layer_name : str
-        The layer whose grid this is.
+        The layer whose grid this is; `PICTURE` where it is that of the network's input.
     class_index : int
-        The class argued for.
+        The class argued for, or that in question in the first place.
     logit : float
         The score of that class before any softmax or sigmoid.
     method : str
         Registered name of the method, such as ``grad-cam``.
+    target : str
+        What is argued for, in words.
+    settings : tuple of (str, value)
+        The method's settings.
+    facts : tuple of (str, float)
+        Numbers that come with the map, such as the gap of completeness.
     """
 
     values: np.ndarray
@@ -143,6 +149,9 @@ class ClassHeatmap:
     class_index: int
     logit: float
     method: str
+    target: str = ""
+    settings: tuple[tuple[str, Any], ...] = ()
+    facts: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", read_only(self.values))

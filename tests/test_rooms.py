@@ -50,7 +50,14 @@ ROOMS: dict[str, set[str]] = {
         *("errors", "results", "images", "downloads", "zoo", "graph_walk", "probe"),
         *("numpy", "PIL", "tensorflow", "joblib", "distributed", "ray", "lazy_loader"),
     },
-    "cam": {"errors", "results", "images", "probe", "numpy", "tensorflow"},
+    "evidence": {
+        *("errors", "results", "images", "zoo", "graph_walk", "probe"),
+        *("numpy", "cv2", "tensorflow"),
+    },
+    "cam": {"errors", "results", "evidence", "ablation", "probe", "numpy"},
+    "saliency": {
+        *("errors", "results", "evidence", "cam", "graph_walk", "probe", "numpy", "tensorflow"),
+    },
     "orientation_tuning": {"errors", "images", "filter_banks", "probe", "numpy"},
     "receptive_field": {"results", "probe", "numpy"},
     "layer_table": {"results", "receptive_field", "probe"},

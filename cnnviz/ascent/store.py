@@ -6,7 +6,6 @@ from dataclasses import asdict
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
-from weakref import WeakKeyDictionary
 from zipfile import BadZipFile
 
 import numpy as np
@@ -21,21 +20,17 @@ if TYPE_CHECKING:
 
 MAX_FILES = 400
 MAX_BYTES = 400 << 20
-_weights: "WeakKeyDictionary[LoadedModel, bytes]" = WeakKeyDictionary()  # models never change
 
 
 def picture_key(model: "LoadedModel", target: Target, recipe: Recipe, seed: int) -> str:
     """Give a fingerprint of all that a picture begun with noise depends on, weights included."""
-    fingerprint = blake2b(digest_size=16)
+    from cnnviz.probe import fingerprint  # loads TensorFlow
+
+    digest = blake2b(digest_size=16)
     told = [asdict(target), asdict(recipe), seed, model.card.preprocessing.name]
-    fingerprint.update(json.dumps(told, sort_keys=True).encode())
-    if model not in _weights:
-        digest = blake2b(digest_size=16)
-        for weights in model.keras_model.get_weights():
-            digest.update(np.ascontiguousarray(weights).data)
-        _weights[model] = digest.digest()
-    fingerprint.update(_weights[model])
-    return fingerprint.hexdigest()
+    digest.update(json.dumps(told, sort_keys=True).encode())
+    digest.update(fingerprint(model).encode())
+    return digest.hexdigest()
 
 
 def load_picture(key: str) -> FilterImage | None:
