@@ -58,6 +58,11 @@ ROOMS: dict[str, set[str]] = {
     "saliency": {
         *("errors", "results", "evidence", "cam", "graph_walk", "probe", "numpy", "tensorflow"),
     },
+    "faithfulness": {"errors", "results", "images", "evidence", "zoo", "probe", "numpy", "scipy"},
+    "randomisation": {
+        *("results", "evidence", "probe", "numpy", "scipy", "skimage", "keras"),
+    },
+    "stress": {"errors", "results", "images", "numpy", "cv2"},
     "orientation_tuning": {"errors", "images", "filter_banks", "probe", "numpy"},
     "receptive_field": {"results", "probe", "numpy"},
     "layer_table": {"results", "receptive_field", "probe"},
