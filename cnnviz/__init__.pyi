@@ -4,6 +4,7 @@ from .cam import class_activation_map as class_activation_map
 from .convolution import LayerSettings as LayerSettings
 from .convolution import apply_layer as apply_layer
 from .errors import CnnvizError as CnnvizError
+from .explanations import explain as explain
 from .feature_maps import feature_maps as feature_maps
 from .filter_banks import FilterBank as FilterBank
 from .filter_banks import gabor_bank as gabor_bank
@@ -21,6 +22,7 @@ from .results import FilterImage as FilterImage
 from .results import GaborResponse as GaborResponse
 from .results import ImageInput as ImageInput
 from .results import Prediction as Prediction
+from .saliency import saliency_map as saliency_map
 from .trace import trace_cell as trace_cell
 from .zoo import ModelCard as ModelCard
 from .zoo import list_models as list_models

@@ -529,8 +529,9 @@ def class_activation_map(
     if len(names) > 1 and method != "layer-cam":
         raise InvalidParameterError(f"{chosen.title} takes one layer; only LayerCAM fuses several.")
     if target is None:
-        best = model.predict(image, top=1)[0].class_index
-        target = one_class(best if class_index is None else class_index)
+        if class_index is None:
+            class_index = model.predict(image, top=1)[0].class_index
+        target = one_class(class_index)
     case = observe(model, image, target, names)
     maps = [explained(case, chosen, name, settings, on_progress) for name in names]
     return maps[0] if len(maps) == 1 else fuse(maps)

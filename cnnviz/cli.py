@@ -69,6 +69,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     atlas.add_argument("--engine", default="local", help="local, dask or ray; default: local")
     atlas.add_argument("--scheduler", help="address of a Dask scheduler")
     atlas.set_defaults(run=_atlas)
+    cam = commands.add_parser("cam", help="draw which pixels of pictures argue for a class")
+    cam.add_argument("images", nargs="*", type=Path, help="pictures and folders of pictures")
+    cam.add_argument("--model", default="efficientnet-lite0", help="default: efficientnet-lite0")
+    cam.add_argument("--method", nargs="+", default=["grad-cam"], help="default: grad-cam")
+    cam.add_argument("--layer", help="default: the last one with maps")
+    cam.add_argument("--class", dest="class_name", help="name or number; default: the top one")
+    cam.add_argument("--set", nargs="+", default=[], help="settings, such as samples=16")
+    cam.add_argument("--folder", type=Path, default=Path("cam"), help="default: cam/")
+    cam.add_argument("--list", action="store_true", help="list the methods and their settings")
+    cam.set_defaults(run=_cam)
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
@@ -200,6 +210,38 @@ def _atlas(options: argparse.Namespace) -> int:
     )
     print(f"\nOpen {index.with_name('index.html')} in a browser.")
     return 0
+
+
+def _cam(options: argparse.Namespace) -> int:
+    from cnnviz.explanations import METHODS
+    from cnnviz.explanations_run import explain_files, find_class, parse_settings, picture_files
+    from cnnviz.probe import load_model
+
+    if options.list or not options.images:
+        for method in METHODS.values():
+            print(f"{method.name:24} {method.title}. {method.paper}")
+            for setting in method.settings:
+                allowed = ", ".join(setting.choices) or f"{setting.low:g} to {setting.high:g}"
+                allowed = "true or false" if isinstance(setting.default, bool) else allowed
+                print(f"    --set {setting.name}={setting.default}    {allowed}")
+        return 0
+    settings = parse_settings(options.method, options.set)
+    files = picture_files(options.images)
+    model = load_model(options.model)
+    wanted = None if options.class_name is None else find_class(model, options.class_name)
+    started = time.monotonic()
+
+    def report(done: int, total: int, problem: str) -> None:
+        left_s = (time.monotonic() - started) / done * (total - done)
+        if problem:
+            print(f"\r{problem}", file=sys.stderr)
+        print(f"\r{done} of {total} pictures, about {left_s:.0f} s left   ", end="", flush=True)
+
+    table, num_failed = explain_files(
+        model, files, settings, options.folder, options.layer, wanted, on_progress=report
+    )
+    print(f"\nwritten: {table} and the overlays beside it")
+    return 1 if num_failed == len(files) else 0
 
 
 def _evaluate(options: argparse.Namespace) -> int:

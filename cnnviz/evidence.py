@@ -371,7 +371,7 @@ def explained(
         method=method.name,
         target=case.target.name,
         settings=tuple(checked.items()),
-        facts=found.facts,
+        facts=(("score", case.value), *found.facts),
     )
 
 

@@ -254,12 +254,18 @@ class LoadedModel:
         """
         names = tuple(layer_names)
         self._checked(name for name in names if name != PICTURE)
+        computed = names if self._is_often_asked(names) else (*self.layer_names, PICTURE)
         activations, gradients, scores = self.compute(
-            ("gradient", names),
-            lambda: _gradient(self, names),
+            ("gradient", computed),
+            lambda: _gradient(self, computed),
             tf.constant(batch),
             tf.constant(directions, tf.float32),
         )
+        for name in names:
+            if name not in gradients:
+                raise AnalysisError(
+                    f"No class of {self.name!r} depends on layer {name!r}. Choose another layer."
+                )
         found = Slopes(
             {name: np.asarray(activations[name]) for name in names},
             {name: np.asarray(gradients[name]) for name in names},
@@ -273,6 +279,16 @@ class LoadedModel:
                     "picture. Try another picture or layer."
                 )
         return found
+
+    def _is_often_asked(self, names: tuple[str, ...]) -> bool:
+        """Whether these layers have a function of their own; all others share one for all layers.
+
+        Compiling takes about a second: nobody shall wait for it at every layer they look at.
+        """
+        often: list[tuple[str, ...]] = [(), (PICTURE,)]
+        if any(max(shape[:2]) > 1 for shape in self.map_shapes.values()):
+            often.append((self.default_cam_layer,))
+        return names in often
 
     def check_class(self, class_index: int) -> None:
         """Refuse a class that the network does not know.
@@ -522,12 +538,8 @@ def _gradient(model: LoadedModel, names: tuple[str, ...]) -> Callable[..., Any]:
             scores = (walk := walk_through(model.keras_model, batch)).scores
             weighted = tf.reduce_sum(scores * directions, axis=1)
         taps = {name: batch if name == PICTURE else walk.taps[name] for name in names}
-        gradients = tape.gradient(weighted, taps)
-        for name, slope in gradients.items():
-            if slope is None:
-                raise AnalysisError(
-                    f"No class of {model.name!r} depends on layer {name!r}. Choose another layer."
-                )
+        found = tape.gradient(weighted, taps)
+        gradients = {name: slope for name, slope in found.items() if slope is not None}
         return taps, gradients, scores
 
     batch = tf.TensorSpec((None, *model.input_shape), tf.float32)

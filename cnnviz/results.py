@@ -141,7 +141,8 @@ class ClassHeatmap:
     settings : tuple of (str, value)
         The method's settings.
     facts : tuple of (str, float)
-        Numbers that come with the map, such as the gap of completeness.
+        Numbers that come with the map: ``score`` is what was argued for; others depend on the
+        method, such as the gap of completeness.
     """
 
     values: np.ndarray

@@ -517,8 +517,9 @@ def saliency_map(
         )
     chosen = METHODS[method]
     if target is None:
-        best = model.predict(image, top=1)[0].class_index
-        target = one_class(best if class_index is None else class_index)
+        if class_index is None:
+            class_index = model.predict(image, top=1)[0].class_index
+        target = one_class(class_index)
     layer = layer_name or (model.default_cam_layer if "layer" in chosen.sees else PICTURE)
     case = observe(model, image, target, chosen.needs(layer))
     return explained(case, chosen, layer, settings, on_progress)

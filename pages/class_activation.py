@@ -1,6 +1,13 @@
 import streamlit as st
 
-from cnnviz.ui import cached, class_panels, controls, frame
+from cnnviz.ui import (
+    class_panels,
+    class_sum_panels,
+    controls,
+    frame,
+    matrix_panels,
+    trust_panels,
+)
 
 frame.begin(
     "Which pixels argue for this class?",
@@ -9,24 +16,23 @@ frame.begin(
 
 
 @st.fragment
-def evidence(model_name: str, picked: controls.Picked) -> None:
-    settings, results = st.columns([1.3, 3], gap="medium")
+def evidence(view: str, model_name: str, picked: controls.Picked) -> None:
     with frame.user_errors():
-        with settings:
-            predictions = cached.predictions(model_name, picked.image)
-            class_index = controls.class_picker(model_name, predictions[0])
-            layer_name = controls.layer_picker(model_name)
-            opacity, colour_map = class_panels.overlay_settings()
-            heatmap = cached.class_heatmap(
-                model_name, picked.image, "grad-cam", layer_name, class_index
-            )
-            class_panels.show_predictions(model_name, predictions, heatmap)
-        with results:
-            class_panels.show_maps(model_name, picked, heatmap, opacity, colour_map)
-            class_panels.explain(model_name, heatmap)
+        views[view](model_name, picked)
 
 
 with frame.user_errors():
+    with st.sidebar:
+        st.subheader("View")
+        views = {
+            "One map": class_panels.show_one,
+            "The map as a sum": class_sum_panels.show_sum,
+            "Side by side": matrix_panels.show_table,
+            "Put to the test": trust_panels.show_test,
+            "Sanity": trust_panels.show_sanity,
+            "Under stress": trust_panels.show_stress,
+        }
+        view = st.radio("Show", [*views], key="class_view", bind="query-params")
     model_name = controls.model_picker()
     picked = controls.picked_picture(controls.example_for(model_name))
-    evidence(model_name, picked)
+    evidence(view, model_name, picked)

@@ -62,6 +62,12 @@ ROOMS: dict[str, set[str]] = {
     "randomisation": {
         *("results", "evidence", "probe", "numpy", "scipy", "skimage", "keras"),
     },
+    "explanations": {"errors", "results", "evidence", "cam", "saliency", "probe"},
+    "evidence_table": {"results", "evidence", "explanations", "faithfulness", "probe"},
+    "explanations_run": {
+        *("errors", "results", "images", "evidence", "explanations", "faithfulness", "zoo"),
+        *("probe", "figures"),
+    },
     "stress": {"errors", "results", "images", "numpy", "cv2"},
     "orientation_tuning": {"errors", "images", "filter_banks", "probe", "numpy"},
     "receptive_field": {"results", "probe", "numpy"},

@@ -394,3 +394,68 @@ def objective_figure(history: np.ndarray, steps: int) -> "go.Figure":
         yaxis_title="objective",
     )
     return figure
+
+
+def pixel_curves_figure(
+    shares: np.ndarray, curves: Mapping[str, np.ndarray], mark: float, title: str
+) -> "go.Figure":
+    """Draw probabilities over the share of pixels, the first curve in front, and mark a share.
+
+    Parameters
+    ----------
+    shares : ndarray of shape (n,)
+        From 0 to 1.
+    curves : mapping of name to ndarray of shape (n,)
+    mark : float
+        A share, drawn as an upright line.
+    title : str
+        Of the axis below.
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    styles = ((TRAINING, "solid", 4), ("#8b95a3", "dash", 2), (VALIDATION, "dot", 2))
+    for (name, values), (colour, dash, width) in zip(curves.items(), styles, strict=False):
+        figure.add_scatter(
+            x=shares,
+            y=values,
+            name=name,
+            mode="lines",
+            line={"color": colour, "dash": dash, "width": width},
+            hovertemplate=f"{name}, %{{x:.0%}} of the pixels: %{{y:.1%}}<extra></extra>",
+        )
+    figure.add_vline(x=mark, line={"color": "#8a63c9", "width": 2})
+    return figure.update_layout(
+        height=380,
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        xaxis={"title": title, "tickformat": ".0%", "range": [0, 1]},
+        yaxis={"title": "probability", "tickformat": ".0%", "rangemode": "tozero"},
+        legend={"orientation": "h", "y": -0.28, "yanchor": "top"},
+    )
+
+
+def forgetting_figure(
+    num_layers: Sequence[int], curves: Mapping[str, Sequence[float]], mark: int
+) -> "go.Figure":
+    """Draw how alike a map stays while layers forget, from none to all, and mark a number."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    styles = ((TRAINING, "solid"), (VALIDATION, "dash"), ("#8b95a3", "dot"))
+    for (name, values), (colour, dash) in zip(curves.items(), styles, strict=False):
+        figure.add_scatter(
+            x=list(num_layers),
+            y=list(values),
+            name=name,
+            mode="lines+markers",
+            line={"color": colour, "dash": dash, "width": 3},
+            hovertemplate=f"{name} after %{{x}} layers: %{{y:.2f}}<extra></extra>",
+        )
+    figure.add_vline(x=mark, line={"color": "#8a63c9", "width": 2})
+    return figure.update_layout(
+        height=300,
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        xaxis={"title": "layers that forgot, from the top"},
+        yaxis={"title": "like the map of the network as it is", "range": [-0.6, 1.05]},
+        legend={"orientation": "h", "y": 1.14},
+    )

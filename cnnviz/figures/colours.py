@@ -96,6 +96,10 @@ def overlay_part(
     scale: Scale,
     opacity: float,
     part: tuple[slice, slice],
+    *,
+    is_smooth: bool = True,
+    threshold: float = 0.0,
+    has_contour: bool = False,
 ) -> np.ndarray:
     """Lay a map over the part of a picture that the network saw; dim what it did not see.
 
@@ -103,19 +107,55 @@ def overlay_part(
     ----------
     pixels : uint8 ndarray of shape (h, w, 3)
     values : float ndarray
-        The map on its own grid; it is enlarged smoothly.
+        The map on its own grid.
     part : two slices
         Rows and columns of `pixels` that the map stands for.
+    is_smooth : bool
+        Whether it is enlarged smoothly, or cell by cell.
+    threshold : float
+        Share of the scale's upper end; where the map is smaller than that, the picture stays.
+    has_contour : bool
+        Whether a line is drawn where the map reaches the threshold, or half of the scale's upper
+        end if that is 0.
 
     Returns
     -------
     uint8 ndarray of shape (h, w, 3)
     """
     seen = pixels[part]
-    painted = colourize(upsample(values, *seen.shape[:2]), scale)
+    large = upsample(values, *seen.shape[:2]) if is_smooth else _in_cells(values, *seen.shape[:2])
+    painted = overlay(seen, colourize(large, scale), opacity)
+    if threshold > 0:
+        painted = np.where((np.abs(large) < threshold * scale.high)[..., None], seen, painted)
+    if has_contour:
+        level = (threshold or 0.5) * scale.high
+        region = (np.abs(large) >= level).astype(np.uint8)
+        lines, _ = cv2.findContours(region, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        width = max(1, round(max(seen.shape) / 300))
+        painted = np.ascontiguousarray(painted)
+        cv2.drawContours(painted, lines, -1, (0, 0, 0), width + 2)
+        cv2.drawContours(painted, lines, -1, (255, 255, 255), width)
     whole = (pixels * _DIMMED).astype(np.uint8)
-    whole[part] = overlay(seen, painted, opacity)
+    whole[part] = painted
     return whole
+
+
+def _in_cells(values: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Enlarge a map so that each pixel has the value of the cell it lies in."""
+    rows = (np.arange(height) * values.shape[0]) // height
+    columns = (np.arange(width) * values.shape[1]) // width
+    return values[rows[:, None], columns]
+
+
+def evidence_scale(values: np.ndarray, colour_map: str, *, percentile: float = 100.0) -> Scale:
+    """Choose the scale of a map: from zero, or symmetric about zero where it has negative cells.
+
+    With a percentile below 100 the strongest few pixels do not make all others look empty.
+    """
+    reach = float(np.percentile(np.abs(values), percentile)) or float(np.abs(values).max()) or 1.0
+    if float(values.min()) < 0:
+        return Scale(-reach, reach, DIVERGING)
+    return Scale(0.0, reach, colour_map)
 
 
 def direction_picture(thetas: np.ndarray, strength: np.ndarray) -> np.ndarray:

@@ -1,6 +1,10 @@
 """Results as files to take home."""
 
+import json
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +26,42 @@ def heatmap_npz(heatmap: ClassHeatmap) -> bytes:
         method=heatmap.method,
     )
     return buffer.getvalue()
+
+
+def heatmap_json(heatmap: ClassHeatmap, more: Mapping[str, Any]) -> bytes:
+    """Write down how a map was made: everything that is needed to make it again.
+
+    Parameters
+    ----------
+    heatmap : ClassHeatmap
+    more : mapping
+        What else is known, such as the network's name and fingerprint and the picture's digest.
+    """
+    packages = ("cnnviz", "tensorflow", "keras", "numpy", "opencv-python-headless", "scikit-image")
+    told = {
+        **more,
+        "method": heatmap.method,
+        "settings": dict(heatmap.settings),
+        "target": heatmap.target,
+        "class_index": heatmap.class_index,
+        "layer_name": heatmap.layer_name,
+        "logit": heatmap.logit,
+        "facts": dict(heatmap.facts),
+        "shape": list(heatmap.values.shape),
+        "minimum": float(heatmap.values.min()),
+        "maximum": heatmap.maximum,
+        "versions": {name: _version(name) for name in packages},
+    }
+    return json.dumps(told, indent=2, ensure_ascii=False).encode()
+
+
+def _version(package: str) -> str:
+    for name in (package, f"{package}-cpu"):  # TensorFlow's build without graphics cards
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    return "not installed"
 
 
 def array_npy(values: np.ndarray) -> bytes:

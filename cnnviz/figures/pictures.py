@@ -1,5 +1,6 @@
 """Pictures for the screen: enlarged with hard pixels, set side by side, encoded."""
 
+import textwrap
 from collections.abc import Sequence
 from math import ceil, sqrt
 
@@ -9,6 +10,7 @@ import numpy as np
 from cnnviz.errors import InvalidParameterError
 from cnnviz.figures.colours import Scale, colourize
 
+_PAPER = (38, 41, 51)  # behind a table of pictures
 GAP_PX = 4  # between the tiles of a mosaic and around them
 
 
@@ -188,6 +190,57 @@ def enlarged_with_frame(
     factor = len(large) // len(pixels)
     sides = (range(side.start * factor, side.stop * factor) for side in (rows, columns))
     return framed(large, *sides, width_px=width_px)
+
+
+def labelled_grid(
+    tiles: Sequence[Sequence[np.ndarray | None]],
+    row_names: Sequence[str],
+    column_names: Sequence[str],
+    captions: Sequence[Sequence[str]],
+    *,
+    tile_px: int = 128,
+) -> np.ndarray:
+    """Set pictures into a table with names for rows and columns and words below each, uint8 RGB.
+
+    Parameters
+    ----------
+    tiles : rows of uint8 ndarray of shape (h, w, 3)
+        None leaves a place empty.
+    row_names, column_names : sequence of str
+    captions : rows of str
+        One or two lines each.
+    tile_px : int
+        The longer side of a tile.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    size_px = max(14, tile_px // 7)
+    font = ImageFont.load_default(size=size_px)
+    line = round(1.3 * size_px)
+    left, top = tile_px + GAP_PX, 2 * line + GAP_PX
+    cell_width, cell_height = tile_px + 2 * GAP_PX, tile_px + 2 * line + 2 * GAP_PX
+    size = (left + cell_width * len(column_names), top + cell_height * len(row_names))
+    sheet = Image.new("RGB", size, _PAPER)
+    pen = ImageDraw.Draw(sheet)
+
+    def write(text: str, x: int, y: int, width: int, num_lines: int) -> None:
+        parts = textwrap.wrap(text, width=round(width / (0.56 * size_px)))
+        for place, part in enumerate(parts[:num_lines]):
+            pen.text((x, y + place * line), part, fill=(255, 255, 255), font=font)
+
+    for column, name in enumerate(column_names):
+        write(name, left + column * cell_width, GAP_PX, tile_px, 2)
+    for row, name in enumerate(row_names):
+        y = top + row * cell_height
+        write(name, GAP_PX, y + tile_px // 6, tile_px, 5)
+        for column in range(len(column_names)):
+            x = left + column * cell_width
+            tile = tiles[row][column]
+            if tile is not None:
+                sheet.paste(Image.fromarray(_fit(tile, tile_px)), (x, y))
+            for place, part in enumerate(captions[row][column].splitlines()[:2]):
+                pen.text((x, y + tile_px + place * line), part, fill=(235, 235, 235), font=font)
+    return np.asarray(sheet)
 
 
 def framed(pixels: np.ndarray, rows: range, columns: range, *, width_px: int = 2) -> np.ndarray:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from cnnviz import datasets, figures, zoo
 from cnnviz.ascent import store
-from cnnviz.ascent.objectives import Target
+from cnnviz.ascent.objectives import Target as AscentTarget
 from cnnviz.ascent.recipe import Recipe
 from cnnviz.bank_classifier import (
     BankClassifier,
@@ -20,6 +20,8 @@ from cnnviz.bank_classifier import (
 )
 from cnnviz.datasets import Collection, LabelledImages
 from cnnviz.errors import DatasetError
+from cnnviz.evidence import Target, explained, one_class
+from cnnviz.explanations import explain, find_method
 from cnnviz.feature_maps import LayerGlance, MapStatistics, feature_maps, glance, map_statistics
 from cnnviz.filter_banks import (
     BANKS,
@@ -40,12 +42,19 @@ from cnnviz.ui.server import keep_server_fast
 from cnnviz.zoo import TrainingRecord
 
 if TYPE_CHECKING:
+    from cnnviz.evidence import Case
+    from cnnviz.evidence_table import EvidenceTable
     from cnnviz.exemplars import LayerExemplars
+    from cnnviz.faithfulness import MosaicCheck, PixelCurves
+    from cnnviz.randomisation import Level
     from cnnviz.results import FilterImage
 
 _BATCH = 8  # filters that climb together
 _EXEMPLAR_BYTES, _LEAST_PICTURES = 48 << 20, 20  # what is kept of all filters' answers to pictures
-_BY_DIGEST: dict[str | type[Any], Callable[[Any], Any]] = {ImageInput: attrgetter("digest")}
+_BY_DIGEST: dict[str | type[Any], Callable[[Any], Any]] = {
+    ImageInput: attrgetter("digest"),
+    Target: repr,
+}
 
 
 def model(model_name: str):  # type: ignore[no-untyped-def]  # the type would load TensorFlow
@@ -72,16 +81,210 @@ def predictions(model_name: str, image: ImageInput, top: int = 5) -> tuple[Predi
     return model(model_name).predict(image, top)
 
 
-@st.cache_data(max_entries=256, hash_funcs=_BY_DIGEST, show_spinner=False)
-def class_heatmap(
-    model_name: str, image: ImageInput, method: str, layer_name: str, class_index: int
-) -> ClassHeatmap:
-    """Show what argues for a class."""
-    from cnnviz.cam import class_activation_map
+@st.cache_resource(max_entries=6, hash_funcs=_BY_DIGEST, show_spinner="Looking at the layer…")
+def case(
+    model_name: str, image: ImageInput, target: Target, layer_names: tuple[str, ...]
+) -> "Case":
+    """Run a picture through a network and back, once for all methods: shared, read-only."""
+    from cnnviz.evidence import observe
 
-    return class_activation_map(
-        model(model_name), image, method, layer_name=layer_name, class_index=class_index
-    )
+    return observe(model(model_name), image, target, layer_names)
+
+
+def evidence(
+    model_name: str,
+    image: ImageInput,
+    method_name: str,
+    layer_name: str,
+    target: Target,
+    settings: tuple[tuple[str, Any], ...] = (),
+) -> ClassHeatmap | None:
+    """Show what argues for something; None while a slow method is at work."""
+    method = find_method(method_name)
+    if method.sees:
+        return _fast_evidence(model_name, image, method_name, layer_name, target, settings)
+    network = model(model_name)
+
+    def work(report: jobs.Report) -> ClassHeatmap:
+        return explain(
+            network,
+            image,
+            method_name,
+            layer_name=layer_name,
+            target=target,
+            on_progress=report,
+            **dict(settings),
+        )
+
+    key = ("evidence", model_name, image.digest, method_name, layer_name, target, settings)
+    return jobs.result_of(key, method.title, work)
+
+
+@st.cache_data(max_entries=256, hash_funcs=_BY_DIGEST, show_spinner=False)
+def _fast_evidence(
+    model_name: str,
+    image: ImageInput,
+    method_name: str,
+    layer_name: str,
+    target: Target,
+    settings: tuple[tuple[str, Any], ...],
+) -> ClassHeatmap:
+    method = find_method(method_name)
+    seen = case(model_name, image, target, method.needs(layer_name))
+    return explained(seen, method, layer_name, dict(settings))
+
+
+@st.cache_data(max_entries=64, hash_funcs=_BY_DIGEST, show_spinner=False)
+def fused_evidence(
+    model_name: str, image: ImageInput, layer_names: tuple[str, ...], target: Target
+) -> ClassHeatmap:
+    """LayerCAM of several layers in one map."""
+    from cnnviz.cam import fuse
+
+    seen = case(model_name, image, target, layer_names)
+    method = find_method("layer-cam")
+    return fuse([explained(seen, method, name) for name in layer_names])
+
+
+def channel_weights(
+    model_name: str,
+    image: ImageInput,
+    method_name: str,
+    layer_name: str,
+    target: Target,
+    settings: tuple[tuple[str, Any], ...],
+) -> np.ndarray | None:
+    """Weights of a method's sum over feature maps; None while a slow method is at work."""
+    seen = case(model_name, image, target, (layer_name,))
+
+    def work(report: jobs.Report) -> np.ndarray:
+        from cnnviz.cam import channel_weights as weigh
+
+        return weigh(seen, method_name, layer_name, dict(settings), report)
+
+    key = ("weights", model_name, image.digest, method_name, layer_name, target, settings)
+    return jobs.result_of(key, "Weighing the feature maps", work)
+
+
+def pixel_curves(
+    model_name: str, image: ImageInput, heatmap: ClassHeatmap, target: Target, kind: str
+) -> "dict[str, PixelCurves] | None":
+    """Deletion and insertion of a map, of chance and of the middle; None while they run."""
+    seen = case(model_name, image, target, ())
+
+    def work(report: jobs.Report) -> "dict[str, PixelCurves]":
+        from cnnviz.faithfulness import curves_with_controls
+
+        return curves_with_controls(
+            seen, {"this map": heatmap.values}, kind=kind, on_progress=report
+        )
+
+    key = ("curves", model_name, image.digest, target, kind, heatmap.values.tobytes())
+    return jobs.result_of(key, "Taking pixels away and bringing them back", work)
+
+
+def road_curves(
+    model_name: str, image: ImageInput, heatmap: ClassHeatmap, target: Target
+) -> "dict[str, PixelCurves] | None":
+    """ROAD of a map and of a random order; None while it runs."""
+    seen = case(model_name, image, target, ())
+
+    def work(report: jobs.Report) -> "dict[str, PixelCurves]":
+        from cnnviz.faithfulness import RANDOM, ROAD_SHARES, control_maps, road
+
+        chance = control_maps(*seen.batch.shape[1:3])[RANDOM]
+        found: dict[str, PixelCurves] = {}
+        for name, values in (("this map", heatmap.values), (RANDOM, chance)):
+
+            def tell(done: int, total: int, before: int = len(found) * len(ROAD_SHARES)) -> None:
+                report(before + done, 2 * total)
+
+            found[name] = road(seen, values, on_progress=tell)
+        return found
+
+    key = ("road", model_name, image.digest, target, heatmap.values.tobytes())
+    return jobs.result_of(key, "Filling holes from their surroundings", work)
+
+
+def forgetting(
+    model_name: str,
+    image: ImageInput,
+    method_name: str,
+    layer_name: str,
+    target: Target,
+    settings: tuple[tuple[str, Any], ...],
+) -> "tuple[Level, ...] | None":
+    """The map while a copy of the network forgets layer after layer; None while it does."""
+    network = model(model_name)
+
+    def work(report: jobs.Report) -> "tuple[Level, ...]":
+        from cnnviz.randomisation import randomised_maps
+
+        return randomised_maps(
+            network,
+            image,
+            find_method(method_name),
+            layer_name,
+            target,
+            dict(settings),
+            on_progress=report,
+        )
+
+    key = ("forgetting", model_name, image.digest, method_name, layer_name, target, settings)
+    return jobs.result_of(key, "Drawing weights anew, from the top", work)
+
+
+def mosaic_check(model_name: str, method_name: str, layer_name: str) -> "MosaicCheck | None":
+    """Four bundled pictures in one, and whether the map of each class lies in its quarter."""
+    network = model(model_name)
+    images = collection_for(model_name, full=False).images
+
+    def work(report: jobs.Report) -> "MosaicCheck":
+        from cnnviz import faithfulness
+
+        chosen: dict[int, tuple[float, ImageInput]] = {}
+        for image in images:  # of each class the picture that it is surest of
+            best = network.predict(image, top=1)[0]
+            if best.probability > chosen.get(best.class_index, (0.5,))[0]:
+                chosen[best.class_index] = (best.probability, image)
+        surest = sorted(chosen, key=lambda index: -chosen[index][0])[:4]
+        if len(surest) < 4:
+            raise DatasetError(
+                "Among the bundled pictures this network is not sure of four different classes."
+            )
+        return faithfulness.mosaic_check(
+            network,
+            [chosen[index][1] for index in surest],
+            surest,
+            lambda image, index: explain(
+                network, image, method_name, layer_name=layer_name, target=one_class(index)
+            ),
+            report,
+        )
+
+    key = ("mosaic", model_name, method_name, layer_name)
+    return jobs.result_of(key, "Setting four known pictures into one", work)
+
+
+def evidence_table(
+    image: ImageInput,
+    rows: tuple[str, ...],
+    columns: tuple[tuple[str, str, Target], ...],
+    show: Callable[[Any], None],
+) -> "EvidenceTable | None":
+    """Maps of several methods for several (network, layer, target); None while they are made.
+
+    `show` draws what there is so far.
+    """
+    networks = {name: model(name) for name, _, _ in columns}
+
+    def work(report: jobs.Report) -> "EvidenceTable":
+        from cnnviz.evidence_table import evidence_table as fill
+
+        places = [(networks[name], layer, target) for name, layer, target in columns]
+        return fill(image, rows, places, on_progress=report)
+
+    return jobs.result_of(("table", image.digest, rows, columns), "Filling the table", work, show)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -302,7 +505,7 @@ def exemplars(model_name: str, pictures: Collection) -> "Mapping[str, LayerExemp
 
 def filter_images(
     model_name: str,
-    targets: Sequence[Target],
+    targets: Sequence[AscentTarget],
     recipe: Recipe,
     seed: int,
     begin_with: ImageInput | None,

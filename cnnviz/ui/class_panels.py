@@ -1,66 +1,326 @@
-"""The parts of the class activation page: maps, predictions, and the words beside them."""
+"""The class activation page: what is asked, the map, predictions, and the words beside them."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from cnnviz import cam, figures, zoo
-from cnnviz.results import ClassHeatmap, ImageInput, Prediction
-from cnnviz.ui import cached
+from cnnviz import figures, zoo
+from cnnviz.evidence import Method, Setting, Target, contrast, one_class, probability, sum_of
+from cnnviz.explanations import METHODS, target_code
+from cnnviz.figures import Scale
+from cnnviz.results import PICTURE, ClassHeatmap, ImageInput, Prediction
+from cnnviz.ui import cached, controls
 from cnnviz.ui.controls import Picked
 from cnnviz.ui.pictures import download, number, show_map, show_painted, show_picture
 
 MAX_SIDE_PX = 768  # of the picture under the overlay; a projector shows no more
+PIXEL_PERCENTILE = 99.0  # where the scale of a map of single pixels ends
+_TARGETS = ("a class", "one class, not another", "several classes", "the probability of a class")
+_MOST_SLIDER = 512  # numbers that may be larger are typed in
 
 
-def overlay_settings() -> tuple[float, str]:
-    """Ask how the map is laid over the picture: opacity (0 to 1) and colour map."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the controls ask for; the map depends on nothing else."""
+
+    method: Method
+    layer_name: str
+    target: Target
+    settings: tuple[tuple[str, Any], ...]
+    fused_with: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a map is shown; changing it computes nothing anew."""
+
+    opacity: float
+    colour_map: str
+    threshold: float
+    has_contour: bool
+    is_smooth: bool
+
+
+def ask(model_name: str, predictions: Sequence[Prediction], *, fits_only: str = "") -> Asked:
+    """Ask for method, layer and what to argue for; the settings fold away.
+
+    `fits_only` may name the family ``cam`` where a view makes sense for nothing else.
+    """
+    names = [name for name, method in METHODS.items() if not fits_only or method.is_on_a_layer]
+    method = METHODS[
+        st.selectbox(
+            "Method",
+            names,
+            index=names.index("grad-cam"),
+            format_func=lambda name: METHODS[name].title,
+            key="method" if not fits_only else "sum_method",
+            bind="query-params",
+        )
+    ]
+    layer_name = controls.layer_picker(model_name)
+    target = _ask_target(model_name, predictions)
+    with st.expander("More: the method's settings"):
+        settings = ask_settings(method)
+        fused_with: tuple[str, ...] = ()
+        if method.name == "layer-cam" and not fits_only:
+            fused_with = _ask_fusion(model_name, layer_name)
+        if not method.settings and not fused_with:
+            st.caption(f"{method.title} has nothing to set.")
+    return Asked(method, layer_name, target, settings, fused_with)
+
+
+def _ask_target(model_name: str, predictions: Sequence[Prediction]) -> Target:
+    kind = st.selectbox("Argue for", _TARGETS, key="argue_for", bind="query-params")
+    class_index = controls.class_picker(model_name, predictions[0])
+    if kind == _TARGETS[3]:
+        return probability(class_index)
+    if kind == _TARGETS[0]:
+        return one_class(class_index)
+    names = cached.model(model_name).class_names
+    others = [index for index in range(len(names)) if index != class_index]
+    likely = [p.class_index for p in predictions if p.class_index != class_index]
+    if kind == _TARGETS[1]:
+        other = st.selectbox(
+            "And not",
+            others,
+            index=others.index(likely[0]) if likely else 0,
+            format_func=lambda index: names[index],
+            key="and_not",
+            bind="query-params",
+        )
+        return contrast(class_index, [other])
+    more = st.multiselect(
+        "And also",
+        others,
+        default=likely[:1],
+        format_func=lambda index: names[index],
+        key="and_also",
+        max_selections=8,
+    )
+    return sum_of([class_index, *more])
+
+
+def ask_settings(method: Method) -> tuple[tuple[str, Any], ...]:
+    """Draw a control for each setting that a method declares."""
+    return tuple((setting.name, _ask_setting(method, setting)) for setting in method.settings)
+
+
+def _ask_setting(method: Method, setting: Setting) -> Any:
+    how: dict[str, Any] = {
+        "key": f"{re.sub('[^a-z]', '_', method.name)}_{setting.name}",
+        "bind": "query-params",
+        "help": setting.help or None,
+    }
+    if isinstance(setting.default, bool):
+        return st.toggle(setting.title, setting.default, **how)
+    if isinstance(setting.default, str):
+        place = setting.choices.index(setting.default)
+        return st.selectbox(setting.title, setting.choices, index=place, **how)
+    kind = type(setting.default)
+    low, high, step = (kind(value) for value in (setting.low, setting.high, setting.step))
+    if high > _MOST_SLIDER:
+        return kind(st.number_input(setting.title, low, high, setting.default, step, **how))
+    return kind(st.slider(setting.title, low, high, setting.default, step, **how))
+
+
+def _ask_fusion(model_name: str, layer_name: str) -> tuple[str, ...]:
+    shapes = cached.model(model_name).map_shapes
+    others = [name for name in shapes if name != layer_name and max(shapes[name][:2]) > 1]
+    chosen = st.multiselect(
+        "Fuse with the maps of",
+        others,
+        key=f"fuse_{model_name}",
+        max_selections=4,
+        help="Early layers add fine edges to what the last one marks.",
+    )
+    return tuple(chosen)
+
+
+def ask_look() -> Look:
+    """Ask how the map is laid over the picture."""
     opacity = st.slider("Opacity", 0.0, 1.0, 0.45, 0.05, key="opacity", bind="query-params")
-    maps = ["inferno", "viridis", "cividis"]
-    return opacity, st.selectbox("Colours", maps, key="colours", bind="query-params")
+    with st.expander("More: how it is drawn"):
+        maps = ["inferno", "viridis", "cividis"]
+        colours = st.selectbox("Colours", maps, key="colours", bind="query-params")
+        threshold = st.slider(
+            "Leave out what is below (% of the maximum)",
+            0,
+            95,
+            0,
+            5,
+            key="threshold",
+            bind="query-params",
+        )
+        contour = st.toggle("Draw a contour there", key="contour", bind="query-params")
+        smooth = st.toggle("Smooth", True, key="smooth", bind="query-params")
+    return Look(opacity, colours, threshold / 100, contour, smooth)
 
 
-def show_maps(
-    model_name: str, picked: Picked, heatmap: ClassHeatmap, opacity: float, colour_map: str
+def heatmap_of(model_name: str, picked: Picked, asked: Asked) -> ClassHeatmap | None:
+    """Make the map; None, with the reason or the progress drawn, while there is none."""
+    reason = asked.method.misfit(cached.model(model_name), asked.layer_name)
+    if reason:
+        st.info(reason)
+        return None
+    if asked.fused_with:
+        names = (asked.layer_name, *asked.fused_with)
+        return cached.fused_evidence(model_name, picked.image, names, asked.target)
+    return cached.evidence(
+        model_name,
+        picked.image,
+        asked.method.name,
+        asked.layer_name,
+        asked.target,
+        asked.settings,
+    )
+
+
+def scale_of(heatmap: ClassHeatmap, colour_map: str = "inferno") -> Scale:
+    """Choose the scale of a map; single bright pixels do not darken all others."""
+    percentile = PIXEL_PERCENTILE if heatmap.layer_name == PICTURE else 100.0
+    return figures.evidence_scale(heatmap.values, colour_map, percentile=percentile)
+
+
+def overlay_of(
+    model_name: str,
+    image: ImageInput,
+    heatmap: ClassHeatmap,
+    look: Look,
+    scale: Scale | None = None,
+) -> np.ndarray:
+    """Lay a map over the picture it was made for, on its own scale or another, uint8 RGB."""
+    return figures.overlay_part(
+        image.pixels,
+        heatmap.values,
+        scale or scale_of(heatmap, look.colour_map),
+        look.opacity,
+        zoo.seen_part(cached.model(model_name).card, image),
+        is_smooth=look.is_smooth,
+        threshold=look.threshold,
+        has_contour=look.has_contour,
+    )
+
+
+def show_one(model_name: str, picked: Picked) -> None:
+    """Show one map over the picture and on its own grid, with all that belongs to it."""
+    settings, results = st.columns([1.3, 3], gap="medium")
+    with settings:
+        predictions = cached.predictions(model_name, picked.image)
+        asked = ask(model_name, predictions)
+        look = ask_look()
+        show_predictions(model_name, predictions, asked.target)
+    with results:
+        heatmap = heatmap_of(model_name, picked, asked)
+        if heatmap is None:
+            view = zoo.model_view(cached.model(model_name).card, picked.image)
+            show_picture(view, f"What the network sees, {_size(view)} px", picked.label)
+        else:
+            _show_maps(model_name, picked, asked, heatmap, look)
+            explain(model_name, asked, heatmap)
+
+
+def _show_maps(
+    model_name: str, picked: Picked, asked: Asked, heatmap: ClassHeatmap, look: Look
 ) -> None:
-    """Show what the network saw, the overlay, and the map on its own grid, on one scale."""
-    label = _label(model_name, heatmap)
-    scale = figures.unsigned_scale(heatmap.values, colour_map=colour_map)
+    label = target_label(model_name, asked.target)
+    scale = scale_of(heatmap, look.colour_map)
     image = cached.smaller(picked.image, MAX_SIDE_PX)
     seen = zoo.seen_part(cached.model(model_name).card, image)
-    overlay = figures.overlay_part(image.pixels, heatmap.values, scale, opacity, seen)
+    overlay = overlay_of(model_name, image, heatmap, look)
     cells = _size(heatmap.values)
     large, small = st.columns([2, 1])
     with large:
         show_painted(
             overlay,
             scale,
-            f"Evidence for «{label}» over {picked.label}.{_dimmed(seen, image)}",
+            f"{asked.method.title} for {label} over {picked.label}.{_dimmed(seen, image)}",
             f"{picked.label} with the evidence for {label}",
         )
         if not heatmap.has_evidence:
             st.warning("No positive evidence: nothing in this picture raises this class's score.")
     with small:
+        cut = ", colours end at the 99th percentile" if heatmap.layer_name == PICTURE else ""
         show_map(
             heatmap.values,
             scale,
-            f"The map itself: {cells} cells, maximum {number(heatmap.maximum)}",
+            f"The map itself: {cells} cells, maximum {number(heatmap.maximum)}{cut}",
             f"Evidence for {label} on the {cells} grid of {heatmap.layer_name}",
         )
         view = zoo.model_view(cached.model(model_name).card, picked.image)
         size = _size(view)
         show_picture(view, f"What the network saw, {size} px", f"{picked.label} at {size} pixels")
-    name = f"{heatmap.method}-{label}".replace(" ", "-")
     with large:
+        _offer_downloads(model_name, picked, asked, heatmap, overlay, scale)
+
+
+def _offer_downloads(
+    model_name: str,
+    picked: Picked,
+    asked: Asked,
+    heatmap: ClassHeatmap,
+    overlay: np.ndarray,
+    scale: Scale,
+) -> None:
+    name = re.sub(r"[^A-Za-z0-9+-]+", "-", f"{heatmap.method}-{heatmap.target}")
+    cells = _size(heatmap.values)
+    with st.expander("Take it home: pictures, numbers, Python"):
         download(
             f"Overlay (PNG, {_size(overlay)})", f"{name}.png", lambda: figures.encode_png(overlay)
         )
         download(
-            f"Map (NPZ, {_size(heatmap.values)})",
-            f"{name}.npz",
-            lambda: figures.heatmap_npz(heatmap),
+            f"Map in colours (PNG, {cells} cells)",
+            f"{name}-map.png",
+            lambda: figures.encode_png(figures.enlarge(figures.colourize(heatmap.values, scale))),
         )
+        download(f"Map (NPZ, {cells})", f"{name}.npz", lambda: figures.heatmap_npz(heatmap))
+        download(
+            "Everything needed to make it again (JSON)",
+            f"{name}.json",
+            lambda: figures.heatmap_json(heatmap, _origin(model_name, picked)),
+        )
+        st.markdown("The same map in Python:")
+        st.code(python_for(model_name, picked, asked), language="python")
+
+
+def _origin(model_name: str, picked: Picked) -> Mapping[str, Any]:
+    from cnnviz.probe import fingerprint
+
+    model = cached.model(model_name)
+    return {
+        "network": model_name,
+        "network_fingerprint": fingerprint(model),
+        "input_shape": list(model.input_shape),
+        "preprocessing": model.card.preprocessing.name,
+        "picture": picked.label,
+        "picture_digest": picked.image.digest,
+    }
+
+
+def python_for(model_name: str, picked: Picked, asked: Asked) -> str:
+    """Write the lines of Python that make the same map."""
+    known = {card.name for card in zoo.list_models()}
+    network = model_name if model_name in known else "your-network.keras"
+    layer: Any = asked.layer_name
+    if asked.fused_with:
+        layer = [asked.layer_name, *asked.fused_with]
+    settings = "".join(f"    {name}={value!r},\n" for name, value in asked.settings)
+    function = "class_activation_map" if asked.fused_with else "explain"
+    return (
+        "import cnnviz\n\n"
+        f'model = cnnviz.load_model("{network}")\n'
+        f"image = {picked.code}\n"
+        f"heatmap = cnnviz.{function}(\n"
+        "    model,\n    image,\n"
+        f'    "{asked.method.name}",\n'
+        f"    layer_name={layer!r},\n"
+        f"    target={target_code(asked.target)},\n"
+        f"{settings})\n"
+        "print(heatmap.values.shape, heatmap.maximum)\n"
+    )
 
 
 def _size(array: np.ndarray) -> str:
@@ -73,38 +333,70 @@ def _dimmed(seen: tuple[slice, slice], image: ImageInput) -> str:
     return " The network sees the middle only; the rest is dimmed."
 
 
-def show_predictions(
-    model_name: str, predictions: Sequence[Prediction], heatmap: ClassHeatmap
-) -> None:
-    """List the most probable classes with bars, and the class that the map argues for."""
+def target_label(model_name: str, target: Target) -> str:
+    """Say what is argued for, with the names of the classes."""
+    names = cached.model(model_name).class_names
+    first = f"«{names[target.class_index]}»"
+    if target.is_probability:
+        return f"the probability of {first}"
+    others = [(names[index], weight) for index, weight in target.weights[1:]]
+    if not others:
+        return first
+    if others[0][1] < 0:
+        return f"{first} and not «{others[0][0]}»"
+    return " + ".join([first, *(f"«{name}»" for name, _ in others)])
+
+
+def show_predictions(model_name: str, predictions: Sequence[Prediction], target: Target) -> None:
+    """List the most probable classes with bars, and what the map argues for."""
     st.markdown("**What the network says**")
     for prediction in predictions:
         st.progress(
             prediction.probability,
             f"{prediction.label}: {prediction.probability:.1%} (logit {prediction.logit:.2f})",
         )
-    label = _label(model_name, heatmap)
-    st.markdown(f":small[The map argues for «{label}», logit {heatmap.logit:.2f}.]")
+    st.markdown(f":small[The map argues for {target_label(model_name, target)}.]")
 
 
-def explain(model_name: str, heatmap: ClassHeatmap) -> None:
+def explain(model_name: str, asked: Asked, heatmap: ClassHeatmap) -> None:
     """Say how the map was made, with its numbers, and what it does not say."""
-    rows, columns, channels = cached.model(model_name).layer_shapes[heatmap.layer_name]
-    label = _label(model_name, heatmap)
+    method, label = asked.method, target_label(model_name, asked.target)
+    if method.warning:
+        st.warning(method.warning)
+    if method.is_on_a_layer:
+        rows, columns, channels = cached.model(model_name).layer_shapes[asked.layer_name]
+        where = (
+            f"Layer `{heatmap.layer_name}` holds {channels} feature maps $A_k$ of {rows} × "
+            f"{columns} cells. "
+        )
+        more = "Choose an early layer: the map gets finer and says less about the class. "
+    else:
+        where = "This map has one number for each pixel of the network's input $x$. "
+        more = "Draw a contour at 50 %: is the thing inside? "
     st.markdown(
-        f"**How it is made.** Layer `{heatmap.layer_name}` holds {channels} feature maps of "
-        f"{rows} × {columns} cells. Each gets a weight: the mean slope of the logit of «{label}» "
-        f"over the map's {rows * columns} cells. The weighted maps are added up, and what is "
-        "negative is cut off:\n\n"
-        "$$L = \\mathrm{ReLU}\\Big(\\sum_k \\alpha_k A_k\\Big), \\qquad "
-        f"\\alpha_k = \\frac{{1}}{{{rows * columns}}} \\sum_{{ij}} "
-        "\\frac{\\partial\\,\\mathrm{logit}}{\\partial A_k(i,j)}$$\n\n"
-        "The colours go from 0 to this map's own maximum: compare two maps by their numbers.\n\n"
-        "**Try this.** Choose an early layer: the map gets finer and says less about the class. "
-        "Ask for a class that is not in the picture.\n\n"
-        f"*A heat map is evidence, not proof.* {cam.METHODS[heatmap.method].paper}."
+        f"**How it is made.** {where}{method.summary} $S$ is the score of {label}: "
+        f"{number(dict(heatmap.facts).get('score', heatmap.logit))}.\n\n$${method.formula}$$\n\n"
+        f"{_facts(heatmap)}"
+        "The colours go up to this map's own maximum: compare two maps by their numbers.\n\n"
+        f"**Try this.** {more}Ask for a class that is not in the picture, or for one class and "
+        "not another. Then open «Put to the test».\n\n"
+        f"*A heat map is evidence, not proof.* :small[{method.paper}.]"
     )
 
 
-def _label(model_name: str, heatmap: ClassHeatmap) -> str:
-    return cached.model(model_name).class_names[heatmap.class_index]
+def _facts(heatmap: ClassHeatmap) -> str:
+    facts = dict(heatmap.facts)
+    if "gap_percent" in facts:
+        return (
+            f"All pixels add up to {number(facts['sum'])}; the score gains "
+            f"{number(facts['gained'])} on the way: a gap of {facts['gap_percent']:.2f} % with "
+            f"{facts['points']:.0f} points.\n\n"
+        )
+    if "patch_px" in facts:
+        return (
+            f"The patch is {facts['patch_px']:.0f} pixels wide and moves by "
+            f"{facts['step_px']:.0f}.\n\n"
+        )
+    if "mean" in facts:
+        return f"The mean of all cells is {number(facts['mean'])}.\n\n"
+    return ""

@@ -34,6 +34,7 @@ class Picked:
     image: ImageInput
     label: str
     origin: str
+    code: str = 'cnnviz.read_image("your-picture.jpg")'  # Python that gives the same picture
 
 
 def choose_picture() -> None:
@@ -87,7 +88,9 @@ def example_for(model_name: str) -> tuple[str, str]:
 def _from_source(source_name: str, picture_name: str) -> Picked:
     source = next(source for source in datasets.SOURCES if source.name == source_name)
     image = datasets.picture(source_name, picture_name)
-    return Picked(image, datasets.picture_label(source_name, picture_name), source.origin)
+    label = datasets.picture_label(source_name, picture_name)
+    code = f'cnnviz.datasets.picture("{source_name}", "{picture_name}")'
+    return Picked(image, label, source.origin, code)
 
 
 def _sample(source_name: str) -> Picked:

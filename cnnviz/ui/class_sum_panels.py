@@ -1,0 +1,141 @@
+"""The class activation map as a sum: feature maps, their weights, and the running total."""
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import cam, figures
+from cnnviz.figures import Scale
+from cnnviz.ui import cached, class_panels
+from cnnviz.ui.class_panels import Asked
+from cnnviz.ui.controls import Picked, keep_within
+from cnnviz.ui.pictures import number, show_map, show_scale
+
+_CHART = {"displaylogo": False}
+_NUM_SHOWN = 6  # maps shown one by one
+_ADDED = "maps_added"
+
+
+def show_sum(model_name: str, picked: Picked) -> None:
+    """Take a map apart into weighted feature maps and put it together again."""
+    settings, results = st.columns([1.3, 3], gap="medium")
+    with settings:
+        predictions = cached.predictions(model_name, picked.image)
+        asked = class_panels.ask(model_name, predictions, fits_only="cam")
+        class_panels.show_predictions(model_name, predictions, asked.target)
+    with results:
+        reason = asked.method.misfit(cached.model(model_name), asked.layer_name)
+        if reason:
+            st.info(reason)
+            return
+        weights = cached.channel_weights(
+            model_name,
+            picked.image,
+            asked.method.name,
+            asked.layer_name,
+            asked.target,
+            asked.settings,
+        )
+        if weights is None:
+            return
+        maps = cached.case(model_name, picked.image, asked.target, (asked.layer_name,)).activations[
+            asked.layer_name
+        ]
+        _show_parts(model_name, asked, maps, maps * weights)
+        _show_proof(model_name, picked, asked)
+
+
+def _show_parts(model_name: str, asked: Asked, maps: np.ndarray, parts: np.ndarray) -> None:
+    totals = parts.sum(axis=(0, 1), dtype=np.float64)
+    order = np.argsort(-np.abs(totals), kind="stable")
+    shown = order[:_NUM_SHOWN]
+    label = class_panels.target_label(model_name, asked.target)
+    st.plotly_chart(
+        figures.bars_figure(
+            [str(channel) for channel in order[:24]], totals[order[:24]], "sum of its cells"
+        ),
+        config=_CHART,
+        alt="What each feature map adds",
+        key="parts",
+    )
+    st.markdown(
+        f":small[What each feature map of `{asked.layer_name}` adds to the map of {label}: weight "
+        f"times map, all cells together; the 24 strongest of {len(totals)}.]"
+    )
+    part_scale = figures.signed_scale(parts[..., shown])
+    sheet = figures.labelled_grid(
+        [
+            [figures.colourize(maps[..., k], _own_scale(maps[..., k])) for k in shown],
+            [figures.colourize(parts[..., k], part_scale) for k in shown],
+        ],
+        ["feature map, each on its own scale", "times its weight, one scale"],
+        [f"filter {k}" for k in shown],
+        [[f"to {number(float(maps[..., k].max()))}" for k in shown], _sums(totals[shown])],
+        tile_px=120,
+    )
+    st.image(figures.encode_png(sheet), width="stretch", alt="The strongest maps and their parts")
+    show_scale(part_scale)
+    st.markdown(":small[Colours of the lower row: red adds, blue takes away.]")
+    _show_total(asked, parts, order, label)
+
+
+def _own_scale(values: np.ndarray) -> Scale:
+    return figures.evidence_scale(values, "viridis")
+
+
+def _sums(totals: np.ndarray) -> list[str]:
+    return [f"adds {number(float(total))}" for total in totals]
+
+
+def _show_total(asked: Asked, parts: np.ndarray, order: np.ndarray, label: str) -> None:
+    st.subheader("The running total")
+    depth = len(order)
+    keep_within(_ADDED, depth + 1)
+    added = int(
+        st.slider("Feature maps added up", 1, depth, min(8, depth), key=_ADDED, bind="query-params")
+    )
+    final = parts.sum(axis=-1)
+    so_far = parts[..., order[:added]].sum(axis=-1)
+    scale = figures.signed_scale(final)
+    left, right = st.columns(2)
+    with left:
+        show_map(so_far, scale, f"The {added} strongest added up", "The running total")
+    with right:
+        show_map(final, scale, f"All {depth} added up", "The whole sum")
+    likeness = _likeness(so_far, final)
+    rectified = asked.method.name != "cam" and not dict(asked.settings).get("signed")
+    end = " Then a ReLU cuts off what is blue." if rectified else ""
+    st.markdown(
+        "**What you see.** Every class activation map is a sum over feature maps. With "
+        f"**{added}** of {depth} maps the total looks like the whole to **{likeness:.0%}** "
+        f"(correlation of their cells).{end}\n\n"
+        f"**Try this.** Move the slider from 1 to {depth}: a few filters make the map of {label}, "
+        "the rest fills in. Open the strongest one under «Feature maps» to see what it answers to."
+    )
+
+
+def _likeness(first: np.ndarray, second: np.ndarray) -> float:
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return float(np.array_equal(first, second))
+    return max(0.0, float(np.corrcoef(first.ravel(), second.ravel())[0, 1]))
+
+
+def _show_proof(model_name: str, picked: Picked, asked: Asked) -> None:
+    """Show for heads that allow it that the mean of CAM and the bias are the logit."""
+    model = cached.model(model_name)
+    head = cam.gap_head(model)
+    if head is None or asked.target.is_probability or len(asked.target.weights) != 1:
+        return
+    _, _, bias = head
+    class_index = asked.target.class_index
+    found = cached.evidence(model_name, picked.image, "cam", head[0][0], asked.target)
+    if found is None:
+        return
+    mean, offset = float(found.values.mean(dtype=np.float64)), float(bias[class_index])
+    st.subheader("The proof")
+    st.markdown(
+        f"This network averages `{head[0][0]}` and weighs the averages, so the mean of CAM is the "
+        f"logit of «{model.class_names[class_index]}» but for the bias, and nothing is left over:"
+        f"\n\n$$\\overline{{M_c}} + b_c = {mean:.4f} + ({offset:.4f}) = "
+        f"{mean + offset:.4f} \\qquad \\text{{the network says }} {found.logit:.4f}$$\n\n"
+        ":small[Zhou et al., CVPR 2016, arXiv:1512.04150.]"
+    )

@@ -1,0 +1,197 @@
+"""Methods side by side: against layers, classes or networks, each map with a measure of trust."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import figures, zoo
+from cnnviz.evidence import Target, one_class
+from cnnviz.explanations import METHODS
+from cnnviz.figures import Scale
+from cnnviz.results import ClassHeatmap
+from cnnviz.ui import cached, class_panels, controls
+from cnnviz.ui.controls import Picked
+from cnnviz.ui.pictures import download, number, show_scale
+
+if TYPE_CHECKING:
+    from cnnviz.evidence_table import EvidenceTable, TableCell
+
+_AGAINST = ("layers", "classes", "networks")
+_NUM_COLUMNS = 4
+_DEFAULT = ["cam", "grad-cam", "grad-cam++", "hires-cam", "layer-cam", "xgrad-cam", "eigen-cam"]
+_SHARE = Scale(0.0, 1.0, "inferno")
+_OPACITY = 0.65
+_SIDE_PX = 256
+
+Column = tuple[str, str, Target]  # network, layer, what is argued for
+
+
+def show_table(model_name: str, picked: Picked) -> None:
+    """Fill a table of maps, all of one picture."""
+    settings, results = st.columns([1.3, 3], gap="medium")
+    with settings:
+        against = st.selectbox("Methods against", _AGAINST, key="against", bind="query-params")
+        rows = st.multiselect(
+            "Methods",
+            [*METHODS],
+            default=[*_DEFAULT, "gradient", "guided-grad-cam"],
+            format_func=lambda name: METHODS[name].title + (" (slow)" * METHODS[name].is_slow),
+            key="table_methods",
+            max_selections=12,
+        )
+        predictions = cached.predictions(model_name, picked.image, _NUM_COLUMNS)
+        class_index = controls.class_picker(model_name, predictions[0])
+        columns, names = _columns(against, model_name, picked, class_index)
+        shared = st.toggle(
+            "One scale for each row",
+            key="row_scale",
+            bind="query-params",
+            help="Off: each map goes from 0 to its own maximum. On: to the largest of its row.",
+        )
+        class_panels.show_predictions(model_name, predictions, one_class(class_index))
+    with results:
+        if not rows or not columns:
+            st.info("Choose at least one method and one column.")
+            return
+
+        def show(table: "EvidenceTable") -> None:
+            _show(table, picked, rows, columns, names, shared)
+
+        found = cached.evidence_table(picked.image, tuple(rows), columns, show)
+        if found is not None:
+            show(found)
+        _explain(against, model_name, class_index)
+
+
+def _columns(
+    against: str, model_name: str, picked: Picked, class_index: int
+) -> tuple[tuple[Column, ...], list[str]]:
+    model = cached.model(model_name)
+    target = one_class(class_index)
+    if against == "layers":
+        chosen = _stages(model_name)
+        picked_layers = st.multiselect(
+            "Layers",
+            [name for name, shape in model.map_shapes.items() if max(shape[:2]) > 1],
+            default=chosen,
+            key=f"table_layers_{model_name}",
+            max_selections=5,
+        )
+        names = [
+            f"{name} {model.map_shapes[name][0]} x {model.map_shapes[name][1]}"
+            for name in picked_layers
+        ]
+        return tuple((model_name, name, target) for name in picked_layers), names
+    layer_name = model.default_cam_layer
+    if against == "classes":
+        best = cached.predictions(model_name, picked.image, _NUM_COLUMNS)
+        indices = list(dict.fromkeys([*(one.class_index for one in best), class_index]))
+        names = [model.class_names[index] for index in indices]
+        return tuple((model_name, layer_name, one_class(index)) for index in indices), names
+    ready = [card for card in zoo.list_models() if zoo.is_ready(card)]
+    titles = {card.name: card.title for card in ready}
+    others = st.multiselect(
+        "Networks",
+        [*titles],
+        default=[model_name] if model_name in titles else [],
+        format_func=titles.__getitem__,
+        key=f"table_networks_{model_name}",
+        max_selections=3,
+        help="Each argues for what it takes the picture for.",
+    )
+    columns, names = [], []
+    for name in others:
+        other = cached.model(name)
+        best_one = cached.predictions(name, picked.image)[0]
+        columns.append((name, other.default_cam_layer, one_class(best_one.class_index)))
+        names.append(f"{titles[name]}: {best_one.label} {best_one.probability:.0%}")
+    return tuple(columns), names
+
+
+def _stages(model_name: str) -> list[str]:
+    """Name the last layer of each grid size, the finest first, at most four."""
+    last = {
+        shape[:2]: name
+        for name, shape in cached.model(model_name).map_shapes.items()
+        if max(shape[:2]) > 1
+    }
+    default = cached.model(model_name).default_cam_layer
+    names = [name for name in last.values() if name != default][-(_NUM_COLUMNS - 1) :]
+    return [*names, default]
+
+
+def _show(
+    table: "EvidenceTable",
+    picked: Picked,
+    rows: list[str],
+    columns: tuple[Column, ...],
+    names: list[str],
+    shared: bool,
+) -> None:
+    tiles: list[list[np.ndarray | None]] = []
+    captions: list[list[str]] = []
+    for row in (*table.cells, *[()] * (len(rows) - len(table.cells))):
+        cells = [*row, *[None] * (len(columns) - len(row))]
+        found = [cell.heatmap for cell in cells if cell is not None and cell.heatmap is not None]
+        top = max((_reach(one) for one in found), default=1.0)
+        tiles.append([])
+        captions.append([])
+        for cell, (name, _, _) in zip(cells, columns, strict=True):
+            if cell is None or cell.heatmap is None or cell in cells[: len(tiles[-1])]:
+                tiles[-1].append(None)
+                captions[-1].append(_why_empty(cell))
+                continue
+            reach = top if shared else _reach(cell.heatmap)
+            tiles[-1].append(_tile(name, picked, cell.heatmap, reach))
+            score = "" if cell.score is None else f"\ntrust {cell.score:+.2f}"
+            captions[-1].append(f"max {number(_reach(cell.heatmap), 2)}{score}")
+    titles = [METHODS[name].title for name in rows]
+    sheet = figures.labelled_grid(tiles, titles, names, captions, tile_px=150)
+    st.image(figures.encode_jpeg(sheet), width="stretch", alt="Maps of all methods side by side")
+    show_scale(_SHARE)
+    of_what = "the largest map of the row" if shared else "its own maximum"
+    st.markdown(
+        f":small[Colours: share of {of_what}. "
+        "Below each map: its maximum, and insertion minus deletion area as a measure of trust.]"
+    )
+    download("The table (PNG)", "class-activation-table.png", lambda: figures.encode_png(sheet))
+
+
+def _why_empty(cell: "TableCell | None") -> str:
+    if cell is None:
+        return ""
+    return "does not fit" if cell.heatmap is None else "needs no layer:\nthe same"
+
+
+def _reach(heatmap: ClassHeatmap) -> float:
+    return class_panels.scale_of(heatmap).high
+
+
+def _tile(model_name: str, picked: Picked, heatmap: ClassHeatmap, reach: float) -> np.ndarray:
+    view = zoo.model_view(cached.model(model_name).card, picked.image)
+    view = figures.enlarge(view, _SIDE_PX)
+    share = np.maximum(heatmap.values, 0) / (reach or 1.0)
+    everything = (slice(0, view.shape[0]), slice(0, view.shape[1]))
+    return figures.overlay_part(view, share, _SHARE, _OPACITY, everything)
+
+
+def _explain(against: str, model_name: str, class_index: int) -> None:
+    label = cached.model(model_name).class_names[class_index]
+    said = {
+        "layers": f"Each row is one method, each column a layer; all argue for «{label}». Early "
+        "layers are fine and know little of classes, late ones are coarse and know more.",
+        "classes": "Each row is one method, each column one of the most probable classes. A row "
+        "whose pictures are all alike does not tell classes apart.",
+        "networks": "Each row is one method, each column a network, arguing for what it takes the "
+        "picture for.",
+    }[against]
+    st.markdown(
+        f"**What you see.** {said} The number behind «trust» is the area under the insertion curve "
+        "minus that under the deletion curve: above 0 the marked pixels matter more to the network "
+        "than the others; about 0 is what chance gets.\n\n"
+        "**Try this.** Compare Grad-CAM with HiResCAM on an early layer. Look for a map that is "
+        "pretty and has a low number.\n\n"
+        ":small[Insertion and deletion: Petsiuk et al., BMVC 2018, arXiv:1806.07421. All gradients "
+        "of one class come out of one pass.]"
+    )

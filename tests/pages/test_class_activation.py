@@ -1,0 +1,224 @@
+"""Class activation in every view, with every method; its Python gives the same map."""
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import cnnviz
+from cnnviz.evidence import one_class
+from cnnviz.explanations import METHODS
+from cnnviz.figures import encode_png
+from cnnviz.ui import cached, class_panels, controls, jobs
+from tests.pages.test_pages import finished, open_page, texts
+
+PAGE = "pages/class_activation.py"
+VIEWS = (
+    "One map",
+    "The map as a sum",
+    "Side by side",
+    "Put to the test",
+    "Sanity",
+    "Under stress",
+)
+MODELS = ("SVHN Gabor CNN", "Fashion CNN")
+
+
+@pytest.mark.parametrize("model", [*MODELS, "EfficientNet-Lite0"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_shows_a_finished_example(view: str, model: str) -> None:
+    app = finished(open_page(PAGE, class_view=view, model=model))
+    assert not app.exception
+    assert not app.error
+    assert app.image
+    assert "**What you see.**" in texts(app) or "**How it is made.**" in texts(app)
+
+
+@pytest.mark.parametrize("view", ["One map", "Put to the test", "Sanity"])
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_works_in_every_view(method: str, view: str) -> None:
+    for model in MODELS:
+        title = METHODS[method].title
+        app = finished(open_page(PAGE, class_view=view, model=model, method=title))
+        assert not app.exception
+        assert not app.error
+        assert app.selectbox(key="method").value == method
+        if method == "cam" and model == "Fashion CNN":
+            assert "ends in something else" in texts(app)
+
+
+@pytest.mark.parametrize("kind", class_panels._TARGETS)
+def test_anything_can_be_argued_for(kind: str) -> None:
+    app = open_page(PAGE, model="SVHN Gabor CNN", argue_for=kind)
+    assert not app.exception
+    assert not app.error
+    said = {
+        "a class": "argues for «",
+        "one class, not another": "and not «",
+        "several classes": "» + «",
+        "the probability of a class": "the probability of «",
+    }
+    assert said[kind] in texts(app)
+
+
+def test_the_settings_of_a_method_are_offered_and_matter() -> None:
+    app = finished(open_page(PAGE, model="SVHN Gabor CNN", method="SmoothGrad"))
+    for setting in METHODS["smoothgrad"].settings:
+        key = f"smoothgrad_{setting.name}"
+        number = app.number_input if setting.high > class_panels._MOST_SLIDER else app.slider
+        kind = {bool: app.toggle, str: app.selectbox}.get(type(setting.default), number)
+        assert kind(key=key).value == setting.default
+    app.slider(key="smoothgrad_samples").set_value(3).run()
+    app = finished(app)
+    assert not app.exception
+    assert "samples=3" in app.code[0].value
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"method": "HiResCAM", "hires_cam_signed": "true"},
+        {"method": "Score-CAM", "model": "Fashion CNN", "argue_for": "one class, not another"},
+        {"method": "Integrated gradients", "model": "SVHN Gabor CNN"},
+        {"method": "Guided Grad-CAM", "argue_for": "several classes"},
+    ],
+    ids=lambda query: query.get("method", "default"),
+)
+def test_the_python_on_the_page_gives_the_same_map(
+    query: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[Any] = []
+    before = class_panels._show_maps
+
+    def remember(model: str, picked: Any, asked: Any, heatmap: Any, look: Any) -> None:
+        shown.append(heatmap)
+        before(model, picked, asked, heatmap, look)
+
+    monkeypatch.setattr(class_panels, "_show_maps", remember)
+    app = finished(open_page(PAGE, **query))
+    names: dict[str, Any] = {}
+    exec(app.code[0].value, names)
+    np.testing.assert_allclose(names["heatmap"].values, shown[-1].values, atol=1e-6)
+    assert names["heatmap"].target == shown[-1].target
+
+
+def test_the_python_of_fused_layers_gives_the_same_map() -> None:
+    asked = class_panels.Asked(
+        METHODS["layer-cam"], "conv3", one_class(9), (), fused_with=("conv2",)
+    )
+    picked = controls._from_source("fashion-mnist", "ankle-boot-1")
+    names: dict[str, Any] = {}
+    exec(class_panels.python_for("fashion-cnn", picked, asked), names)
+    expected = cached.fused_evidence("fashion-cnn", picked.image, ("conv3", "conv2"), asked.target)
+    np.testing.assert_allclose(names["heatmap"].values, expected.values, atol=1e-6)
+
+
+def test_recolouring_computes_nothing_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_page(PAGE, model="SVHN Gabor CNN")
+
+    def forbidden(*_: Any, **__: Any) -> None:
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(cnnviz.probe.LoadedModel, "compute", forbidden)
+    app.selectbox(key="colours").select("viridis").run()
+    app.slider(key="threshold").set_value(50).run()
+    app.toggle(key="contour").set_value(True).run()
+    app.toggle(key="smooth").set_value(False).run()
+    app.slider(key="opacity").set_value(0.9).run()
+    assert not app.exception
+    assert app.image
+
+
+@pytest.mark.parametrize("against", ["layers", "classes", "networks"])
+def test_methods_stand_side_by_side(against: str) -> None:
+    app = finished(
+        open_page(PAGE, class_view="Side by side", model="SVHN Gabor CNN", against=against)
+    )
+    assert not app.exception
+    assert not app.error
+    assert app.image
+    app.toggle(key="row_scale").set_value(True).run()
+    assert "largest map of the row" in texts(app)
+    app.multiselect(key="table_methods").set_value([]).run()
+    assert "at least one method" in texts(app)
+
+
+def test_holes_can_be_filled_and_quarters_found() -> None:
+    query = {"class_view": "Put to the test", "model": "SVHN Gabor CNN"}
+    app = finished(finished(open_page(PAGE, road="true", mosaic="true", **query)))
+    assert not app.exception
+    assert "no hole to be seen" in texts(app)
+    assert "lies in the right quarter" in texts(app) or "not sure of four" in texts(app)
+    app.slider(key="gone_share").set_value(100).run()
+    app.selectbox(key="gone").select("noise").run()
+    app = finished(app)
+    assert not app.exception
+    assert not [error for error in app.error if "not sure of four" not in error.value]
+
+
+def test_the_lever_of_forgetting_moves() -> None:
+    app = finished(open_page(PAGE, class_view="Sanity", model="Fashion CNN"))
+    lever = app.select_slider(key="forgotten")
+    assert list(lever.options) == ["0", "1", "2", "3", "4", "5"]
+    lever.set_value(5).run()
+    assert not app.exception
+    assert "5 layers, down to `conv1`" in texts(app)
+
+
+def test_stress_moves_the_picture_and_says_what_becomes_of_the_answer() -> None:
+    app = open_page(PAGE, class_view="Under stress", model="SVHN Gabor CNN", source="svhn")
+    app.slider(key="stress_noise").set_value(0.6).run()
+    app.slider(key="stress_turn").set_value(180.0).run()
+    app.slider(key="stress_square").set_value(0.9).run()
+    assert not app.exception
+    assert not app.error
+    assert "The answer **" in texts(app)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_an_upload_works_in_every_view(view: str) -> None:
+    app = open_page(PAGE, class_view=view, model="SVHN Gabor CNN", source="Your own picture")
+    pixels = np.random.default_rng(2).integers(0, 256, (50, 90, 3), dtype=np.uint8)
+    app.file_uploader[0].set_value(("mine.png", encode_png(pixels), "image/png")).run()
+    app = finished(app)
+    assert not app.exception
+    assert not app.error
+    if view == "One map":
+        assert 'cnnviz.read_image("your-picture.jpg")' in app.code[0].value
+
+
+def test_a_slow_method_can_be_stopped() -> None:
+    jobs._jobs.clear()
+    app = open_page(PAGE, method="RISE", rise_masks="4000")
+    stop = [button for button in app.button if button.label == "Stop"]
+    assert stop, "a slow method must offer to stop"
+    stop[0].click().run()
+    app = finished(app)
+    assert not app.exception
+    assert "stopped" in texts(app)
+
+
+def test_the_map_on_the_page_is_the_map_of_the_package() -> None:
+    picked = controls._from_source("natural", "coffee")
+    found = cached.evidence("efficientnet-lite0", picked.image, "cam", "head_relu6", one_class(967))
+    assert found is not None
+    buffer = io.BytesIO(cnnviz.figures.heatmap_npz(found))
+    with np.load(buffer) as arrays:
+        expected = cnnviz.class_activation_map(
+            cnnviz.load_model("efficientnet-lite0"), picked.image, "cam", class_index=967
+        )
+        np.testing.assert_allclose(arrays["values"], expected.values, atol=1e-5)
+
+
+def test_every_download_is_made() -> None:
+    app: AppTest = open_page(PAGE, model="SVHN Gabor CNN")
+    labels = [element.proto.label for element in app.get("download_button")]
+    assert [label.split(" (")[0] for label in labels] == [
+        "Overlay",
+        "Map in colours",
+        "Map",
+        "Everything needed to make it again",
+    ]
