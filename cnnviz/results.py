@@ -394,3 +394,49 @@ class CellTrace:
     def rebuilt(self) -> float | None:
         """The value that the steps end with; None if the last layer cannot be written out."""
         return self.steps[-1].value if self.steps else None
+
+
+@dataclass(frozen=True, slots=True)
+class LayerDrift:
+    """How far the weights of one layer moved; all its arrays count as one long vector w.
+
+    Attributes
+    ----------
+    name : str
+    num_weights : int
+    relative_change : float
+        ``‖w − w₀‖ / ‖w₀‖``: 0 if nothing moved, 1 if it moved as far as it was from zero; infinite
+        if it began at zero and moved.
+    cosine : float
+        Of the angle between w and w₀, from -1 to 1: 1 if only the length changed. NaN where one of
+        the two is zero, because zero has no direction.
+    """
+
+    name: str
+    num_weights: int
+    relative_change: float
+    cosine: float
+
+    @property
+    def angle_degrees(self) -> float:
+        """The angle between w and w₀, 0 to 180; NaN where the cosine is."""
+        return float(np.degrees(np.arccos(np.clip(self.cosine, -1, 1))))
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether any weight changed at all."""
+        return self.relative_change > 0
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPart:
+    """A layer with weights, or the layers of one block.
+
+    `shape` is that of its output without the batch; `num_trained` of its `num_parameters` were
+    changed by the training, the others stayed as they came.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    num_parameters: int
+    num_trained: int

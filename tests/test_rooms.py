@@ -71,6 +71,9 @@ ROOMS: dict[str, set[str]] = {
     "stress": {"errors", "results", "images", "numpy", "cv2"},
     "orientation_tuning": {"errors", "images", "filter_banks", "probe", "numpy"},
     "receptive_field": {"results", "probe", "numpy"},
+    "weight_drift": {"errors", "results", "numpy"},
+    "uncertainty": {"errors"},
+    "reuse": {"results", "zoo", "weight_drift", "probe", "cam", "numpy", "keras"},
     "layer_table": {"results", "receptive_field", "probe"},
     "figures": {"errors", "results", "numpy", "PIL", "cv2", "plotly", "imageio"},
 }

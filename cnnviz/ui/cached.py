@@ -1,5 +1,6 @@
 """The only place that caches for the pages. Keys are names and digests, every cache is bounded."""
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
@@ -48,9 +49,11 @@ if TYPE_CHECKING:
     from cnnviz.faithfulness import MosaicCheck, PixelCurves
     from cnnviz.randomisation import Level
     from cnnviz.results import FilterImage
+    from cnnviz.reuse import Anatomy, Evidence
 
 _BATCH = 8  # filters that climb together
 _EXEMPLAR_BYTES, _LEAST_PICTURES = 48 << 20, 20  # what is kept of all filters' answers to pictures
+_one_comparison = threading.Lock()
 _BY_DIGEST: dict[str | type[Any], Callable[[Any], Any]] = {
     ImageInput: attrgetter("digest"),
     Target: repr,
@@ -671,3 +674,41 @@ def answers_to_samples(model_name: str, data_name: str) -> np.ndarray:
 
 def _rgb(pixels: np.ndarray) -> np.ndarray:
     return pixels if pixels.ndim == 3 else np.repeat(pixels[..., np.newaxis], 3, axis=2)
+
+
+def reuse_anatomies() -> "tuple[Anatomy, ...] | None":
+    """What of the five compared networks was trained; None while they are being taken apart."""
+
+    def work(report: jobs.Report) -> "tuple[Anatomy, ...]":
+        keep_server_fast()
+        from cnnviz.reuse import NETWORKS, take_apart
+
+        found: list[Anatomy] = []
+        for name in NETWORKS:
+            report(len(found), len(NETWORKS))
+            found.append(take_apart(name))
+        return tuple(found)
+
+    return jobs.result_of(("anatomies",), "Taking the five networks apart", work)
+
+
+def reuse_evidence(image: ImageInput, show: Callable[[Any], None]) -> "tuple[Evidence, ...] | None":
+    """What each of the five says about a picture and why; None while they are being asked."""
+
+    def work(report: jobs.Report) -> "tuple[Evidence, ...]":
+        keep_server_fast()
+        from cnnviz.reuse import NETWORKS, look_at
+
+        while not _one_comparison.acquire(timeout=0.2):  # the networks are built and not kept
+            report(0, len(NETWORKS))
+        try:
+            found: list[Evidence] = []
+            for name in NETWORKS:
+                report(len(found), len(NETWORKS), tuple(found))
+                found.append(look_at(name, image))
+            return tuple(found)
+        finally:
+            _one_comparison.release()
+
+    title = "Asking the five networks, one after the other"
+    return jobs.result_of(("reuse evidence", image.digest), title, work, show)

@@ -21,6 +21,7 @@ PAGES = {
     "feature_maps": "Feature maps",
     "filters": "Filter pictures",
     "class_activation": "Class activation",
+    "transfer": "Re-using features",
     "models": "Networks",
 }
 

@@ -151,7 +151,7 @@ def show_training(card: ModelCard) -> None:
     st.markdown(
         f"**{record.accuracy:.1%}** of {record.facts['num_held_out_pictures']:,} held-out pictures "
         f"are named rightly, after {len(record.history['loss'])} epochs in "
-        f"{_duration(record.facts['training_seconds'])} on two processor cores."
+        f"{duration(record.facts['training_seconds'])} on two processor cores."
     )
     _show_curves(record)
     _show_confusion(card.name, record)
@@ -292,7 +292,8 @@ def _show_facts(card: ModelCard, record: TrainingRecord) -> None:
     st.markdown("\n".join(f"- **{what}**: {text}" for what, text in lines.items()))
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Write how long something took."""
     return f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
 
 

@@ -1,0 +1,46 @@
+"""How sure a share is that was counted on a few pictures."""
+
+from math import sqrt
+
+from cnnviz.errors import InvalidParameterError
+
+
+def wilson_interval(num_right: int, num_all: int, z: float = 1.96) -> tuple[float, float]:
+    """Give the range in which a share plausibly lies: Wilson's score interval.
+
+    Parameters
+    ----------
+    num_right, num_all : int
+        The count and what it is out of. Each picture counts as drawn independently of the others:
+        for many views of one thing the truth is wider.
+    z : float
+        Standard deviations of the normal distribution on each side; 1.96 covers 95 %.
+
+    Returns
+    -------
+    low, high : float
+        From 0 to 1. Unlike the plain normal interval it has a width also where all are right.
+
+    Raises
+    ------
+    InvalidParameterError
+        If there is nothing to count or more right than there are.
+
+    References
+    ----------
+    Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22, 1927.
+
+    Examples
+    --------
+    >>> [round(end, 3) for end in wilson_interval(20, 20)]
+    [0.839, 1.0]
+    """
+    if not 0 <= num_right <= num_all or num_all < 1:
+        raise InvalidParameterError(
+            f"expected a count from 0 to a total of at least 1, got {num_right} of {num_all}."
+        )
+    share = num_right / num_all
+    middle = share + z**2 / (2 * num_all)
+    half = z * sqrt(share * (1 - share) / num_all + z**2 / (4 * num_all**2))
+    scale = 1 + z**2 / num_all
+    return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)

@@ -1,0 +1,32 @@
+"""Wilson's interval, against its defining equation and published figures."""
+
+import math
+
+import pytest
+
+from cnnviz.errors import InvalidParameterError
+from cnnviz.uncertainty import wilson_interval
+
+
+@pytest.mark.parametrize(("right", "total"), [(0, 5), (3, 8), (60, 100), (991, 1000)])
+def test_at_both_ends_the_count_is_z_standard_deviations_away(right: int, total: int) -> None:
+    for end in wilson_interval(right, total):
+        if 0 < end < 1:
+            deviation = math.sqrt(end * (1 - end) / total)
+            assert abs(right / total - end) == pytest.approx(1.96 * deviation)
+
+
+def test_published_values() -> None:  # Newcombe 1998, table I, Wilson without continuity correction
+    assert wilson_interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    assert wilson_interval(0, 20) == pytest.approx((0, 0.1611), abs=5e-5)
+
+
+def test_left_and_right_are_mirrored() -> None:
+    low, high = wilson_interval(17, 20)
+    assert wilson_interval(3, 20) == pytest.approx((1 - high, 1 - low))
+
+
+@pytest.mark.parametrize(("right", "total"), [(0, 0), (-1, 4), (5, 4)])
+def test_impossible_counts_are_refused(right: int, total: int) -> None:
+    with pytest.raises(InvalidParameterError, match=f"got {right} of {total}"):
+        wilson_interval(right, total)
