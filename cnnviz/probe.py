@@ -28,6 +28,7 @@ from cnnviz.zoo import ModelCard
 
 MAX_MODELS = 3  # models kept in memory by one process
 MAX_GUESTS = 6  # uploaded networks in one process
+MAX_ADOPTED = 24  # networks made in this process that its sessions hold; 20 to 40 MB each
 MAX_GUEST_BYTES = 150 << 20  # of one of them, unpacked
 MAX_FUNCTIONS = 32  # compiled functions kept for one model
 _TRIAL = threading.Lock()
@@ -76,6 +77,7 @@ class Slopes:
 
 _models = _Bounded(MAX_MODELS)
 _guests: "WeakValueDictionary[str, LoadedModel]" = WeakValueDictionary()  # gone with their sessions
+_adopted: "WeakValueDictionary[str, LoadedModel]" = WeakValueDictionary()  # these, too
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -361,7 +363,7 @@ def load_model(
     DownloadError
         If the weights must be downloaded and cannot be.
     """
-    guest = _guests.get(str(name_or_path))
+    guest = _guests.get(str(name_or_path)) or _adopted.get(str(name_or_path))
     if guest is not None:
         return guest
     path = Path(name_or_path)
@@ -447,6 +449,33 @@ def load_guest(path: Path, name: str, *, on_wait: Callable[[float], None] | None
     model = wrap_model(keras_model, card)
     _warm_up(model)
     return _guests.setdefault(name, model)
+
+
+def adopt(keras_model: Any, card: ModelCard) -> LoadedModel:
+    """Let `load_model` find a network that was made here, for as long as somebody holds it.
+
+    Parameters
+    ----------
+    keras_model : keras.Model
+        Nobody else may change it.
+    card : ModelCard
+        Its name must not be that of another network; of two equal names the first one counts.
+
+    Raises
+    ------
+    ModelLoadError
+        If it cannot be looked at (see `wrap_model`), or too many such networks are held.
+    """
+    known = _adopted.get(card.name)
+    if known is not None:
+        return known
+    if len(_adopted) >= MAX_ADOPTED:
+        raise ModelLoadError(
+            f"{MAX_ADOPTED} networks of visitors are open on this server already. Try again later."
+        )
+    model = wrap_model(keras_model, card)
+    _warm_up(model)
+    return _adopted.setdefault(card.name, model)
 
 
 def wrap_model(keras_model: Any, card: ModelCard) -> LoadedModel:

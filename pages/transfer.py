@@ -1,10 +1,10 @@
 import streamlit as st
 
-from cnnviz.ui import controls, frame, transfer_panels
+from cnnviz.ui import controls, frame, own_class_panels, transfer_panels
 
 frame.begin(
     "What can a network re-use from another one?",
-    "Compare five networks for cats and dogs: some re-used almost everything.",
+    "Compare five networks for cats and dogs, or train a head on classes of your own.",
 )
 
 
@@ -21,6 +21,25 @@ def side_by_side(picked: controls.Picked) -> None:
             transfer_panels.show_drift(anatomies)
 
 
+@st.fragment
+def own_classes(picked: controls.Picked) -> None:
+    left, right = st.columns([1.3, 3], gap="medium")
+    with frame.user_errors():
+        with left:
+            classes = own_class_panels.chosen_classes()
+        with right:
+            own_class_panels.show(classes, picked)
+
+
 with frame.user_errors():
+    views = {"Side by side": side_by_side, "Your own classes": own_classes}
+    view = st.segmented_control(
+        "View",
+        [*views],
+        default="Side by side",
+        required=True,
+        key="transfer_view",
+        bind="query-params",
+    )
     picked = controls.picked_picture(controls.PHOTOGRAPH)
-    side_by_side(picked)
+    views[view](picked)

