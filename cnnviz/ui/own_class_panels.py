@@ -117,8 +117,8 @@ def _list_classes(classes: CheckedClasses) -> None:
     problems = st.session_state.get(_PROBLEMS, [])
     if problems:
         more = len(problems) - _MAX_PROBLEMS
-        told = [*problems[:_MAX_PROBLEMS], *([f"And {more} more."] if more > 0 else [])]
-        st.error("\n\n".join(told))
+        rest = [f"And {more} more."] if more > 0 else []
+        st.error("\n\n".join([*problems[:_MAX_PROBLEMS], *rest]))
     for label, name in enumerate(classes.class_names):
         told, button = st.columns([2.2, 1], vertical_alignment="center")
         told.markdown(f"**{name}**: {len(classes.of_class(label))}")
