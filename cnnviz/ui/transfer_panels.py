@@ -151,14 +151,17 @@ def show_evidence(picked: Picked, chosen: Settings) -> None:
     if found is None:
         return
     show(found)
+    first = found[0]
     sure = max(found, key=lambda evidence: max(evidence.probabilities))
     st.markdown(
         "**What you see.** Grad-CAM of each network's last layer with maps: bright is where the "
         "picture raises the logit of the class. All five maps have 7 × 7 cells, so none can be "
         "finer than a seventh of the square that the network sees; the rest is dimmed. The surest "
         f"is «{_title(sure.name)}»: {_share(max(sure.probabilities))} for "
-        f"«{sure.class_names[sure.answer]}». Being sure is not being right: the network from "
-        "scratch is about as sure and errs far more often.\n\n"
+        f"«{sure.class_names[sure.answer]}». Being sure is not being right: «{_title(first.name)}» "
+        f"says «{first.class_names[first.answer]}» with {_share(max(first.probabilities))}, and "
+        f"{1 - cached.training_record(first.name).accuracy:.1%} of its answers to held-out "
+        "photographs are wrong.\n\n"
         "**Try this.** Ask for the class that is *not* in the picture. Pick a photograph with "
         "neither: the five must say cat or dog all the same.\n\n"
         ":small[Selvaraju et al., «Grad-CAM», ICCV 2017, arXiv:1610.02391. Logits of two networks "

@@ -29,7 +29,7 @@ def test_the_first_look_is_never_empty() -> None:
 def test_all_five_networks_answer_for_the_picture() -> None:
     app = shown()
     assert len(app.image) == 1 + len(NETWORKS)
-    assert texts(app).count("says «cat»") == len(NETWORKS)
+    assert texts(app).count("** says «cat»") == len(NETWORKS)
     assert "46 of 51 layers with kernels did not move at all" in texts(app)
 
 
