@@ -1,0 +1,157 @@
+"""A film's frames are what the checkpoints give one by one, and its numbers those of the books."""
+
+import numpy as np
+import pytest
+
+from cnnviz import datasets, zoo
+from cnnviz.cam import class_activation_map
+from cnnviz.errors import InvalidParameterError, UnknownLayerError
+from cnnviz.feature_maps import feature_maps
+from cnnviz.filter_banks import gabor_kernel
+from cnnviz.probe import load_checkpoint, load_model
+from cnnviz.results import ImageInput
+from cnnviz.training_film import (
+    TrainingFilm,
+    _fit,
+    _layer_drift,
+    kernel_fits,
+    networks_with_films,
+    steps_per_epoch,
+    training_film,
+)
+
+NAMES = ("svhn-gabor", "fashion-gabor")
+LAYER, CLASS = "relu3", 3
+
+
+@pytest.fixture(scope="module")
+def digit() -> ImageInput:
+    return datasets.picture("svhn", "svhn-0-5")
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def film(request: pytest.FixtureRequest, digit: ImageInput) -> TrainingFilm:
+    return training_film(request.param, digit, LAYER, CLASS)
+
+
+def test_the_networks_with_checkpoints_have_films() -> None:
+    assert set(networks_with_films()) == set(NAMES)
+
+
+@pytest.mark.parametrize("place", [0, 2, -1])
+def test_a_frame_is_what_the_checkpoint_gives_by_hand(
+    film: TrainingFilm, digit: ImageInput, place: int
+) -> None:
+    frame = film.frames[place]
+    then = load_checkpoint(film.name, frame.step)
+    maps = feature_maps(then, digit, [LAYER])[LAYER].values
+    np.testing.assert_allclose(frame.maps, maps, atol=1e-5)
+    by_hand = class_activation_map(then, digit, class_index=CLASS)
+    assert by_hand.layer_name == film.cam_layer_name
+    np.testing.assert_allclose(frame.heatmap, by_hand.values, atol=1e-5)
+    np.testing.assert_allclose(frame.scores, then.scores(digit), atol=1e-5)
+    expected = then.probabilities(then.scores(digit))
+    np.testing.assert_allclose(frame.probabilities, expected, atol=1e-5)
+    weights = then.operations[then.first_convolution].get_weights()[0]
+    np.testing.assert_array_equal(frame.kernels, weights)
+
+
+def test_the_last_frame_is_the_shipped_network_but_for_half_precision(
+    film: TrainingFilm, digit: ImageInput
+) -> None:
+    shipped, last = load_model(film.name), film.frames[-1]
+    weights = shipped.operations[shipped.first_convolution].get_weights()[0]
+    np.testing.assert_allclose(last.kernels, weights, rtol=2**-11, atol=2**-24)
+    np.testing.assert_allclose(last.scores, shipped.scores(digit), atol=0.05)
+    maps = feature_maps(shipped, digit, [LAYER])[LAYER].values
+    np.testing.assert_allclose(last.maps, maps, atol=0.01 * maps.max())
+
+
+def test_the_shared_network_keeps_its_weights(digit: ImageInput) -> None:
+    shared = load_model("svhn-gabor")
+    before = [weights.copy() for weights in shared.keras_model.get_weights()]
+    training_film("svhn-gabor", digit, "conv1")
+    for one, other in zip(before, shared.keras_model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_steps_epochs_and_drift_go_from_the_start_to_the_end(film: TrainingFilm) -> None:
+    assert [frame.step for frame in film.frames] == list(zoo.checkpoint_steps(film.name))
+    epochs = len(zoo.training_record(film.name).history["loss"])
+    assert film.frames[0].epoch == 0
+    assert film.frames[-1].epoch == epochs == film.frames[-1].step / steps_per_epoch(film.name)
+    for drift in film.frames[0].drift.values():
+        assert drift.relative_change == 0
+        assert drift.cosine == pytest.approx(1, abs=1e-12)
+    assert min(drift.relative_change for drift in film.frames[-1].drift.values()) > 0.1
+
+
+def test_drift_by_hand() -> None:
+    before = {"a": [np.array([[3.0], [0.0]]), np.array([4.0])], "b": [np.zeros(2)]}
+    after = {"a": [np.array([[0.0], [5.0]]), np.array([4.0])], "b": [np.ones(2)]}
+    drift = _layer_drift(before, after)
+    assert drift["a"].relative_change == pytest.approx(np.sqrt(9 + 25) / 5)
+    assert drift["a"].cosine == pytest.approx(16 / (5 * np.sqrt(41)))
+    assert np.isnan(drift["b"].relative_change)
+    assert np.isnan(drift["b"].cosine)
+
+
+def test_a_left_out_class_is_the_one_that_wins_at_the_end(digit: ImageInput) -> None:
+    told: list[tuple[int, int]] = []
+    found = training_film("svhn-gabor", digit, "conv1", on_progress=lambda *done: told.append(done))
+    assert found.class_index == int(load_model("svhn-gabor").scores(digit).argmax())
+    assert found.cam_layer_name == load_model("svhn-gabor").default_cam_layer
+    count = len(zoo.checkpoint_steps("svhn-gabor"))
+    assert told == [(done, count) for done in range(1, count + 1)]
+
+
+def test_the_heatmap_lies_on_the_grid_of_the_layer_asked_for(digit: ImageInput) -> None:
+    found = training_film("svhn-gabor", digit, "conv1", 5, cam_layer_name="relu2")
+    then = load_checkpoint("svhn-gabor", found.frames[3].step)
+    by_hand = class_activation_map(then, digit, layer_name="relu2", class_index=5)
+    np.testing.assert_allclose(found.frames[3].heatmap, by_hand.values, atol=1e-5)
+
+
+def test_what_cannot_be_filmed_is_explained(digit: ImageInput) -> None:
+    with pytest.raises(InvalidParameterError, match=r"'mnist-cnn' kept no weights.*svhn-gabor"):
+        training_film("mnist-cnn", digit, "conv1")
+    with pytest.raises(UnknownLayerError, match="no layer 'nowhere'"):
+        training_film("svhn-gabor", digit, "nowhere")
+    with pytest.raises(InvalidParameterError, match="has no maps"):
+        training_film("svhn-gabor", digit, "predictions")
+    with pytest.raises(InvalidParameterError, match="class 10 does not exist"):
+        training_film("svhn-gabor", digit, "conv1", 10)
+    with pytest.raises(InvalidParameterError, match="kept no weights"):
+        kernel_fits("mnist-cnn")
+
+
+def test_a_coloured_gabor_is_fitted_in_its_colour_and_a_dead_kernel_not_at_all() -> None:
+    wave = gabor_kernel(0.2, 0.7, 2.0, size_px=9).real
+    kernel = (wave[..., np.newaxis] * [0.9, -0.3, 0.1]).astype(np.float32)
+    fitted, quality = _fit(kernel.tobytes(), kernel.shape)
+    assert quality > 0.999
+    np.testing.assert_allclose(fitted, kernel, atol=0.01 * np.abs(kernel).max())
+    dead, quality = _fit(np.zeros((9, 9, 3), np.float32).tobytes(), (9, 9, 3))
+    assert np.isnan(quality)
+    assert np.isnan(dead).all()
+
+
+def test_fits_can_be_stopped_and_go_on() -> None:
+    class StopError(Exception):
+        pass
+
+    counts: list[int] = []
+
+    def stop_after_three(done: int, total: int) -> None:
+        counts.append(total)
+        if done == 3:
+            raise StopError
+
+    with pytest.raises(StopError):
+        kernel_fits("fashion-gabor", stop_after_three)
+    num_steps = len(zoo.checkpoint_steps("fashion-gabor"))
+    assert counts == [num_steps * 24] * 3
+    hits = _fit.cache_info().hits
+    with pytest.raises(StopError):
+        kernel_fits("fashion-gabor", stop_after_three)
+    assert _fit.cache_info().hits == hits + 3
