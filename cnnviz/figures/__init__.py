@@ -2,6 +2,8 @@
 
 from cnnviz.figures.architecture import Block, architecture_figure, blocks
 from cnnviz.figures.charts import (
+    TRAINING,
+    VALIDATION,
     activations_figure,
     bars_figure,
     before_after_figure,
@@ -35,7 +37,7 @@ from cnnviz.figures.colours import (
     signed_scale,
     unsigned_scale,
 )
-from cnnviz.figures.export import array_npy, heatmap_json, heatmap_npz
+from cnnviz.figures.export import array_npy, arrays_npz, heatmap_json, heatmap_npz
 from cnnviz.figures.pictures import (
     GAP_PX,
     empty_tile,
@@ -45,6 +47,7 @@ from cnnviz.figures.pictures import (
     enlarge,
     enlarged_with_frame,
     framed,
+    in_a_row,
     kernel_pictures,
     labelled_grid,
     mosaic,
@@ -55,11 +58,14 @@ __all__ = [
     "DIVERGING",
     "GAP_PX",
     "SEQUENTIAL",
+    "TRAINING",
+    "VALIDATION",
     "Block",
     "Scale",
     "activations_figure",
     "architecture_figure",
     "array_npy",
+    "arrays_npz",
     "bars_figure",
     "before_after_figure",
     "blocks",
@@ -81,6 +87,7 @@ __all__ = [
     "framed",
     "heatmap_json",
     "heatmap_npz",
+    "in_a_row",
     "kernel_pictures",
     "labelled_grid",
     "learning_curves",

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 
@@ -68,4 +69,11 @@ def array_npy(values: np.ndarray) -> bytes:
     """Pack an array into an NPY file; `np.load` reads it back."""
     buffer = BytesIO()
     np.save(buffer, values, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def arrays_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Pack arrays into an NPZ file, none of them named ``file``; `np.load` reads them back."""
+    buffer = BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # names are not options
     return buffer.getvalue()

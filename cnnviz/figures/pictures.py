@@ -130,6 +130,29 @@ def mosaic(
     return sheet
 
 
+def in_a_row(pictures: Sequence[np.ndarray], title: str, *, height_px: int = 320) -> np.ndarray:
+    """Set RGB pictures side by side at one height on white, under a line of text, uint8 RGB.
+
+    The text is drawn with OpenCV's letters: plain ASCII only.
+    """
+    gap, line_px = 3 * GAP_PX, 34
+    tiles = []
+    for pixels in pictures:
+        width = max(1, round(pixels.shape[1] * height_px / pixels.shape[0]))
+        is_shrunk = pixels.shape[0] > height_px
+        how = cv2.INTER_AREA if is_shrunk else cv2.INTER_NEAREST
+        tiles += [cv2.resize(pixels, (width, height_px), interpolation=how)]
+    width = sum(tile.shape[1] + gap for tile in tiles) + gap
+    sheet = np.full((line_px + height_px + gap, width, 3), 255, np.uint8)
+    left = gap
+    for tile in tiles:
+        sheet[line_px : line_px + height_px, left : left + tile.shape[1]] = tile
+        left += tile.shape[1] + gap
+    place = (gap, line_px - 11)
+    cv2.putText(sheet, title, place, cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 0, 0), 1, cv2.LINE_AA)
+    return sheet
+
+
 def _fit(pixels: np.ndarray, side_px: int) -> np.ndarray:
     longer = max(pixels.shape[:2])
     if longer <= side_px:

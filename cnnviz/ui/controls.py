@@ -1,5 +1,6 @@
 """The pickers that all pages share: the same name, the same place, the same choice everywhere."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 
@@ -85,6 +86,13 @@ def example_for(model_name: str) -> tuple[str, str]:
     return _EXAMPLES.get(cached.training_record(model_name).facts["data"], PHOTOGRAPH)
 
 
+def picture_beside(picked: Picked, model_name: str) -> Picked:
+    """Give the picture for a second network: the picked one; with «This page's example» its own."""
+    if st.session_state.get("source", EXAMPLE) != EXAMPLE:
+        return picked
+    return _from_source(*example_for(model_name))
+
+
 def _from_source(source_name: str, picture_name: str) -> Picked:
     source = next(source for source in datasets.SOURCES if source.name == source_name)
     image = datasets.picture(source_name, picture_name)
@@ -151,9 +159,12 @@ def keep_within(key: str, length: int) -> None:
         st.session_state[key] = length - 1
 
 
-def model_picker() -> str:
-    """Ask for a network in the sidebar; offers the download of one that is not there yet."""
-    cards = _cards()
+def model_picker(among: Collection[str] | None = None) -> str:
+    """Ask for a network in the sidebar; offers the download of one that is not there yet.
+
+    `among` names those that suit the page; without it all are offered.
+    """
+    cards = {name: card for name, card in _cards().items() if among is None or name in among}
     wanted = st.session_state.pop(WANTED_MODEL, None)
     if wanted in cards:
         st.session_state["model"] = wanted
@@ -200,16 +211,18 @@ def _model_title(card: ModelCard) -> str:
     return f"{card.title} (download)"
 
 
-def layer_picker(model_name: str) -> str:
-    """Ask for a layer with maps; the last one is the default."""
+def layer_picker(
+    model_name: str, label: str = "Layer", *, key: str = "layer", default: str | None = None
+) -> str:
+    """Ask for a layer with maps; the last one is the default if none is given."""
     model = cached.model(model_name)
     names = [name for name in model.map_layer_names if max(model.layer_shapes[name][:2]) > 1]
     return st.selectbox(
-        "Layer",
+        label,
         names,
-        index=names.index(model.default_cam_layer),
+        index=names.index(default or model.default_cam_layer),
         format_func=lambda name: f"{name} ({' × '.join(map(str, model.layer_shapes[name]))})",
-        key="layer",
+        key=key,
         bind="query-params",
         help="Rows × columns × channels. Late layers know more and see more coarsely.",
     )

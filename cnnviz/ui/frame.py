@@ -22,6 +22,7 @@ PAGES = {
     "filters": "Filter pictures",
     "class_activation": "Class activation",
     "transfer": "Re-using features",
+    "film": "Training film",
     "models": "Networks",
 }
 

@@ -36,11 +36,16 @@ def _show(pixels: np.ndarray, alt: str) -> None:
 
 def show_scale(scale: Scale) -> None:
     """Draw a colour bar with numbers in the text colour of the theme."""
+    st.html(scale_bar(scale))
+
+
+def scale_bar(scale: Scale) -> str:
+    """Give a colour bar with numbers as HTML."""
     stops = figures.colour_table(scale.colour_map)[:: 255 // 15]
     gradient = ", ".join(f"rgb({r},{g},{b})" for r, g, b in stops)
     numbers = [number(x, 2) for x in (scale.low, (scale.low + scale.high) / 2, scale.high)]
     labels = "".join(f"<span>{text}</span>" for text in numbers)
-    st.html(
+    return (
         f'<div role="img" aria-label="Colours from {numbers[0]} to {numbers[2]}">'
         f'<div style="height:0.7rem;border-radius:3px;'
         f'background:linear-gradient(90deg,{gradient})"></div>'

@@ -20,6 +20,7 @@ from cnnviz.zoo.trained import (
     checkpoint,
     checkpoint_steps,
     has_training_record,
+    kernel_fits_path,
     training_record,
 )
 from cnnviz.zoo.vetting import check_picture, try_in_child
@@ -39,6 +40,7 @@ __all__ = [
     "find_card",
     "has_training_record",
     "is_ready",
+    "kernel_fits_path",
     "list_models",
     "list_own_files",
     "load_model_file",

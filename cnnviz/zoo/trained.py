@@ -159,6 +159,11 @@ def checkpoint_steps(name: str, folder: Path | None = None) -> tuple[int, ...]:
     return tuple(sorted(int(path.stem) for path in kept))
 
 
+def kernel_fits_path(name: str) -> Path:
+    """Say where Gabor fits to a network's first kernels lie, if somebody kept them."""
+    return _home(name) / f"{name}.fits.npz"
+
+
 def checkpoint(name: str, step: int, folder: Path | None = None) -> dict[str, list[np.ndarray]]:
     """Read the weights that a network had after a number of steps.
 

@@ -1,5 +1,9 @@
 """A film's frames are what the checkpoints give one by one, and its numbers those of the books."""
 
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -8,17 +12,21 @@ from cnnviz.cam import class_activation_map
 from cnnviz.errors import InvalidParameterError, UnknownLayerError
 from cnnviz.feature_maps import feature_maps
 from cnnviz.filter_banks import gabor_kernel
+from cnnviz.gabor_fit import fit_gabor
 from cnnviz.probe import load_checkpoint, load_model
 from cnnviz.results import ImageInput
 from cnnviz.training_film import (
     TrainingFilm,
     _fit,
     _layer_drift,
+    _private_copy,
+    keep_kernel_fits,
     kernel_fits,
     networks_with_films,
     steps_per_epoch,
     training_film,
 )
+from cnnviz.zoo.trained import trained_cards
 
 NAMES = ("svhn-gabor", "fashion-gabor")
 LAYER, CLASS = "relu3", 3
@@ -136,22 +144,68 @@ def test_a_coloured_gabor_is_fitted_in_its_colour_and_a_dead_kernel_not_at_all()
     assert np.isnan(dead).all()
 
 
-def test_fits_can_be_stopped_and_go_on() -> None:
-    class StopError(Exception):
-        pass
+def in_own_folder(monkeypatch: pytest.MonkeyPatch, folder: Path, name: str) -> None:
+    """Give the user a network of a name of its own, with its card and checkpoints, without fits."""
+    for path in zoo.kernel_fits_path(name).parent.glob(f"{name}.*"):
+        if path.name.endswith(".fits.npz"):
+            continue
+        copy = folder / path.name.replace(name, "mine")
+        if path.is_dir():
+            shutil.copytree(path, copy)
+        else:
+            shutil.copy(path, copy)
+    card = folder / "mine.json"
+    card.write_text(card.read_text().replace(f'"{name}"', '"mine"', 1))
+    monkeypatch.setenv("CNNVIZ_MODELS_DIR", str(folder))
+    trained_cards.cache_clear()
+    _private_copy.cache_clear()
 
-    counts: list[int] = []
 
-    def stop_after_three(done: int, total: int) -> None:
-        counts.append(total)
-        if done == 3:
-            raise StopError
+class StopError(Exception):
+    pass
 
-    with pytest.raises(StopError):
-        kernel_fits("fashion-gabor", stop_after_three)
+
+def stop_after_three(done: int, total: int) -> None:
+    if done == 3:
+        raise StopError(total)
+
+
+def test_fits_can_be_stopped_and_go_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    in_own_folder(monkeypatch, tmp_path, "fashion-gabor")
     num_steps = len(zoo.checkpoint_steps("fashion-gabor"))
-    assert counts == [num_steps * 24] * 3
+    with pytest.raises(StopError, match=str(num_steps * 24)):
+        kernel_fits("mine", stop_after_three)
     hits = _fit.cache_info().hits
     with pytest.raises(StopError):
-        kernel_fits("fashion-gabor", stop_after_three)
+        kernel_fits("mine", stop_after_three)
     assert _fit.cache_info().hits == hits + 3
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_kept_fits_are_those_of_the_kernels(name: str) -> None:
+    fits, steps = kernel_fits(name), zoo.checkpoint_steps(name)
+    assert fits.r_squared.shape == (len(steps), 24)
+    for place, channel in [(0, 3), (5, 10), (-1, 1)]:
+        kernel = zoo.checkpoint(name, steps[place])["conv1"][0][..., channel]
+        by_hand = fit_gabor(kernel)
+        assert fits.r_squared[place, channel] == pytest.approx(by_hand.r_squared, abs=0.02)
+        if kernel.shape[2] == 1:
+            fitted = fits.fitted[place, ..., 0, channel]
+            np.testing.assert_allclose(fitted, by_hand.fitted, atol=0.02 * np.abs(kernel).max())
+    assert (fits.r_squared[-1] >= 0.8).sum() > 3 * (fits.r_squared[0] >= 0.8).sum()
+
+
+def test_fits_of_other_kernels_are_not_taken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    in_own_folder(monkeypatch, tmp_path, "fashion-gabor")
+    kept = kernel_fits("fashion-gabor")
+    keep_kernel_fits(replace(kept, name="mine"))
+    np.testing.assert_array_equal(kernel_fits("mine").fitted, kept.fitted)
+    first, second = sorted((tmp_path / "mine.checkpoints").iterdir())[:2]
+    shutil.copy(second, first)
+    with pytest.raises(StopError):
+        kernel_fits("mine", stop_after_three)
+    zoo.kernel_fits_path("mine").write_bytes(b"damaged")
+    with pytest.raises(StopError):
+        kernel_fits("mine", stop_after_three)

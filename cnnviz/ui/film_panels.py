@@ -1,0 +1,217 @@
+"""The parts of the training film page: what is filmed, the player, and the words below it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import figures, zoo
+from cnnviz.results import ImageInput
+from cnnviz.training_film import KernelFits, TrainingFilm, can_be_fitted
+from cnnviz.ui import cached, controls, player, reel
+from cnnviz.ui.controls import Picked
+from cnnviz.ui.pictures import download, number, show_picture
+
+_NONE = "none"
+_FRAME_MS = 500  # of the GIF
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """What is filmed: a network, a picture, and where to look."""
+
+    model_name: str
+    picked: Picked
+    layer_name: str
+    cam_layer_name: str
+    class_index: int | None
+
+    @property
+    def image(self) -> ImageInput:
+        """The picture."""
+        return self.picked.image
+
+
+def choose(model_name: str, picked: Picked) -> tuple[Scene, ...]:
+    """Ask for a second network, the layer of the maps, the class, and the layer of the evidence."""
+    model = cached.model(model_name)
+    second, maps, classes, more = st.columns([1.2, 1.4, 1.2, 0.7], vertical_alignment="bottom")
+    with second:
+        beside = _choose_second(model_name)
+    with maps:
+        layer_name = controls.layer_picker(
+            model_name, "Maps of layer", key="film_layer", default=model.first_convolution
+        )
+    with classes:
+        best = cached.predictions(model_name, picked.image)[0]
+        class_index = controls.class_picker(model_name, best)
+    with more, st.popover("More", width="stretch"):
+        cam_layer_name = controls.layer_picker(
+            model_name, "Evidence on layer", key="film_cam_layer"
+        )
+    scene = Scene(model_name, picked, layer_name, cam_layer_name, class_index)
+    return (scene, _scene_beside(scene, beside)) if beside else (scene,)
+
+
+def _choose_second(model_name: str) -> str | None:
+    others = [name for name in cached.filmed_networks() if name != model_name]
+    beside = st.selectbox(
+        "Beside it",
+        [_NONE, *others],
+        format_func=lambda name: name if name == _NONE else controls.card_of(name).title,
+        key="beside",
+        bind="query-params",
+        help="A second network in step with the first: after as many steps of training.",
+    )
+    return None if beside == _NONE else beside
+
+
+def _scene_beside(scene: Scene, model_name: str) -> Scene:
+    """Look at a second network in the same way, as far as it has the same layers and classes."""
+    first, second = cached.model(scene.model_name), cached.model(model_name)
+    maps = second.map_shapes
+    is_alike = first.class_names == second.class_names
+    return Scene(
+        model_name,
+        controls.picture_beside(scene.picked, model_name),
+        scene.layer_name if scene.layer_name in maps else second.first_convolution,
+        scene.cam_layer_name if scene.cam_layer_name in maps else second.default_cam_layer,
+        scene.class_index if is_alike else None,
+    )
+
+
+def show(scenes: Sequence[Scene]) -> None:
+    """Show the film, or say how far it is; then what it shows, and the files."""
+    stage, waiting = st.container(), st.container()
+    with stage:
+        films = [_film_of(scene) for scene in scenes]
+    made = [film for film in films if film is not None]
+    fits: list[KernelFits | None] = [None] * len(scenes)
+    if len(made) == len(scenes):
+        with waiting:
+            fits = [_fits_of(film) for film in made]
+        with stage:
+            taken = zip(scenes, made, fits, strict=True)
+            player.play(
+                [cached.film_reel(film, scene.image, fit) for scene, film, fit in taken], key="film"
+            )
+    for scene, film, fit in zip(scenes, films, fits, strict=True):
+        picture, words = st.columns([1, 4.2], gap="medium")
+        with picture:
+            _show_input(scene)
+        if film is not None:
+            with words:
+                _explain(scene, film, fit)
+                _offer(scene, film, fit)
+    _explain_all()
+
+
+def _show_input(scene: Scene) -> None:
+    view = zoo.model_view(controls.card_of(scene.model_name), scene.image)
+    size = f"{view.shape[0]} × {view.shape[1]}"
+    show_picture(
+        view,
+        f"What goes in: {scene.picked.label}, {size}",
+        f"{scene.picked.label}, as {scene.model_name} sees it",
+    )
+
+
+def _film_of(scene: Scene) -> TrainingFilm | None:
+    return cached.training_film(
+        scene.model_name,
+        scene.image,
+        scene.layer_name,
+        scene.class_index,
+        scene.cam_layer_name,
+    )
+
+
+def _fits_of(film: TrainingFilm) -> KernelFits | None:
+    if not can_be_fitted(film.frames[0].kernels):
+        return None
+    return cached.film_fits(film.name)
+
+
+def _explain(scene: Scene, film: TrainingFilm, fits: KernelFits | None) -> None:
+    """Tell what happens in one film with its numbers."""
+    first, last = film.frames[0], film.frames[-1]
+    label = film.class_names[film.class_index]
+    answers = [film.class_names[int(frame.scores.argmax())] for frame in film.frames]
+    settled = len(answers)
+    while settled and answers[settled - 1] == answers[-1]:
+        settled -= 1
+    farthest = max(last.drift, key=lambda name: np.nan_to_num(last.drift[name].relative_change))
+    nearest = max(last.drift, key=lambda name: np.nan_to_num(last.drift[name].cosine))
+    lines = [
+        f"**What you see: {controls.card_of(film.name).title}, «{scene.picked.label}».** Before "
+        f"training it says «{answers[0]}» with {first.probabilities.max():.0%}, which is chance; "
+        f"from step {film.frames[settled].step:,} on it says «{answers[-1]}», at the end with "
+        f"{last.probabilities.max():.0%}. The evidence is for «{label}».",
+        _weights_moved(film, farthest, nearest),
+    ]
+    if fits is not None:
+        begun, ended = (
+            (one >= reel.GOOD_FIT).sum() for one in (fits.r_squared[0], fits.r_squared[-1])
+        )
+        lines.append(
+            f"A Gabor function explains at least {reel.GOOD_FIT:.0%} of the variance (R²) of "
+            f"{begun} of {fits.r_squared.shape[1]} kernels before training and of {ended} at the "
+            "end: noise became edges and bars."
+        )
+    st.markdown(" ".join(lines))
+
+
+def _weights_moved(film: TrainingFilm, farthest: str, nearest: str) -> str:
+    far, near = film.frames[-1].drift[farthest], film.frames[-1].drift[nearest]
+    return (
+        f"`{farthest}` moved most, {number(far.relative_change, 2)} times the length that it began "
+        f"with; `{nearest}` still points most nearly where it began (cosine {near.cosine:.2f})."
+    )
+
+
+def _explain_all() -> None:
+    st.markdown(
+        "All parts come from the same weights. A colour means the same number in the whole film, "
+        "so what is faint at the start *is* weak. For the weights $w$ of a layer, begun with "
+        "$w_0$:\n\n"
+        "$$\\text{change} = \\frac{\\lVert w - w_0 \\rVert}{\\lVert w_0 \\rVert}, \\qquad "
+        "\\text{cosine} = \\frac{w \\cdot w_0}{\\lVert w \\rVert\\,\\lVert w_0 \\rVert}$$\n\n"
+        "**Try this.** Stop at step 30, 100 and 300: which comes first, kernels that look like "
+        "something, or the right answer? Ask for the evidence for a wrong class. Let a second "
+        "network learn beside it.\n\n"
+        ":small[Weights were kept in half precision. Cosine with the start: Carbonnelle and De "
+        "Vleeschouwer 2018, arXiv:1806.01603. Fits: Jones and Palmer 1987. Evidence: Selvaraju et "
+        "al. 2017, arXiv:1610.02391; it is evidence, not proof.]"
+    )
+
+
+def _offer(scene: Scene, film: TrainingFilm, fits: KernelFits | None) -> None:
+    """Offer the film to take home."""
+    card = controls.card_of(film.name)
+    picture, numbers = st.columns(2)
+    with picture:
+        download(
+            f"{card.title}: film (GIF)",
+            f"{film.name}-film.gif",
+            lambda: figures.encode_gif(reel.stills(film, card, scene.image), _FRAME_MS),
+        )
+    with numbers:
+        download(
+            f"{card.title}: numbers (NPZ)",
+            f"{film.name}-film.npz",
+            lambda: figures.arrays_npz(_arrays(film, fits)),
+        )
+
+
+def _arrays(film: TrainingFilm, fits: KernelFits | None) -> dict[str, np.ndarray]:
+    """Stack what the frames hold, the step first."""
+    arrays = {"steps": np.array([frame.step for frame in film.frames])}
+    for what in ("epoch", "kernels", "maps", "heatmap", "scores", "probabilities"):
+        arrays[what] = np.stack([getattr(frame, what) for frame in film.frames])
+    arrays["layers"] = np.array([*film.frames[0].drift])
+    for what in ("relative_change", "cosine"):
+        arrays[what] = np.array(
+            [[getattr(one, what) for one in frame.drift.values()] for frame in film.frames]
+        )
+    return arrays if fits is None else arrays | {"r_squared": fits.r_squared}

@@ -1,0 +1,40 @@
+"""A film of a training that plays in the browser, without asking the server for its frames."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+_FOLDER = Path(__file__).parent
+
+_player = st.components.v2.component(
+    "cnnviz.player",
+    html="""
+<div class="film">
+  <div class="bar">
+    <button class="play" type="button">Play</button>
+    <input class="time" type="range" min="0" step="1" aria-label="Training step">
+    <span class="now"></span>
+    <label>Speed <input class="speed" type="range" min="1" max="10" step="1"></label>
+  </div>
+  <div class="screen" role="group" tabindex="0"
+       aria-label="The film. Space plays and pauses, arrow keys go one step."></div>
+  <div class="said" aria-live="polite"></div>
+</div>""",
+    css=(_FOLDER / "player.css").read_text(),
+    js=(_FOLDER / "player.js").read_text(),
+)
+
+
+def play(reels: Sequence[dict[str, Any]], *, key: str) -> None:
+    """Show one film, or two beside each other in step.
+
+    Parameters
+    ----------
+    reels : sequence of dict
+        As `cnnviz.ui.reel.make_reel` makes them. Where they have other steps, each shows the last
+        one of its own that is not behind the common one.
+    key : str
+    """
+    _player(key=key, data={"reels": list(reels)})

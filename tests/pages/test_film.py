@@ -1,0 +1,151 @@
+"""The training film's page: its words, its files, its second network, and what cannot be filmed."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from cnnviz import datasets, figures, zoo
+from cnnviz.training_film import KernelFits, kernel_fits, training_film
+from cnnviz.ui import cached, reel
+from tests.conftest import REPOSITORY
+from tests.pages.test_pages import finished, open_page, texts
+
+PAGE = "pages/film.py"
+
+
+def opened(**query: str) -> AppTest:
+    app = finished(open_page(PAGE, **query))
+    assert not app.exception
+    assert not app.error
+    return app
+
+
+def test_the_first_look_is_a_finished_film_with_its_story_and_its_files() -> None:
+    app = opened(model="SVHN Gabor CNN")
+    said = texts(app)
+    assert "**What you see: SVHN Gabor CNN" in said
+    assert "on it says «5», at the end with" in said
+    assert "`conv1` moved most, 6.2 times" in said
+    assert "lVert w - w_0" in said
+    assert [button.label for button in app.get("download_button")] == [
+        "SVHN Gabor CNN: film (GIF)",
+        "SVHN Gabor CNN: numbers (NPZ)",
+    ]
+    assert len(app.image) == 1
+
+
+def test_the_page_alone_and_before_the_film_is_ready_shows_the_picture() -> None:
+    app = AppTest.from_file(str(REPOSITORY / PAGE), default_timeout=120).run()
+    assert not app.exception
+    assert len(app.image) >= 1
+
+
+def test_other_layers_classes_and_a_second_network_can_be_chosen() -> None:
+    app = opened(model="SVHN Gabor CNN")
+    app.selectbox(key="film_layer").select("relu5").run()
+    app.selectbox(key="film_cam_layer").select("relu2").run()
+    app.selectbox(key="class").select(3).run()
+    assert "The evidence is for «3»" in texts(finished(app))
+    app.selectbox(key="beside").select("fashion-gabor").run()
+    said = texts(finished(app))
+    assert not app.exception
+    assert "**What you see: SVHN Gabor CNN, «Digit 5, street view»" in said
+    assert "**What you see: Fashion Gabor CNN, «Ankle boot 1»" in said
+    assert "The evidence is for «Ankle boot»" in said
+    assert len(app.image) == 2
+    app.selectbox(key="source").select("natural").run()
+    said = texts(finished(app))
+    assert said.count("**What you see") == 2
+    assert "**What you see: Fashion Gabor CNN, «Ankle boot" not in said
+
+
+def test_a_layer_that_the_second_network_lacks_is_replaced() -> None:
+    app = opened(model="SVHN Gabor CNN", beside="Fashion Gabor CNN")
+    app.selectbox(key="film_layer").select("dropout5").run()
+    assert not finished(app).exception
+    assert not app.error
+    assert "Fashion Gabor CNN" in texts(app)
+
+
+@pytest.mark.parametrize("model", ["EfficientNet-Lite0", "nothing"])
+def test_a_network_without_checkpoints_is_not_offered(model: str) -> None:
+    app = opened(model=model, beside="nothing")
+    assert app.selectbox(key="model").options == ["Fashion Gabor CNN", "SVHN Gabor CNN"]
+    assert "**What you see: Fashion Gabor CNN" in texts(app)
+
+
+def test_a_broken_upload_is_explained() -> None:
+    app = opened(model="SVHN Gabor CNN")
+    app.selectbox(key="source").select("upload").run()
+    app.file_uploader[0].set_value(("digit.png", b"no picture", "image/png")).run()
+    assert not app.exception
+    assert len(app.error) == 1
+
+
+@pytest.mark.parametrize("name", ["svhn-gabor", "fashion-gabor"])
+def test_the_reel_has_one_of_everything_for_every_step(name: str) -> None:
+    image = datasets.picture("svhn", "svhn-0-5")
+    film = training_film(name, image, "relu3", 3)
+    fits = kernel_fits(name)
+    made = cached.film_reel(film, image, fits)
+    kernels, maps, evidence, curves, drift, answers = made["panels"]
+    count = len(zoo.checkpoint_steps(name))
+    for panel in (kernels, maps, evidence, drift, answers):
+        assert len(panel["says"]) == count
+    assert len(kernels["fits"]) == len(kernels["kernels"]) == len(kernels["quality"]) == count
+    assert drift["shares"][0] == [0] * len(drift["names"])
+    assert max(max(row) for row in drift["shares"]) == 1
+    assert answers["names"][answers["picked"]] == film.class_names[3]
+    for row in answers["shares"]:
+        assert sum(row) == pytest.approx(1, abs=1e-3)
+    history = zoo.training_record(name).history
+    assert curves["charts"][0]["lines"][1]["values"] == history["val_accuracy"].tolist()
+    assert evidence["frames"][0].startswith("data:image/jpeg;base64,")
+
+
+def test_colours_mean_the_same_in_every_frame() -> None:
+    image = datasets.picture("svhn", "svhn-0-5")
+    film = training_film("svhn-gabor", image, "conv1", 5)
+    card = zoo.find_card("svhn-gabor")
+    reach = reel.kernel_reach(film)
+    assert reach == max(np.abs(frame.kernels).max() for frame in film.frames)
+    for frame in (film.frames[0], film.frames[-1]):
+        painted = np.stack(reel.painted_kernels(frame.kernels, card, reach), axis=-1)
+        back = (painted / 255 - 0.5) * 2 * reach
+        np.testing.assert_allclose(back, frame.kernels, atol=reach / 254)
+    assert reel.map_scale(film).high == max(frame.maps.max() for frame in film.frames)
+    assert reel.heat_scale(film).high == max(frame.heatmap.max() for frame in film.frames)
+
+
+def test_a_kernel_without_a_fit_is_grey_and_has_no_number() -> None:
+    image = datasets.picture("svhn", "svhn-0-5")
+    film = training_film("svhn-gabor", image, "conv1", 5)
+    stack = np.stack([frame.kernels for frame in film.frames])
+    stack[:, ..., 0] = np.nan
+    quality = np.full((len(stack), stack.shape[-1]), 0.9)
+    quality[:, 0] = np.nan
+    fits = KernelFits("svhn-gabor", stack, quality)
+    card, record = zoo.find_card("svhn-gabor"), zoo.training_record("svhn-gabor")
+    kernels = reel.make_reel(film, card, record, image, fits)["panels"][0]
+    assert kernels["quality"][0][:2] == [None, 0.9]
+    assert "R² ≥ 0.8: 23 of 24" in kernels["says"][0]
+    assert (reel.painted_kernels(stack[0], card, 1.0)[0] == 128).all()
+
+
+def test_the_gif_holds_every_step() -> None:
+    image = datasets.picture("svhn", "svhn-0-5")
+    film = training_film("svhn-gabor", image, "conv1", 5)
+    sheets = reel.stills(film, zoo.find_card("svhn-gabor"), image)
+    with Image.open(io.BytesIO(figures.encode_gif(sheets, 500))) as gif:
+        assert gif.n_frames == len(film.frames)
+        assert gif.size == sheets[0].shape[1::-1]
+
+
+def test_arrays_come_back_from_their_file() -> None:
+    arrays = {"a": np.arange(3), "names": np.array(["x", "y"])}
+    with np.load(io.BytesIO(figures.arrays_npz(arrays))) as found:
+        for name, values in arrays.items():
+            np.testing.assert_array_equal(found[name], values)
