@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
-from math import ceil
+from math import ceil, sqrt
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile
 
@@ -331,15 +331,18 @@ def _layer_drift(
     """Compare two sets of weights layer by layer, all arrays of a layer as one long vector."""
     drift = {}
     for name, arrays in before.items():
-        start, now = (
-            np.concatenate([np.ravel(array).astype(np.float64) for array in side])
-            for side in (arrays, after[name])
-        )
-        length, reached = float(np.linalg.norm(start)), float(np.linalg.norm(now))
-        moved = float(np.linalg.norm(now - start))
+        pairs = [
+            (np.asarray(start, np.float64), np.asarray(now, np.float64))
+            for start, now in zip(arrays, after[name], strict=True)
+        ]
+        moved = sum(float(np.square(now - start).sum()) for start, now in pairs)
+        # sums instead of BLAS products, whose threads wait for each other on a busy machine
+        begun = sum(float(np.square(start).sum()) for start, _ in pairs)
+        reached = sum(float(np.square(now).sum()) for _, now in pairs)
+        product = sum(float((start * now).sum()) for start, now in pairs)
         drift[name] = Drift(
-            relative_change=moved / length if length else float("nan"),
-            cosine=float(start @ now) / (length * reached) if length * reached else float("nan"),
+            relative_change=sqrt(moved / begun) if begun else float("nan"),
+            cosine=product / sqrt(begun * reached) if begun * reached else float("nan"),
         )
     return drift
 

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
-from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 

@@ -789,8 +789,6 @@ def own_network(head: "TrainedHead") -> Any:
     return result
 
 
-
-
 @st.cache_data(max_entries=1, ttl=60, show_spinner=False)
 def filmed_networks() -> tuple[str, ...]:
     """Name the networks whose weights were kept on the way; looked up anew after a minute."""

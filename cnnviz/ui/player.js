@@ -1,15 +1,15 @@
 // Plays films of trainings: all frames are here already, this only shows them.
-const players = new WeakMap();  // what must outlive a new set of frames: where it is, its speed
+const players = new Map();  // what outlives a new set of frames, or a pause without any: where it is
 
-export default function ({ data, parentElement }) {
+export default function ({ data, key, parentElement }) {
   const find = (selector) => parentElement.querySelector(selector);
   const { reels } = data;
   const steps = [...new Set(reels.flatMap((reel) => reel.steps))].sort((a, b) => a - b);
   const last = steps.length - 1;
   const time = find(".time"), speed = find(".speed"), screen = find(".screen");
-  const kept = players.get(parentElement)
-    ?? { step: steps[last], speed: 2, playing: false, timer: null };
-  players.set(parentElement, kept);
+  const kept = players.get(key)
+    ?? { step: Infinity, speed: 2, playing: false, timer: null };
+  players.set(key, kept);
   clearTimeout(kept.timer);
   let place = Math.max(0, steps.findLastIndex((step) => step <= kept.step));
   const decoding = [];
@@ -202,7 +202,7 @@ export default function ({ data, parentElement }) {
     find(".play").textContent = kept.playing ? "Pause" : "Play";
     find(".said").textContent = kept.playing ? "" : parts.map(({ reel, when }) =>
       `${reel.title}: ${when.textContent}`).join("; ");
-    kept.step = step;
+    kept.step = place === last ? Infinity : step;  // the end stays the end, whatever its step
   }
 
   function go(next) {

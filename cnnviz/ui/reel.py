@@ -67,7 +67,7 @@ def _kernels(film: TrainingFilm, card: ModelCard, fits: KernelFits | None) -> Pa
         return _png(np.concatenate(painted_kernels(kernels[..., :count], card, reach), axis=1))
 
     quality = fits.r_squared[:, :count] if fits else None
-    below = ", below each its Gabor fit and R²" if fits else ""
+    below = ", Gabor fit, R²" if fits else ""
     return {
         "kind": "kernels",
         "title": f"Kernels of {film.kernel_layer_name}{below}",
