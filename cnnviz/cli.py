@@ -51,6 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     bank.add_argument("data", help="fashion-mnist or svhn")
     bank.add_argument("--folder", type=Path, default=_CHECKOUT / "models", help="default: models/")
     bank.set_defaults(run=_bank)
+    linear = commands.add_parser("linear", help="train a linear classifier: one template a class")
+    linear.add_argument("data", help="fashion-mnist, cifar-10 or svhn")
+    linear.add_argument(
+        "--folder", type=Path, default=_CHECKOUT / "models", help="default: models/"
+    )
+    linear.set_defaults(run=_linear)
     evaluate = commands.add_parser("evaluate", help="measure a trained network from its file")
     evaluate.add_argument("recipe", help="name of its recipe")
     evaluate.add_argument(
@@ -168,6 +174,16 @@ def _bank(options: argparse.Namespace) -> int:
 
     classifier = train_classifier(options.data)
     path = save_classifier(classifier, options.data, options.folder)
+    print(f"{classifier.accuracy:.2%} of {classifier.num_held_out} held-out pictures are right")
+    print(f"written: {path}")
+    return 0
+
+
+def _linear(options: argparse.Namespace) -> int:
+    from cnnviz.linear_classifier import save_linear, train_linear
+
+    classifier = train_linear(options.data)
+    path = save_linear(classifier, options.data, options.folder)
     print(f"{classifier.accuracy:.2%} of {classifier.num_held_out} held-out pictures are right")
     print(f"written: {path}")
     return 0

@@ -124,6 +124,38 @@ def resize_pixels(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     return cv2.resize(pixels, (width, height), interpolation=way)
 
 
+def centre_part(image: ImageInput, height: int, width: int) -> tuple[slice, slice]:
+    """Find the largest part in the middle of a picture with the proportions height : width.
+
+    Returns
+    -------
+    two slices
+        Rows and columns of ``image.pixels``.
+    """
+    image_height, image_width = image.pixels.shape[:2]
+    scale = min(image_height / height, image_width / width)
+    part_height, part_width = max(1, round(height * scale)), max(1, round(width * scale))
+    top, left = (image_height - part_height) // 2, (image_width - part_width) // 2
+    return slice(top, top + part_height), slice(left, left + part_width)
+
+
+def centre_view(
+    image: ImageInput, height: int, width: int, *, is_grayscale: bool = False
+) -> np.ndarray:
+    """Cut the middle out of a picture with `centre_part` and bring it to a size.
+
+    Returns
+    -------
+    uint8 ndarray of shape (height, width, 3)
+        RGB; three equal channels if `is_grayscale`.
+    """
+    view = resize_pixels(image.pixels[centre_part(image, height, width)], height, width)
+    if is_grayscale:
+        gray = as_gray(ImageInput(view, image.digest))
+        view = np.repeat(np.rint(gray * 255).astype(np.uint8)[..., np.newaxis], 3, axis=2)
+    return view
+
+
 def shrink_to_fit(image: ImageInput, max_side_px: int) -> ImageInput:
     """Reduce a picture so that its longer side is at most `max_side_px`; never enlarge it."""
     height, width = image.pixels.shape[:2]

@@ -30,6 +30,9 @@ ROOMS: dict[str, set[str]] = {
         *("errors", "results", "downloads", "datasets", "filter_banks"),
         *("numpy", "skimage", "sklearn"),
     },
+    "linear_classifier": {
+        *("errors", "results", "images", "downloads", "datasets", "numpy", "sklearn"),
+    },
     "gabor_fit": {"errors", "results", "numpy", "scipy"},
     "zoo": {
         *("errors", "results", "images", "downloads", "numpy", "keras", "tensorflow"),

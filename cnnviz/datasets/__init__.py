@@ -1,5 +1,6 @@
 """Labelled pictures: Fashion-MNIST, street-view digits, samples, and what the picker offers."""
 
+from cnnviz.datasets.cifar import CIFAR_CLASSES, cifar10
 from cnnviz.datasets.collections import Collection, collection, collection_of
 from cnnviz.datasets.digits import DIGIT_CLASSES, mnist
 from cnnviz.datasets.fashion import FASHION_CLASSES, fashion_mnist
@@ -16,6 +17,7 @@ from cnnviz.datasets.samples import fashion_mnist_samples, svhn_samples
 from cnnviz.datasets.street_view import SVHN_FILES, svhn, svhn_path
 
 __all__ = [
+    "CIFAR_CLASSES",
     "DIGIT_CLASSES",
     "FASHION_CLASSES",
     "PET_CLASSES",
@@ -25,6 +27,7 @@ __all__ = [
     "LabelledImages",
     "PictureSource",
     "cats_and_dogs",
+    "cifar10",
     "collection",
     "collection_of",
     "fashion_mnist",

@@ -633,3 +633,112 @@ def drift_figure(drifts: Sequence[LayerDrift]) -> "go.Figure":
         },
         yaxis={"title": "moved, % of ‖w₀‖", "rangemode": "tozero"},
     )
+
+
+
+
+def class_bars_figure(
+    names: Sequence[str],
+    values: np.ndarray,
+    before: np.ndarray | None,
+    picked: int,
+    *,
+    is_share: bool = False,
+) -> "go.Figure":
+    """Draw one lying bar for each class, the first on top, and that of one class in its colour.
+
+    Parameters
+    ----------
+    names : sequence of str
+    values : ndarray of shape (num_classes,)
+        Scores, or probabilities if `is_share`.
+    before : ndarray of shape (num_classes,) or None
+        What the values were before a change: drawn as grey marks.
+    picked : int
+        Place of the class in the other colour.
+    """
+    import plotly.graph_objects as go
+
+    written = "{:.1%}" if is_share else "{:.2f}"
+    places = list(range(len(names)))
+    rows = [f"{n}  <b>{written.format(v)}</b>" for n, v in zip(names, values, strict=True)]
+    figure = go.Figure()
+    figure.add_bar(
+        y=places,
+        x=values,
+        orientation="h",
+        marker={"color": [VALIDATION if place == picked else TRAINING for place in places]},
+        showlegend=False,
+        text=rows,
+        textposition="none",
+        hovertemplate="%{text}<extra></extra>",
+    )
+    if before is not None:
+        figure.add_scatter(
+            y=places,
+            x=before,
+            name="not shifted",
+            mode="markers",
+            marker={"symbol": "line-ns", "size": 16, "line": {"width": 3, "color": "#8b95a3"}},
+            text=[f"{n}: {written.format(v)}" for n, v in zip(names, before, strict=True)],
+            hovertemplate="%{text}, not shifted<extra></extra>",
+        )
+    low, high = (0.0, 1.0) if is_share else _reach(values, before)
+    room = 0.03 * (high - low)
+    axis = {"range": [low - room, high + room], "zeroline": True, "nticks": 6}
+    if is_share:
+        axis |= {"tickvals": [0, 0.5, 1], "tickformat": ".0%"}
+    return figure.update_layout(
+        height=90 + 26 * len(names),
+        margin={"l": 10, "r": 10, "t": 30, "b": 10},
+        xaxis={**axis, "title": "probability" if is_share else "score"},
+        yaxis={"autorange": "reversed", "tickvals": places, "ticktext": rows},
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"},
+    )
+
+
+def _reach(values: np.ndarray, before: np.ndarray | None) -> tuple[float, float]:
+    """Find the range of an axis that holds zero and all values."""
+    numbers = np.concatenate([values, [0.0] if before is None else before])
+    low, high = min(0.0, float(numbers.min())), max(0.0, float(numbers.max()))
+    return low, high if high > low else low + 1
+
+
+def shift_figure(
+    shifts: Sequence[int], shares: np.ndarray, now: int, commonest: float
+) -> "go.Figure":
+    """Draw which share of the pictures is named rightly at each shift, and where we are now."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    figure.add_scatter(
+        x=list(shifts),
+        y=shares,
+        mode="lines+markers",
+        name="named rightly",
+        line={"color": TRAINING, "width": 3},
+        hovertemplate="%{x} pixels: %{y:.1%} right<extra></extra>",
+    )
+    figure.add_scatter(
+        x=[shifts[0], shifts[-1]],
+        y=[commonest, commonest],
+        mode="lines",
+        name="always the same name",
+        line={"color": "#8b95a3", "width": 2, "dash": "dash"},
+        hovertemplate="always the commonest class: %{y:.1%} right<extra></extra>",
+    )
+    figure.add_scatter(
+        x=[now],
+        y=[shares[list(shifts).index(now)]],
+        mode="markers",
+        name="your shift",
+        marker={"color": VALIDATION, "size": 14, "symbol": "diamond"},
+        hoverinfo="skip",
+    )
+    return figure.update_layout(
+        height=300,
+        margin={"l": 10, "r": 10, "t": 30, "b": 10},
+        xaxis={"title": "shift to the right (pixels)", "dtick": 2},
+        yaxis={"title": "right", "tickformat": ".0%", "range": [0, 1]},
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"},
+    )

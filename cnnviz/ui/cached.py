@@ -38,6 +38,7 @@ from cnnviz.filter_banks import (
 from cnnviz.gabor_fit import GaborFit, fit_gabor
 from cnnviz.images import image_from_pixels, shrink_to_fit
 from cnnviz.own_classes import BASE, CheckedClasses, NamedPicture, read_files
+from cnnviz.linear_classifier import LinearClassifier, load_linear
 from cnnviz.results import ClassHeatmap, GaborResponse, ImageInput, LayerFacts, Prediction
 from cnnviz.training_film import KernelFits, TrainingFilm, networks_with_films
 from cnnviz.ui import jobs, reel
@@ -845,3 +846,11 @@ def film_reel(film: TrainingFilm, image: ImageInput, fits: KernelFits | None) ->
     """Paint and write all frames of a film for the browser."""
     record = zoo.training_record(film.name)
     return reel.make_reel(film, zoo.find_card(film.name), record, image, fits)
+
+
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def linear_classifier(data_name: str) -> LinearClassifier:
+    """The linear classifier of a data set: shared, read-only."""
+    return load_linear(data_name)

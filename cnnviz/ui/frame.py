@@ -23,6 +23,7 @@ PAGES = {
     "class_activation": "Class activation",
     "transfer": "Re-using features",
     "film": "Training film",
+    "basics": "Basics",
     "models": "Networks",
 }
 

@@ -9,7 +9,7 @@ shapes as they are.
 
 import numpy as np
 
-from cnnviz.images import as_gray, resize_pixels
+from cnnviz.images import centre_part, centre_view
 from cnnviz.results import ImageInput
 from cnnviz.zoo.cards import ModelCard
 
@@ -20,12 +20,7 @@ def seen_part(card: ModelCard, image: ImageInput) -> tuple[slice, slice]:
     ``image.pixels[seen_part(card, image)]`` is that part, in the picture's own resolution: what
     has been computed for the network's input can be laid over it.
     """
-    height, width = image.pixels.shape[:2]
-    scale = min(height / card.input_height, width / card.input_width)
-    seen_height = max(1, round(card.input_height * scale))
-    seen_width = max(1, round(card.input_width * scale))
-    top, left = (height - seen_height) // 2, (width - seen_width) // 2
-    return slice(top, top + seen_height), slice(left, left + seen_width)
+    return centre_part(image, card.input_height, card.input_width)
 
 
 def model_view(card: ModelCard, image: ImageInput) -> np.ndarray:
@@ -36,12 +31,7 @@ def model_view(card: ModelCard, image: ImageInput) -> np.ndarray:
     uint8 ndarray of shape (h, w, 3)
         RGB. For a network that takes grey pictures all three channels are equal.
     """
-    seen = image.pixels[seen_part(card, image)]
-    view = resize_pixels(seen, card.input_height, card.input_width)
-    if card.channels == 1:
-        gray = as_gray(ImageInput(view, image.digest))
-        view = np.repeat(np.rint(gray * 255).astype(np.uint8)[..., np.newaxis], 3, axis=2)
-    return view
+    return centre_view(image, card.input_height, card.input_width, is_grayscale=card.channels == 1)
 
 
 def rgb_kernels(card: ModelCard, kernels: np.ndarray) -> np.ndarray:

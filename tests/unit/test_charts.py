@@ -126,3 +126,29 @@ def test_every_window_is_drawn_in_its_place(numbers: tuple[int, int, int, int], 
 def test_cells_that_no_window_covers_have_a_colour_of_their_own() -> None:
     assert windows_drawing(7, 3, 0, 2).count("#d1601f") == 0
     assert windows_drawing(8, 3, 0, 3).count("#d1601f") == 2
+
+
+def test_bars_of_classes_carry_their_numbers_and_hold_what_was_before() -> None:
+    values, before = np.array([-1.5, 2.0]), np.array([-4.0, 0.5])
+    figure = figures.class_bars_figure(["bag", "coat"], values, before, 1)
+    assert list(figure.data[0].x) == [-1.5, 2.0]
+    assert list(figure.data[1].x) == [-4.0, 0.5]
+    low, high = figure.layout.xaxis.range
+    assert low < -4
+    assert high > 2
+    assert [text.split()[0] for text in figure.layout.yaxis.ticktext] == ["bag", "coat"]
+    assert "-1.50" in figure.layout.yaxis.ticktext[0]
+    first, second = figure.data[0].marker.color
+    assert first != second
+    shares = figures.class_bars_figure(
+        ["bag", "coat"], np.array([0.25, 0.75]), None, 0, is_share=True
+    )
+    assert len(shares.data) == 1
+    assert "75.0%" in shares.layout.yaxis.ticktext[1]
+
+
+def test_the_chart_of_shifts_marks_where_we_are() -> None:
+    figure = figures.shift_figure(range(-1, 2), np.array([0.2, 0.9, 0.4]), 1, 0.1)
+    assert list(figure.data[0].x) == [-1, 0, 1]
+    assert list(figure.data[1].y) == [0.1, 0.1]
+    assert (figure.data[2].x[0], figure.data[2].y[0]) == (1, 0.4)

@@ -21,6 +21,7 @@ from cnnviz.datasets import (
     FASHION_CLASSES,
     SOURCES,
     LabelledImages,
+    cifar10,
     fashion,
     fashion_mnist,
     fashion_mnist_samples,
@@ -582,3 +583,72 @@ def test_another_file_called_mnist_is_refused(
     (tmp_path / "mnist.npz").write_bytes(b"PK torn")
     with pytest.raises(DatasetError, match="cannot be read"):
         mnist()
+
+
+# CIFAR-10
+
+
+def put_cifar(folder: Path, images: np.ndarray) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    labels = (np.arange(len(images)) % 10).astype(np.uint8)[:, np.newaxis]
+    np.savez(folder / "cifar10.npz", x_test=images, y_test=labels, x_train=images, y_train=labels)
+
+
+def test_cifar_is_read_from_the_chosen_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DatasetError, match=r"not on this computer.*download=True"):
+        cifar10()
+    monkeypatch.setenv("CNNVIZ_DATA_DIR", str(tmp_path / "chosen"))
+    put_cifar(tmp_path / "chosen", np.full((12, 32, 32, 3), 2, np.uint8))
+    pictures = cifar10("train")
+    assert pictures.images.shape == (12, 32, 32, 3)
+    assert pictures.labels.tolist() == [*range(10), 0, 1]
+    assert (pictures.class_names[0], pictures.class_names[9]) == ("airplane", "truck")
+    assert pictures.title == "CIFAR-10, 12 of the 50,000 train pictures"
+    with pytest.raises(InvalidParameterError, match="train and test"):
+        cifar10("validation")
+
+
+@pytest.mark.parametrize(
+    "images", [np.zeros((3, 32, 32, 3)), np.zeros((3, 32, 32), np.uint8)], ids=["floats", "grey"]
+)
+def test_another_file_called_cifar_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, images: np.ndarray
+) -> None:
+    monkeypatch.setenv("CNNVIZ_DATA_DIR", str(tmp_path))
+    put_cifar(tmp_path, images)
+    with pytest.raises(DatasetError, match="does not hold CIFAR-10"):
+        cifar10()
+    (tmp_path / "cifar10.npz").write_bytes(b"PK torn")
+    with pytest.raises(DatasetError, match="cannot be read"):
+        cifar10()
+
+
+def test_a_damaged_archive_of_cifar_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    archive = tmp_path / "datasets" / "cifar-10-batches-py-target_archive"
+    archive.parent.mkdir()
+    archive.write_bytes(b"something else")
+    with pytest.raises(DatasetError, match="not on this computer"):
+        cifar10()
+
+
+def test_without_a_network_cifar_says_what_went_wrong(tmp_path: Path) -> None:
+    code = (
+        "from cnnviz.datasets import cifar, cifar10\n"
+        "try: cifar10(download=True)\n"
+        "except cifar.DownloadError as error: print('said:', error)"
+    )
+    nobody_there = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
+    folders = dict.fromkeys(("KERAS_HOME", "CNNVIZ_CACHE_DIR", "CNNVIZ_DATA_DIR"), str(tmp_path))
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | nobody_there | folders,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "said: CIFAR-10 could not be fetched" in done.stdout

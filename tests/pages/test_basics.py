@@ -1,0 +1,87 @@
+"""The page of the basics: three views, each finished at once, each with today's numbers."""
+
+import re
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from cnnviz import datasets
+from cnnviz.figures import encode_png
+from cnnviz.linear_classifier import load_linear, shifted, softmax
+from tests.conftest import REPOSITORY
+from tests.pages.test_pages import open_page, texts
+
+PAGE = "pages/basics.py"
+
+
+def latex(app: AppTest) -> str:
+    return "\n".join(element.value for element in app.latex)
+
+
+def test_the_page_stands_alone_without_app_py() -> None:
+    app = AppTest.from_file(str(REPOSITORY / PAGE), default_timeout=120).run()
+    assert not app.exception
+    assert len(app.image) >= 12
+
+
+@pytest.mark.parametrize("data", ["Fashion-MNIST", "CIFAR-10", "SVHN digits"])
+def test_each_classifier_is_shown_with_its_templates_and_its_accuracy(data: str) -> None:
+    app = open_page(PAGE, data=data)
+    assert not app.exception
+    assert not app.error
+    assert len(app.image) == 13  # picture, template, product, and ten templates
+    name = app.selectbox(key="data").value
+    classifier = load_linear(name)
+    assert f"**{classifier.accuracy:.1%}**" in texts(app)
+    assert f"{classifier.num_held_out:,} held-out pictures" in texts(app)
+    for class_name in classifier.class_names:
+        assert class_name in texts(app)
+
+
+def test_a_shift_changes_the_scores_as_it_should() -> None:
+    classifier = load_linear("fashion-mnist")
+    boot = datasets.picture("fashion-mnist", "ankle-boot-1")
+    app = open_page(PAGE)
+    app.slider(key="shift_right").set_value(5).run()
+    app.slider(key="shift_down").set_value(-3).run()
+    app.selectbox(key="template").select(7).run()
+    assert not app.exception
+    scores = classifier.scores(shifted(classifier.view(boot), 5, -3))
+    best = int(scores.argmax())
+    answer = f"Answer: {classifier.class_names[best]}** ({softmax(scores)[best]:.0%})"
+    assert answer in texts(app)
+    *parts, total = [float(x) for x in re.findall(r"(?<![_\w])-?\d+\.\d\d", latex(app))]
+    assert total == pytest.approx(scores[7], abs=0.006)
+    signs = np.sign([1, -1, classifier.bias[7]])
+    assert float(signs @ np.abs(parts)) == pytest.approx(total, abs=0.02)
+
+
+def test_each_template_can_have_its_own_scale() -> None:
+    app = open_page(PAGE, shared_templates="false")
+    assert not app.exception
+    assert not app.toggle(key="shared_templates").value
+    bars = [element for element in app.get("html") if "linear-gradient" in element.proto.body]
+    assert len(bars) == 12
+
+
+@pytest.mark.parametrize("source", ["svhn", "house-numbers", "fashion-mnist", "natural"])
+def test_every_source_of_pictures_is_matched(source: str) -> None:
+    app = open_page(PAGE)
+    app.selectbox(key="source").select(source).run()
+    assert not app.exception
+    assert not app.error
+
+
+def test_a_broken_upload_is_explained() -> None:
+    app = open_page(PAGE)
+    app.selectbox(key="source").select("upload").run()
+    app.file_uploader[0].set_value(("cat.png", b"not a picture", "image/png")).run()
+    assert not app.exception
+    assert len(app.error) == 1
+    black = encode_png(np.zeros((40, 50, 3), np.uint8))
+    app.file_uploader[0].set_value(("black.png", black, "image/png")).run()
+    assert not app.exception
+    assert not app.error
+    classifier = load_linear("fashion-mnist")
+    assert classifier.class_names[int(classifier.bias.argmax())] in texts(app)
