@@ -8,16 +8,20 @@ from cnnviz.convolution.layer import (
     LayerSteps,
     apply_layer,
 )
+from cnnviz.convolution.one_dimension import LINE_KERNELS, SIGNALS, LineSteps, slide_along
 from cnnviz.convolution.sizes import convolution_parameters, dense_parameters, output_size
 from cnnviz.convolution.sliding import BORDERS, convolve, correlate, correlate_many
 
 __all__ = [
     "BORDERS",
+    "LINE_KERNELS",
     "PADDINGS",
     "POOLINGS",
+    "SIGNALS",
     "Cell",
     "LayerSettings",
     "LayerSteps",
+    "LineSteps",
     "apply_layer",
     "convolution_parameters",
     "convolve",
@@ -25,4 +29,5 @@ __all__ = [
     "correlate_many",
     "dense_parameters",
     "output_size",
+    "slide_along",
 ]

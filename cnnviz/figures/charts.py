@@ -742,3 +742,82 @@ def shift_figure(
         yaxis={"title": "right", "tickformat": ".0%", "range": [0, 1]},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"},
     )
+
+
+def sliding_line_figure(
+    padded: np.ndarray,
+    padding: int,
+    kernel: np.ndarray,
+    places: np.ndarray,
+    answer: np.ndarray,
+    centres: np.ndarray,
+    cell: int,
+) -> "go.Figure":
+    """Draw a signal, the kernel where it lies, and the answer, one below the other.
+
+    Parameters
+    ----------
+    padded : ndarray of shape (N + 2·padding,)
+        Drawn so that the first cell of the signal itself is at 0.
+    padding : int
+        Cells at each end that are not of the signal: on a grey ground.
+    kernel : ndarray of shape (F,)
+    places : int ndarray of shape (F,)
+        Where its numbers lie on `padded`.
+    answer : ndarray of shape (size,)
+    centres : ndarray of shape (size,)
+        Middle of the window of each cell, on `padded`: the cell is drawn below it.
+    cell : int
+        The cell of the answer that is being computed.
+    """
+    from plotly.subplots import make_subplots
+
+    figure = make_subplots(
+        rows=3,
+        cols=1,
+        shared_xaxes=True,
+        vertical_spacing=0.1,
+        row_heights=[0.38, 0.24, 0.38],
+        subplot_titles=[
+            "signal (grey: padding)" if padding else "signal",
+            "kernel, where it lies",
+            "answer, each cell below the middle of its window",
+        ],
+    )
+    positions = np.arange(len(padded))
+    colours = np.full(len(padded), TRAINING)
+    colours[places] = VALIDATION
+    answers = np.full(len(answer), TRAINING)
+    answers[cell] = VALIDATION
+    names = [f"cell {place}" for place in range(len(answer))]
+    rows = (
+        (positions, padded, colours, [f"cell {place - padding}" for place in positions]),
+        (places, kernel, VALIDATION, [f"number {place}" for place in range(len(kernel))]),
+        (centres, answer, answers, names),
+    )
+    for row, (where, values, colour, labels) in enumerate(rows, start=1):
+        figure.add_bar(
+            x=np.asarray(where) - padding,
+            y=values,
+            width=0.7,
+            marker={"color": colour},
+            text=labels,
+            textposition="none",
+            hovertemplate="%{text}: %{y:.4g}<extra></extra>",
+            row=row,
+            col=1,
+        )
+    line = {"color": VALIDATION, "width": 1, "dash": "dot"}
+    for edge in (places[0] - 0.5, places[-1] + 0.5):
+        figure.add_vline(float(edge) - padding, line=line)
+    first, last = -padding - 0.5, len(padded) - padding - 0.5
+    for start in (first, last - padding) if padding else ():
+        figure.add_vrect(
+            start, start + padding, row=1, col=1, fillcolor="#8b95a3", opacity=0.25, line_width=0
+        )
+    figure.update_yaxes(nticks=5, zeroline=True)
+    figure.update_xaxes(range=[first - 0.2, last + 0.2])
+    figure.update_xaxes(title="cell of the signal", row=3, col=1)
+    return figure.update_layout(
+        height=520, margin={"l": 10, "r": 10, "t": 30, "b": 10}, showlegend=False
+    )

@@ -153,10 +153,11 @@ def _own_picture() -> Picked | None:
 def keep_within(key: str, length: int) -> None:
     """Move a place that was picked where there was more to the last one there is now.
 
-    Called before the widget of that key is drawn.
+    Called before the widget of that key is drawn. One that still exists is kept, too: with another
+    maximum Streamlit takes the widget for a new one and would begin with its default.
     """
-    if st.session_state.get(key, 0) >= length:
-        st.session_state[key] = length - 1
+    if key in st.session_state:
+        st.session_state[key] = min(st.session_state[key], length - 1)
 
 
 def model_picker(among: Collection[str] | None = None) -> str:

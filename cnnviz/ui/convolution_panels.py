@@ -15,7 +15,15 @@ from cnnviz.images import as_gray
 from cnnviz.results import ImageInput
 from cnnviz.ui import cached, kernel_editor
 from cnnviz.ui.controls import Picked, keep_within
-from cnnviz.ui.pictures import download, number, show_painted, show_picture, show_scale
+from cnnviz.ui.pictures import (
+    added,
+    download,
+    exact,
+    number,
+    show_painted,
+    show_picture,
+    show_scale,
+)
 
 MAX_SIDE_PX = 256  # of a square; other shapes may have as many pixels
 MAX_ANIMATED_PX = 32  # of the picture in the animation, so that its cells can be seen
@@ -343,7 +351,7 @@ def show_cell(steps: LayerSteps, grid: Grid) -> None:
             sheet = figures.number_grid(values, figures.signed_scale(values), text="{:.4g}")
             show_picture(
                 sheet,
-                f"= products{of}, sum {_exact(float(cell.partial_sums[channel]))}",
+                f"= products{of}, sum {exact(float(cell.partial_sums[channel]))}",
                 f"Products{of}",
             )
     _write_sum(steps, cell, int(row), int(column))
@@ -375,28 +383,15 @@ def _show_where(
 
 def _write_sum(steps: LayerSteps, cell: Cell, row: int, column: int) -> None:
     parts = cell.partial_sums if cell.products.size > _MOST_SUMMANDS else cell.products.ravel()
-    line = _added([float(part) for part in parts])
+    line = added([float(part) for part in parts])
     if steps.settings.bias:
-        line += f" + bias ({_exact(steps.settings.bias)})"
-    line += f" = {_exact(cell.total)}"
+        line += f" + bias ({exact(steps.settings.bias)})"
+    line += f" = {exact(cell.total)}"
     if steps.settings.relu:
-        line += f", and after the ReLU max(0, {_exact(cell.total)}) = {_exact(cell.value)}"
-    found = _exact(float(steps.rectified[row, column]))
+        line += f", and after the ReLU max(0, {exact(cell.total)}) = {exact(cell.value)}"
+    found = exact(float(steps.rectified[row, column]))
     where = f"The answer's cell in row {row}, column {column}"
     st.markdown(f"**Sum**: {line}.\n\n{where}: **{found}**.")
-
-
-def _added(parts: list[float]) -> str:
-    """Write a sum: negative numbers are taken away."""
-    line = _exact(parts[0])
-    for part in parts[1:]:
-        line += f" − {_exact(-part)}" if part < 0 else f" + {_exact(part)}"
-    return line
-
-
-def _exact(value: float) -> str:
-    """Write a number to four decimals, without zeros at the end."""
-    return f"{round(value, 4) + 0.0:.10g}".replace("-", "−")
 
 
 def _remember_cell() -> None:

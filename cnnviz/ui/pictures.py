@@ -1,6 +1,6 @@
 """Pictures on a page: always encoded here, always with a caption, maps with their numbers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import streamlit as st
@@ -59,6 +59,29 @@ def number(value: float, num_digits: int = 3) -> str:
     is_plain = 100 <= abs(value) < 1e6  # without an exponent
     written = f"{value:,.0f}" if is_plain else f"{value:.{num_digits}g}"
     return written.replace("-", "−") if value else "0"
+
+
+def exact(value: float) -> str:
+    """Write a number to four decimals, without zeros at the end."""
+    return f"{round(value, 4) + 0.0:.10g}".replace("-", "−")
+
+
+def added(parts: Sequence[float]) -> str:
+    """Write a sum: negative numbers are taken away."""
+    line = exact(parts[0])
+    for part in parts[1:]:
+        line += f" − {exact(-part)}" if part < 0 else f" + {exact(part)}"
+    return line
+
+
+def multiplied(weights: Sequence[float], values: Sequence[float]) -> str:
+    """Write a sum of products; negative numbers stand in brackets."""
+
+    def bracketed(value: float) -> str:
+        return f"({exact(value)})" if round(value, 4) < 0 else exact(value)
+
+    pairs = zip(weights, values, strict=True)
+    return " + ".join(f"{bracketed(weight)}·{bracketed(value)}" for weight, value in pairs)
 
 
 def download(label: str, file_name: str, make: Callable[[], bytes]) -> None:

@@ -85,3 +85,85 @@ def test_a_broken_upload_is_explained() -> None:
     assert not app.error
     classifier = load_linear("fashion-mnist")
     assert classifier.class_names[int(classifier.bias.argmax())] in texts(app)
+
+
+LINE = "Convolution in one dimension"
+
+
+def test_a_line_shows_one_cell_as_a_sum_of_products() -> None:
+    app = open_page(PAGE, basics_view=LINE)
+    assert not app.exception
+    assert "**Cell 10**: (−1)·0 + 0·4 + 1·4 = 0 + 0 + 4 = **4**" in texts(app)
+    app.radio(key="line_operation").set_value("convolve").run()
+    assert "1·0 + 0·4 + (−1)·4 = 0 + 0 − 4 = **−4**" in texts(app)
+    assert "It is the negative." in texts(app)
+    app.slider(key="line_cell").set_value(0).run()
+    app.slider(key="line_stride").set_value(3).run()
+    app.slider(key="line_dilation").set_value(4).run()
+    assert not app.exception
+    assert r"\frac{20 - 9 + 2\cdot1}{3}" in latex(app)
+    assert r"\Rightarrow\; 5,\ \text{1 left over}" in latex(app)
+
+
+def test_a_cell_that_is_gone_is_replaced_by_the_last_one() -> None:
+    app = open_page(PAGE, basics_view=LINE)
+    app.slider(key="line_cell").set_value(19).run()
+    app.slider(key="line_stride").set_value(4).run()
+    assert not app.exception
+    assert app.slider(key="line_cell").value == 4
+    assert not app.warning
+
+
+def test_own_numbers_begin_with_the_preset_and_may_be_fractions() -> None:
+    app = open_page(PAGE, basics_view=LINE, line_kernel="Laplace")
+    app.selectbox(key="line_kernel").select("Your own numbers").run()
+    assert app.text_input(key="line_kernel_numbers").value == "1 -2 1"
+    app.text_input(key="line_kernel_numbers").set_value("1/4, 0.5; −2 8").run()
+    assert not app.error
+    assert "0.25·0 + 0.5·4 + (−2)·4 + 8·4" in texts(app)
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("1 two 3", "«two» is no number"),
+        ("", "these are 0"),
+        ("1 " * 8, "Write 1 to 7 numbers"),
+        ("1/0", "«1/0» is no number"),
+        ("nan", "«nan» is no number"),
+        ("1e9", "from −999 to 999"),
+    ],
+)
+def test_what_is_no_row_of_numbers_is_explained(written: str, message: str) -> None:
+    app = open_page(PAGE, basics_view=LINE, line_kernel="Your own numbers")
+    app.text_input(key="line_kernel_numbers").set_value(written).run()
+    assert not app.exception
+    assert [message in error.value for error in app.error] == [True]
+    app.text_input(key="line_kernel_numbers").set_value("2").run()
+    assert not app.error
+
+
+def test_a_kernel_that_does_not_fit_is_explained() -> None:
+    settings = {
+        "line_signal": "Your own numbers",
+        "line_signal_numbers": "1 2",
+        "line_padding": "0",
+    }
+    app = open_page(PAGE, basics_view=LINE, **settings)
+    assert not app.exception
+    assert "does not fit into 2" in app.error[0].value
+    app.slider(key="line_padding").set_value(1).run()
+    assert not app.error
+    assert "(−1)·1 + 0·2 + 1·0 = −1 + 0 + 0" in texts(app)
+
+
+def test_a_row_of_the_picture_is_a_signal() -> None:
+    app = open_page(PAGE, basics_view=LINE, line_signal="Row of the picture", line_row="3")
+    assert not app.exception
+    assert app.slider(key="line_row").value == 3
+    assert len(app.image) == 1
+    assert "Row 3 of Digit 5" in texts(app)
+    app.selectbox(key="source").select("fashion-mnist").run()
+    assert not app.exception
+    shirt = datasets.picture("fashion-mnist", "t-shirt-top-1").pixels[3, :, 0]
+    assert " · ".join(map(str, shirt.tolist())) in texts(app)

@@ -152,3 +152,18 @@ def test_the_chart_of_shifts_marks_where_we_are() -> None:
     assert list(figure.data[0].x) == [-1, 0, 1]
     assert list(figure.data[1].y) == [0.1, 0.1]
     assert (figure.data[2].x[0], figure.data[2].y[0]) == (1, 0.4)
+
+
+def test_a_line_is_drawn_with_its_window_and_each_answer_below_its_middle() -> None:
+    padded, kernel = np.array([0.0, 1, 2, 3, 0]), np.array([1.0, -1])
+    figure = figures.sliding_line_figure(
+        padded, 1, kernel, np.array([2, 3]), np.array([-1.0, -1, -1, 3]), np.arange(4) + 0.5, 2
+    )
+    signal, laid, answer = figure.data
+    assert list(signal.x) == [-1, 0, 1, 2, 3]
+    assert list(laid.x) == [1, 2]
+    assert list(answer.x) == [-0.5, 0.5, 1.5, 2.5]
+    assert signal.marker.color[2] == signal.marker.color[3] == answer.marker.color[2]
+    assert len({*signal.marker.color}) == 2
+    grey = [(shape.x0, shape.x1) for shape in figure.layout.shapes if shape.type == "rect"]
+    assert grey == [(-1.5, -0.5), (2.5, 3.5)]
