@@ -1,13 +1,17 @@
 import streamlit as st
 
-from cnnviz.ui import controls, frame, signal_panels, template_panels
+from cnnviz.ui import controls, frame, shared_weight_panels, signal_panels, template_panels
 
 frame.begin(
     "Basics: templates, sliding sums, slopes",
     "Three things that every network is built on: choose one and change its numbers.",
 )
 
-TEMPLATES, LINE = "Template matching", "Convolution in one dimension"
+TEMPLATES = "Template matching"
+VIEWS = {
+    "Convolution in one dimension": signal_panels.show_line,
+    "The gradient of a shared weight": shared_weight_panels.show_gradient,
+}
 
 
 @st.fragment
@@ -17,15 +21,15 @@ def templates(data_name: str, picked: controls.Picked) -> None:
 
 
 @st.fragment
-def line(picked: controls.Picked) -> None:
+def small_numbers(view: str, picked: controls.Picked) -> None:
     with frame.user_errors():
-        signal_panels.show_line(picked)
+        VIEWS[view](picked)
 
 
 with frame.user_errors():
     view = st.segmented_control(
         "View",
-        [TEMPLATES, LINE],
+        [TEMPLATES, *VIEWS],
         required=True,
         default=TEMPLATES,
         key="basics_view",
@@ -35,4 +39,4 @@ with frame.user_errors():
         data_name, example = template_panels.choose_data()
         templates(data_name, controls.picked_picture(example))
     else:
-        line(controls.picked_picture(controls.DIGIT))
+        small_numbers(view, controls.picked_picture(controls.DIGIT))

@@ -30,6 +30,7 @@ ROOMS: dict[str, set[str]] = {
         *("errors", "results", "downloads", "datasets", "filter_banks"),
         *("numpy", "skimage", "sklearn"),
     },
+    "automatic_gradient": {"errors", "numpy", "tensorflow"},
     "linear_classifier": {
         *("errors", "results", "images", "downloads", "datasets", "numpy", "sklearn"),
     },

@@ -1,5 +1,12 @@
 """The operation itself: a kernel slides over a picture; sizes, costs, and one cell by hand."""
 
+from cnnviz.convolution.gradient import (
+    LOSSES,
+    GradientSteps,
+    best_step,
+    kernel_gradient,
+    valid_correlation,
+)
 from cnnviz.convolution.layer import (
     PADDINGS,
     POOLINGS,
@@ -15,19 +22,24 @@ from cnnviz.convolution.sliding import BORDERS, convolve, correlate, correlate_m
 __all__ = [
     "BORDERS",
     "LINE_KERNELS",
+    "LOSSES",
     "PADDINGS",
     "POOLINGS",
     "SIGNALS",
     "Cell",
+    "GradientSteps",
     "LayerSettings",
     "LayerSteps",
     "LineSteps",
     "apply_layer",
+    "best_step",
     "convolution_parameters",
     "convolve",
     "correlate",
     "correlate_many",
     "dense_parameters",
+    "kernel_gradient",
     "output_size",
     "slide_along",
+    "valid_correlation",
 ]

@@ -635,8 +635,6 @@ def drift_figure(drifts: Sequence[LayerDrift]) -> "go.Figure":
     )
 
 
-
-
 def class_bars_figure(
     names: Sequence[str],
     values: np.ndarray,

@@ -37,8 +37,8 @@ from cnnviz.filter_banks import (
 )
 from cnnviz.gabor_fit import GaborFit, fit_gabor
 from cnnviz.images import image_from_pixels, shrink_to_fit
-from cnnviz.own_classes import BASE, CheckedClasses, NamedPicture, read_files
 from cnnviz.linear_classifier import LinearClassifier, load_linear
+from cnnviz.own_classes import BASE, CheckedClasses, NamedPicture, read_files
 from cnnviz.results import ClassHeatmap, GaborResponse, ImageInput, LayerFacts, Prediction
 from cnnviz.training_film import KernelFits, TrainingFilm, networks_with_films
 from cnnviz.ui import jobs, reel
@@ -848,9 +848,24 @@ def film_reel(film: TrainingFilm, image: ImageInput, fits: KernelFits | None) ->
     return reel.make_reel(film, zoo.find_card(film.name), record, image, fits)
 
 
-
-
 @st.cache_resource(max_entries=3, show_spinner=False)
 def linear_classifier(data_name: str) -> LinearClassifier:
     """The linear classifier of a data set: shared, read-only."""
     return load_linear(data_name)
+
+
+@st.cache_data(max_entries=64, show_spinner="Asking automatic differentiation…")
+def taped_kernel_gradient(
+    picture: tuple[tuple[float, ...], ...],
+    kernel: tuple[tuple[float, ...], ...],
+    target: tuple[tuple[float, ...], ...],
+    loss: str,
+) -> tuple[float, np.ndarray]:
+    """Loss of a small convolution and its gradient, as TensorFlow computes them.
+
+    The tables are tuples of rows: few numbers, which are the key themselves.
+    """
+    keep_server_fast()
+    from cnnviz.automatic_gradient import taped_kernel_gradient as taped
+
+    return taped(np.array(picture), np.array(kernel), np.array(target), loss)

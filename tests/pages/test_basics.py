@@ -167,3 +167,63 @@ def test_a_row_of_the_picture_is_a_signal() -> None:
     assert not app.exception
     shirt = datasets.picture("fashion-mnist", "t-shirt-top-1").pixels[3, :, 0]
     assert " · ".join(map(str, shirt.tolist())) in texts(app)
+
+
+GRADIENT = "The gradient of a shared weight"
+
+
+def test_the_gradient_by_hand_is_that_of_automatic_differentiation() -> None:
+    app = open_page(PAGE, basics_view=GRADIENT)
+    assert not app.exception
+    assert not app.error
+    assert "`GradientTape`: the same numbers" in texts(app)
+    for loss in ("Sum of all cells", "The middle cell alone"):
+        app.selectbox(key="gradient_loss").select(loss).run()
+        assert not app.exception
+        assert "`GradientTape`: the same numbers" in texts(app)
+
+
+def test_one_weight_is_written_out_with_the_cells_it_met() -> None:
+    picture = np.random.default_rng(7).integers(0, 10, (5, 5))
+    app = open_page(
+        PAGE,
+        basics_view=GRADIENT,
+        gradient_input="Random numbers",
+        gradient_seed="7",
+        gradient_loss="Sum of all cells",
+        weight_row="1",
+        weight_column="0",
+    )
+    assert not app.exception
+    met = picture[1:4, 0:3].ravel()
+    assert f"{' + '.join(map(str, met))} = {met.sum()}" in texts(app)
+    assert rf"x_{{i+1,\,j+0}} = {met.sum()}" in latex(app)
+
+
+def test_the_target_itself_leaves_no_slope() -> None:
+    app = open_page(PAGE, basics_view=GRADIENT, gradient_kernel="Emboss", gradient_target="Emboss")
+    assert not app.exception
+    assert "nothing has to change" in texts(app)
+    assert "loss 0" in texts(app)
+
+
+@pytest.mark.parametrize("source", ["fashion-mnist", "natural"])
+def test_a_cut_stays_on_the_picture_when_size_and_picture_change(source: str) -> None:
+    app = open_page(PAGE, basics_view=GRADIENT)
+    app.slider(key="gradient_top").set_value(23).run()
+    app.slider(key="gradient_side").set_value(7).run()
+    assert app.slider(key="gradient_top").value == 21
+    app.selectbox(key="source").select(source).run()
+    assert not app.exception
+    assert not app.error
+    assert "`GradientTape`: the same numbers" in texts(app)
+
+
+@pytest.mark.parametrize("view", [LINE, GRADIENT])
+def test_a_narrow_picture_is_taken(view: str) -> None:
+    app = open_page(PAGE, basics_view=view, line_signal="Row of the picture")
+    app.selectbox(key="source").select("upload").run()
+    strip = encode_png(np.full((8, 400, 3), 128, np.uint8))
+    app.file_uploader[0].set_value(("strip.png", strip, "image/png")).run()
+    assert not app.exception
+    assert not app.error

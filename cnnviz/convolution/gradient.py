@@ -1,0 +1,159 @@
+"""How a loss changes with a kernel that is used at every place: the gradient of a shared weight."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from cnnviz.errors import InvalidImageError, InvalidParameterError
+from cnnviz.results import read_only
+
+LOSSES = ("squares", "sum", "middle")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GradientSteps:
+    """A picture, a kernel, their answer, a loss, and its gradient; arrays are float64, read-only.
+
+    Attributes
+    ----------
+    picture : ndarray of shape (H, W)
+    kernel : ndarray of shape (kh, kw)
+    answer : ndarray of shape (h, w)
+        Correlation of the two where the kernel fits: h = H - kh + 1, w = W - kw + 1.
+    upstream : ndarray of shape (h, w)
+        Slope of the loss in each cell of the answer.
+    gradient : ndarray of shape (kh, kw)
+        Slope of the loss in each weight.
+    loss : float
+    """
+
+    picture: np.ndarray
+    kernel: np.ndarray
+    answer: np.ndarray
+    upstream: np.ndarray
+    gradient: np.ndarray
+    loss: float
+
+    def __post_init__(self) -> None:
+        for name in ("picture", "kernel", "answer", "upstream", "gradient"):
+            object.__setattr__(self, name, read_only(getattr(self, name), np.float64))
+
+    def met(self, row: int, column: int) -> np.ndarray:
+        """Give the cells of the picture that one weight was multiplied with, (h, w).
+
+        Raises
+        ------
+        InvalidParameterError
+            If there is no such weight.
+        """
+        height, width = self.kernel.shape
+        if not (0 <= row < height and 0 <= column < width):
+            raise InvalidParameterError(
+                f"There is no weight ({row}, {column}): the kernel has {height} rows and {width} "
+                "columns, counted from 0."
+            )
+        rows, columns = self.answer.shape
+        return self.picture[row : row + rows, column : column + columns]
+
+    def products(self, row: int, column: int) -> np.ndarray:
+        """Multiply the upstream gradient with what one weight met, (h, w): a summand a place."""
+        return self.upstream * self.met(row, column)
+
+
+def valid_correlation(picture: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Correlate where the kernel fits: (H, W) and (kh, kw) give (H - kh + 1, W - kw + 1).
+
+    Examples
+    --------
+    >>> valid_correlation(np.arange(4.0).reshape(2, 2), np.ones((1, 2))).tolist()
+    [[1.0], [5.0]]
+    """
+    windows = sliding_window_view(picture, kernel.shape)
+    return np.einsum("ijab,ab->ij", windows, kernel)
+
+
+def kernel_gradient(
+    picture: np.ndarray, kernel: np.ndarray, target: np.ndarray | None = None, loss: str = "squares"
+) -> GradientSteps:
+    """Compute how a loss of the answer changes with every weight of the kernel, by hand.
+
+    Each weight takes part in every cell of the answer, so its slope is a sum over all places:
+    ``dL/dw[a, b] = sum of upstream[i, j] * picture[i + a, j + b]``. For all weights together this
+    is the correlation of the picture with the upstream gradient.
+
+    Parameters
+    ----------
+    picture : real ndarray of shape (H, W)
+    kernel : real ndarray of shape (kh, kw)
+    target : real ndarray of shape (h, w), optional
+        What the answer should be; zeros if left out. Only for "squares".
+    loss : {"squares", "sum", "middle"}
+        Half the sum of the squared differences to the target; the sum of all cells of the answer;
+        or its middle cell alone.
+
+    Returns
+    -------
+    GradientSteps
+
+    Raises
+    ------
+    InvalidImageError, InvalidParameterError
+        If picture or kernel is no table of finite numbers, the kernel does not fit, or target or
+        loss is something else.
+
+    References
+    ----------
+    LeCun et al., "Backpropagation applied to handwritten zip code recognition", Neural Computation
+    1, 1989.
+
+    Examples
+    --------
+    >>> kernel_gradient(np.arange(9.0).reshape(3, 3), np.ones((2, 2)), loss="sum").gradient.tolist()
+    [[8.0, 12.0], [20.0, 24.0]]
+    """
+    if not _is_table(picture):
+        raise InvalidImageError("The picture must be a table of finite numbers.")
+    if not _is_table(kernel) or np.any(np.array(kernel.shape) > picture.shape):
+        raise InvalidParameterError(
+            f"The kernel must be a table of finite numbers that fits on {picture.shape[0]} × "
+            f"{picture.shape[1]} cells."
+        )
+    answer = valid_correlation(picture, kernel)
+    target = np.zeros(answer.shape) if target is None else target
+    if not _is_table(target) or target.shape != answer.shape:
+        raise InvalidParameterError(
+            f"The target must be a table of finite numbers of shape {answer.shape}."
+        )
+    value, upstream = _loss_and_slope(answer, target, loss)
+    gradient = valid_correlation(picture, upstream)
+    return GradientSteps(picture, kernel, answer, upstream, gradient, value)
+
+
+def _loss_and_slope(answer: np.ndarray, target: np.ndarray, loss: str) -> tuple[float, np.ndarray]:
+    if loss == "squares":
+        return float(((answer - target) ** 2).sum() / 2), answer - target
+    if loss == "sum":
+        return float(answer.sum()), np.ones(answer.shape)
+    if loss == "middle":
+        middle = answer.shape[0] // 2, answer.shape[1] // 2
+        slope = np.zeros(answer.shape)
+        slope[middle] = 1
+        return float(answer[middle]), slope
+    raise InvalidParameterError(f"There is no loss {loss!r}. Choose one of: {', '.join(LOSSES)}.")
+
+
+def _is_table(numbers: np.ndarray) -> bool:
+    is_real = numbers.ndim == 2 and numbers.size > 0 and numbers.dtype.kind in "fiu"
+    return is_real and bool(np.isfinite(numbers).all())
+
+
+def best_step(steps: GradientSteps) -> float:
+    """Find how far to go against the gradient so that the loss "squares" becomes smallest.
+
+    Along a line this loss is a parabola: its lowest place is gradient² / (answer to gradient)².
+    0 where the gradient is zero.
+    """
+    change = valid_correlation(steps.picture, steps.gradient)
+    curvature = float((change**2).sum())
+    return float((steps.gradient**2).sum()) / curvature if curvature else 0.0
