@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from cnnviz.probe import LoadedModel
 
 MAX_PICTURES = 2000
-_BATCH_PIXELS = 400_000  # of the pictures that go through the network at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,15 +95,14 @@ def find_exemplars(
         raise InvalidParameterError(
             f"There must be 1 to {MAX_PICTURES:,} pictures, got {len(images):,}."
         )
-    height, width, _ = model.input_shape
-    size = int(np.clip(_BATCH_PIXELS // (height * width), 1, 64))
     parts: list[dict[str, Any]] = []
-    for start in range(0, len(images), size):
-        batch = np.concatenate([model.preprocess(one) for one in images[start : start + size]])
+    num_done = 0
+    for batch in model.batches(images):
         found = model.compute("exemplars", lambda: _summaries(model), tf.constant(batch))
         parts.append({name: [part.numpy() for part in four] for name, four in found.items()})
+        num_done += len(batch)
         if on_progress is not None:
-            on_progress(min(start + size, len(images)), len(images))
+            on_progress(num_done, len(images))
     return {name: _joined(parts, name, shape[1]) for name, shape in model.map_shapes.items()}
 
 

@@ -7,7 +7,7 @@ is attached to the model and nothing in it changes.
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -31,6 +31,7 @@ MAX_GUESTS = 6  # uploaded networks in one process
 MAX_ADOPTED = 24  # networks made in this process that its sessions hold; 20 to 40 MB each
 MAX_GUEST_BYTES = 150 << 20  # of one of them, unpacked
 MAX_FUNCTIONS = 32  # compiled functions kept for one model
+BATCH_PIXELS = 400_000  # of the pictures that go through a network at once
 _TRIAL = threading.Lock()
 _HEAVY = threading.BoundedSemaphore(2)  # computations at once in this process; bounds memory
 
@@ -173,6 +174,23 @@ class LoadedModel:
     def scores(self, image: ImageInput) -> np.ndarray:
         """Give the logit of every class, float32 (num_classes,), before softmax or sigmoid."""
         return self.scores_of(self.preprocess(image))[0]
+
+    def scores_of(self, images: Sequence[ImageInput]) -> np.ndarray:
+        """Give the logits for many pictures, in batches: float32 (N, num_classes)."""
+        found = [np.empty((0, len(self.class_names)), np.float32)]
+        for batch in self.batches(images):
+            _, scores = self.compute(
+                ("forward", ()), lambda: _forward(self, ()), tf.constant(batch)
+            )
+            found.append(scores.numpy())
+        return np.concatenate(found)
+
+    def batches(self, images: Sequence[ImageInput]) -> Iterator[np.ndarray]:
+        """Prepare many pictures, 1 to 64 at a time by their size: float32 (n, h, w, C)."""
+        height, width, _ = self.input_shape
+        size = int(np.clip(BATCH_PIXELS // (height * width), 1, 64))
+        for start in range(0, len(images), size):
+            yield np.concatenate([self.preprocess(one) for one in images[start : start + size]])
 
     def probabilities(self, scores: np.ndarray) -> np.ndarray:
         """Turn logits (…, num_classes) into probabilities the way this network does, float64.

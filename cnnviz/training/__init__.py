@@ -1,16 +1,8 @@
-"""How the networks in ``models/`` come about: recipes, and the run that follows one."""
+"""How the networks in ``models/`` come about: recipes, and the run that follows one.
 
-from cnnviz.training.augmentation import Augmentation, augmentation_layers
-from cnnviz.training.recipes import RECIPES, Recipe, find_recipe
-from cnnviz.training.run import Evaluation, evaluate, train
+The names are loaded when they are used: recipes can be read without TensorFlow.
+"""
 
-__all__ = [
-    "RECIPES",
-    "Augmentation",
-    "Evaluation",
-    "Recipe",
-    "augmentation_layers",
-    "evaluate",
-    "find_recipe",
-    "train",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

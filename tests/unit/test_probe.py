@@ -318,3 +318,14 @@ def test_one_picture_gives_the_same_numbers_from_many_threads(tiny: Tiny) -> Non
         found = list(pool.map(lambda i: model.scores(pictures[i % 6]), range(120)))
     for i, scores in enumerate(found):
         np.testing.assert_allclose(scores, expected[i % 6], atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["sequential", "sigmoid"])
+def test_the_scores_of_many_pictures_are_those_of_each(tiny: Tiny, kind: str) -> None:
+    model = tiny(kind)
+    rng = np.random.default_rng(2)
+    images = [image_from_pixels(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)) for _ in range(70)]
+    assert [len(batch) for batch in model.batches(images)] == [64, 6]
+    expected = np.stack([model.scores(image) for image in images])
+    np.testing.assert_allclose(model.scores_of(images), expected, atol=1e-5)
+    assert model.scores_of([]).shape == (0, len(model.class_names))

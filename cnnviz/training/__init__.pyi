@@ -1,0 +1,14 @@
+from .augmentation import LECTURE as LECTURE
+from .augmentation import UNCHANGED as UNCHANGED
+from .augmentation import Augmentation as Augmentation
+from .augmentation import augmentation_layers as augmentation_layers
+from .augmentation import draws as draws
+from .augmentation import extremes as extremes
+from .invariance import Invariance as Invariance
+from .invariance import measure_invariance as measure_invariance
+from .recipes import RECIPES as RECIPES
+from .recipes import Recipe as Recipe
+from .recipes import find_recipe as find_recipe
+from .run import Evaluation as Evaluation
+from .run import evaluate as evaluate
+from .run import train as train
