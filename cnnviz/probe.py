@@ -175,16 +175,6 @@ class LoadedModel:
         """Give the logit of every class, float32 (num_classes,), before softmax or sigmoid."""
         return self.scores_of(self.preprocess(image))[0]
 
-    def scores_of(self, images: Sequence[ImageInput]) -> np.ndarray:
-        """Give the logits for many pictures, in batches: float32 (N, num_classes)."""
-        found = [np.empty((0, len(self.class_names)), np.float32)]
-        for batch in self.batches(images):
-            _, scores = self.compute(
-                ("forward", ()), lambda: _forward(self, ()), tf.constant(batch)
-            )
-            found.append(scores.numpy())
-        return np.concatenate(found)
-
     def batches(self, images: Sequence[ImageInput]) -> Iterator[np.ndarray]:
         """Prepare many pictures, 1 to 64 at a time by their size: float32 (n, h, w, C)."""
         height, width, _ = self.input_shape
@@ -207,6 +197,11 @@ class LoadedModel:
         """Give the logits of preprocessed pictures (N, h, w, C), float32 (N, num_classes)."""
         _, scores = self.compute(("forward", ()), lambda: _forward(self, ()), tf.constant(batch))
         return np.asarray(scores)
+
+    def scores_of_all(self, images: Sequence[ImageInput]) -> np.ndarray:
+        """Give the logits for many pictures, in batches: float32 (N, num_classes)."""
+        found = [np.empty((0, len(self.class_names)), np.float32)]
+        return np.concatenate([*found, *map(self.scores_of, self.batches(images))])
 
     def activations(
         self, image: ImageInput, layer_names: Iterable[str]

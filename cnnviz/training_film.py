@@ -1,11 +1,11 @@
 """A training as a film: what one network made of one picture at every step that was kept."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
-from math import ceil, sqrt
+from math import ceil
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile
 
@@ -15,28 +15,13 @@ from cnnviz import zoo
 from cnnviz.cam import class_activation_map
 from cnnviz.errors import InvalidParameterError
 from cnnviz.gabor_fit import SMALLEST_SIDE, fit_gabor
-from cnnviz.results import ImageInput, read_only
+from cnnviz.results import ImageInput, LayerDrift, read_only
+from cnnviz.weight_drift import layer_drift
 
 if TYPE_CHECKING:  # TensorFlow is loaded when there is a model, not before
     from cnnviz.probe import LoadedModel
 
 Progress = Callable[[int, int], None]  # frames or fits done, and in all
-
-
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """How far the weights of one layer have moved from where they began.
-
-    Attributes
-    ----------
-    relative_change : float
-        ‖w − w₀‖ / ‖w₀‖; NaN if the layer began with nothing but zeros.
-    cosine : float
-        Of the angle between w and w₀, -1 to 1; NaN if one of the two is zero.
-    """
-
-    relative_change: float
-    cosine: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +43,7 @@ class FilmFrame:
     scores : float32 ndarray of shape (num_classes,)
         Logits.
     probabilities : float64 ndarray of shape (num_classes,)
-    drift : dict of Drift
+    drift : dict of LayerDrift
         For every layer that has weights.
     """
 
@@ -69,7 +54,7 @@ class FilmFrame:
     heatmap: np.ndarray
     scores: np.ndarray
     probabilities: np.ndarray
-    drift: Mapping[str, Drift]
+    drift: Mapping[str, LayerDrift]
 
     def __post_init__(self) -> None:
         for name in ("kernels", "maps", "heatmap", "scores"):
@@ -200,7 +185,7 @@ def training_film(
                     heatmap=evidence.values,
                     scores=scores,
                     probabilities=model.probabilities(scores),
-                    drift=_layer_drift(weights[0], then),
+                    drift={one.name: one for one in layer_drift(weights[0], then)},
                 )
             )
             if on_progress is not None:
@@ -323,28 +308,6 @@ def _fit(kernel_bytes: bytes, shape: tuple[int, int, int]) -> tuple[np.ndarray, 
         return np.full(shape, np.nan, np.float32), float("nan")
     colour = np.tensordot(fit.kernel, kernel, axes=2) / (fit.kernel**2).sum()
     return (fit.fitted[..., np.newaxis] * colour).astype(np.float32), fit.r_squared
-
-
-def _layer_drift(
-    before: Mapping[str, Sequence[np.ndarray]], after: Mapping[str, Sequence[np.ndarray]]
-) -> dict[str, Drift]:
-    """Compare two sets of weights layer by layer, all arrays of a layer as one long vector."""
-    drift = {}
-    for name, arrays in before.items():
-        pairs = [
-            (np.asarray(start, np.float64), np.asarray(now, np.float64))
-            for start, now in zip(arrays, after[name], strict=True)
-        ]
-        moved = sum(float(np.square(now - start).sum()) for start, now in pairs)
-        # sums instead of BLAS products, whose threads wait for each other on a busy machine
-        begun = sum(float(np.square(start).sum()) for start, _ in pairs)
-        reached = sum(float(np.square(now).sum()) for _, now in pairs)
-        product = sum(float((start * now).sum()) for start, now in pairs)
-        drift[name] = Drift(
-            relative_change=sqrt(moved / begun) if begun else float("nan"),
-            cosine=product / sqrt(begun * reached) if begun * reached else float("nan"),
-        )
-    return drift
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -77,7 +77,9 @@ ROOMS: dict[str, set[str]] = {
         *("probe", "figures"),
     },
     "stress": {"errors", "results", "images", "numpy", "cv2"},
-    "training_film": {"errors", "results", "gabor_fit", "zoo", "probe", "cam", "numpy"},
+    "training_film": {
+        *("errors", "results", "gabor_fit", "zoo", "probe", "cam", "weight_drift", "numpy"),
+    },
     "orientation_tuning": {"errors", "images", "filter_banks", "probe", "numpy"},
     "receptive_field": {"results", "probe", "numpy"},
     "weight_drift": {"errors", "results", "numpy"},

@@ -8,7 +8,9 @@ from cnnviz.figures.charts import (
     bars_figure,
     before_after_figure,
     class_bars_figure,
+    compared_curves,
     confusion_figure,
+    draws_figure,
     drift_figure,
     embedding_figure,
     forgetting_figure,
@@ -55,6 +57,7 @@ from cnnviz.figures.pictures import (
     labelled_grid,
     mosaic,
     number_grid,
+    with_border,
 )
 
 __all__ = [
@@ -75,9 +78,11 @@ __all__ = [
     "class_bars_figure",
     "colour_table",
     "colourize",
+    "compared_curves",
     "confusion_figure",
     "direction_bar",
     "direction_picture",
+    "draws_figure",
     "drift_figure",
     "embedding_figure",
     "empty_tile",
@@ -113,4 +118,5 @@ __all__ = [
     "unsigned_scale",
     "value_histogram",
     "weight_histogram",
+    "with_border",
 ]

@@ -75,24 +75,7 @@ def learning_curves(
         ("training", key, TRAINING, "solid"),
         ("validation", f"val_{key}", VALIDATION, "dash"),
     ):
-        epochs = np.arange(1, len(history[source]) + 1)
-        figure.add_scatter(
-            x=epochs,
-            y=smoothed(history[source], smoothing),
-            mode="lines",
-            name=name,
-            line={"color": colour, "dash": dash, "width": 3},
-            hoverinfo="skip",
-        )
-        figure.add_scatter(
-            x=epochs,
-            y=history[source],
-            mode="markers",
-            marker={"color": colour, "size": 6, "opacity": 0.7},
-            showlegend=False,
-            name=name,
-            hovertemplate=f"{name}, epoch %{{x}}: %{{y:.4f}}<extra></extra>",
-        )
+        _add_curve(figure, name, history[source], smoothing, {"color": colour, "dash": dash})
     return figure.update_layout(
         xaxis_title="epoch",
         yaxis_title=title,
@@ -818,4 +801,127 @@ def sliding_line_figure(
     figure.update_xaxes(title="cell of the signal", row=3, col=1)
     return figure.update_layout(
         height=520, margin={"l": 10, "r": 10, "t": 30, "b": 10}, showlegend=False
+    )
+
+
+def _add_curve(
+    figure: "go.Figure", name: str, values: np.ndarray, smoothing: float, line: Mapping[str, str]
+) -> None:
+    """Draw a number of every epoch as a smooth line, and the raw points on it."""
+    epochs = np.arange(1, len(values) + 1)
+    figure.add_scatter(
+        x=epochs,
+        y=smoothed(values, smoothing),
+        mode="lines",
+        name=name,
+        line={**line, "width": 3},
+        hoverinfo="skip",
+    )
+    figure.add_scatter(
+        x=epochs,
+        y=values,
+        mode="markers",
+        marker={"color": line["color"], "size": 6, "opacity": 0.7},
+        showlegend=False,
+        name=name,
+        hovertemplate=f"{name}, epoch %{{x}}: %{{y:.4f}}<extra></extra>",
+    )
+
+
+def compared_curves(
+    histories: Mapping[str, Mapping[str, np.ndarray]], key: str, title: str, smoothing: float
+) -> "go.Figure":
+    """Draw one figure of every epoch for two trainings, and what lies between their two ends.
+
+    A training has a colour; its curve for validation is dashed. A bar at its last epoch goes from
+    the smooth curve for training to that for validation.
+
+    Parameters
+    ----------
+    histories : mapping
+        For the name of each training, at most two, its history as in `learning_curves`.
+    key, title, smoothing
+        As in `learning_curves`.
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for (name, history), colour in zip(histories.items(), (VALIDATION, TRAINING), strict=False):
+        ends = []
+        for part, source, dash in (
+            ("training", key, "solid"),
+            ("validation", f"val_{key}", "dash"),
+        ):
+            line = {"color": colour, "dash": dash}
+            _add_curve(figure, f"{name}: {part}", history[source], smoothing, line)
+            ends.append(float(smoothed(history[source], smoothing)[-1]))
+        last = len(history[key])
+        figure.add_scatter(
+            x=[last, last],
+            y=ends,
+            mode="lines",
+            line={"color": colour, "width": 8},
+            opacity=0.45,
+            showlegend=False,
+            hoverinfo="skip",
+        )
+        figure.add_annotation(
+            x=last,
+            y=sum(ends) / 2,
+            text=f"gap {abs(ends[0] - ends[1]):.2g}",
+            showarrow=False,
+            xanchor="left",
+            xshift=8,
+            font={"color": colour, "size": 16},
+        )
+    return figure.update_layout(
+        xaxis_title="epoch",
+        yaxis_title=title,
+        height=420,
+        margin={"l": 10, "r": 80, "t": 10, "b": 10},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+    )
+
+
+def draws_figure(
+    labels: Sequence[str], probabilities: np.ndarray, stays: np.ndarray, before: float
+) -> "go.Figure":
+    """Draw a lying bar for each changed picture, the first on top, and a line at the unchanged.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        What each was taken for.
+    probabilities : ndarray of shape (N,)
+        Of the class of the unchanged picture, in each.
+    stays : bool ndarray of shape (N,)
+        Whether it was taken for that class: the colour of the bar.
+    before : float
+        The probability in the unchanged picture.
+    """
+    import plotly.graph_objects as go
+
+    names = [f"{i}: {label}" for i, label in enumerate(labels, start=1)]
+    figure = go.Figure()
+    for chosen, colour, title in (
+        (stays, TRAINING, "same answer"),
+        (~stays, VALIDATION, "other answer"),
+    ):
+        places = np.flatnonzero(chosen)
+        figure.add_bar(
+            y=[names[i] for i in places],
+            x=probabilities[places],
+            orientation="h",
+            name=title,
+            marker={"color": colour, "pattern": {"shape": "" if chosen is stays else "/"}},
+            hovertemplate="%{y}: %{x:.1%}<extra></extra>",
+        )
+    figure.add_vline(x=before, line={"dash": "dot", "width": 3, "color": "#8b95a3"})
+    return figure.update_layout(
+        height=90 + 26 * len(names),
+        bargap=0.25,
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        xaxis={"range": [0, 1.03], "tickformat": ".0%", "dtick": 0.5},
+        yaxis={"categoryorder": "array", "categoryarray": names[::-1], "dtick": 1},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
     )

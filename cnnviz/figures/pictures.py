@@ -91,7 +91,7 @@ def mosaic(
     columns: int | None = None,
     tile_px: int = 96,
     first_number: int | None = 0,
-    numbers: Sequence[int] | None = None,
+    numbers: Sequence[int | str] | None = None,
     strip_px: int = 0,
 ) -> np.ndarray:
     """Set many maps into one picture, numbered, uint8 (H, W, 3).
@@ -108,8 +108,8 @@ def mosaic(
         Longer side of a tile in pixels. Maps smaller than that are enlarged by a whole factor.
     first_number : int or None
         Number written on the first tile; None writes none.
-    numbers : sequence of int, optional
-        Numbers for all tiles, where they are not in order.
+    numbers : sequence of int or str, optional
+        What is written on the tiles, where it is not their numbers in order; ASCII.
     strip_px : int
         Height of a strip above each tile for its number, so that it covers nothing; 0 for none.
     """
@@ -272,3 +272,11 @@ def framed(pixels: np.ndarray, rows: range, columns: range, *, width_px: int = 2
     start, end = (columns.start, rows.start), (columns.stop - 1, rows.stop - 1)
     cv2.rectangle(sheet, start, end, (46, 158, 107), width_px)
     return sheet
+
+
+def with_border(
+    pixels: np.ndarray, colour: tuple[int, int, int], *, width_px: int = 6
+) -> np.ndarray:
+    """Put a border around an RGB picture, outside its pixels; a new array is returned."""
+    sides = (width_px,) * 4
+    return cv2.copyMakeBorder(pixels, *sides, cv2.BORDER_CONSTANT, value=colour)

@@ -144,8 +144,7 @@ def ask_look() -> Look:
     """Ask how the map is laid over the picture."""
     opacity = st.slider("Opacity", 0.0, 1.0, 0.45, 0.05, key="opacity", bind="query-params")
     with st.expander("More: how it is drawn"):
-        maps = ["inferno", "viridis", "cividis"]
-        colours = st.selectbox("Colours", maps, key="colours", bind="query-params")
+        colours = ask_colours()
         threshold = st.slider(
             "Leave out what is below (% of the maximum)",
             0,
@@ -158,6 +157,12 @@ def ask_look() -> Look:
         contour = st.toggle("Draw a contour there", key="contour", bind="query-params")
         smooth = st.toggle("Smooth", True, key="smooth", bind="query-params")
     return Look(opacity, colours, threshold / 100, contour, smooth)
+
+
+def ask_colours() -> str:
+    """Ask for a colour map; all of them are perceptually even."""
+    maps = ["inferno", "viridis", "cividis"]
+    return st.selectbox("Colours", maps, key="colours", bind="query-params")
 
 
 def heatmap_of(model_name: str, picked: Picked, asked: Asked) -> ClassHeatmap | None:

@@ -141,7 +141,9 @@ def _explain(scene: Scene, film: TrainingFilm, fits: KernelFits | None) -> None:
     settled = len(answers)
     while settled and answers[settled - 1] == answers[-1]:
         settled -= 1
-    farthest = max(last.drift, key=lambda name: np.nan_to_num(last.drift[name].relative_change))
+    farthest = max(
+        last.drift, key=lambda name: np.nan_to_num(last.drift[name].relative_change, posinf=0)
+    )
     nearest = max(last.drift, key=lambda name: np.nan_to_num(last.drift[name].cosine))
     lines = [
         f"**What you see: {controls.card_of(film.name).title}, «{scene.picked.label}».** Before "

@@ -24,6 +24,7 @@ PAGES = {
     "transfer": "Re-using features",
     "film": "Training film",
     "basics": "Basics",
+    "augmentation": "Augmentation",
     "models": "Networks",
 }
 

@@ -8,8 +8,8 @@ import numpy as np
 from cnnviz import figures, zoo
 from cnnviz.figures import TRAINING, VALIDATION, Scale
 from cnnviz.images import image_from_pixels, shrink_to_fit
-from cnnviz.results import ImageInput
-from cnnviz.training_film import Drift, FilmFrame, KernelFits, TrainingFilm
+from cnnviz.results import ImageInput, LayerDrift
+from cnnviz.training_film import FilmFrame, KernelFits, TrainingFilm
 from cnnviz.ui.pictures import number, scale_bar
 from cnnviz.zoo import ModelCard, TrainingRecord
 
@@ -197,20 +197,21 @@ def _drift(film: TrainingFilm) -> Panel:
     changes = np.array(
         [[frame.drift[name].relative_change for name in names] for frame in film.frames]
     )
-    top = float(np.nanmax(changes)) or 1.0
+    changes = np.where(np.isfinite(changes), changes, 0)  # what began at zero has no share
+    top = float(changes.max()) or 1.0
     return {
         "kind": "bars",
         "title": "How far each layer has moved",
         "alt": "Relative change of the weights of each layer, and cosine with the start",
         "names": names,
         "picked": -1,
-        "shares": [_rounded(np.nan_to_num(row) / top) for row in changes],
+        "shares": [_rounded(row / top) for row in changes],
         "texts": [[_drift_words(one) for one in frame.drift.values()] for frame in film.frames],
         "says": [f"‖w − w₀‖ / ‖w₀‖ · cosine. A full bar is {number(top, 2)}."] * len(film.frames),
     }
 
 
-def _drift_words(drift: Drift) -> str:
+def _drift_words(drift: LayerDrift) -> str:
     return f"{_short(drift.relative_change)} · {_short(drift.cosine)}"
 
 

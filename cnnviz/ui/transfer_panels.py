@@ -62,7 +62,8 @@ def settings(picked: Picked) -> Settings:
         help="A running mean that keeps this share of the past. The points stay as measured.",
     )
     with st.expander("More: how maps are painted"):
-        opacity, colour_map = class_panels.overlay_settings()
+        opacity = st.slider("Opacity", 0.0, 1.0, 0.45, 0.05, key="opacity", bind="query-params")
+        colour_map = class_panels.ask_colours()
     return Settings(argued, is_shared, opacity, colour_map, figure, smoothing)
 
 

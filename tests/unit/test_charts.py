@@ -167,3 +167,28 @@ def test_a_line_is_drawn_with_its_window_and_each_answer_below_its_middle() -> N
     assert len({*signal.marker.color}) == 2
     grey = [(shape.x0, shape.x1) for shape in figure.layout.shapes if shape.type == "rect"]
     assert grey == [(-1.5, -0.5), (2.5, 3.5)]
+
+
+def test_two_trainings_are_compared_by_the_gap_at_their_ends() -> None:
+    longer = {"loss": np.array([2.0, 1.5, 1.2, 1.0]), "val_loss": np.array([2.0, 1.6, 1.3, 1.25])}
+    figure = figures.compared_curves({"short": HISTORY, "long": longer}, "loss", "loss", 0.0)
+    lines = [trace for trace in figure.data if trace.name and trace.mode == "lines"]
+    assert [line.name for line in lines] == [
+        *("short: training", "short: validation", "long: training", "long: validation")
+    ]
+    np.testing.assert_array_equal(lines[1].y, HISTORY["val_loss"])
+    bars = [trace for trace in figure.data if trace.mode == "lines" and not trace.name]
+    assert [list(bar.x) for bar in bars] == [[3, 3], [4, 4]]
+    assert [list(bar.y) for bar in bars] == [[0.5, 1.6], [1.0, 1.25]]
+    assert [note.text for note in figure.layout.annotations] == ["gap 1.1", "gap 0.25"]
+
+
+def test_draws_have_a_bar_each_in_their_order_and_a_colour_for_the_same_answer() -> None:
+    stays = np.array([True, False, True])
+    figure = figures.draws_figure(["cat", "dog", "cat"], np.array([0.9, 0.2, 0.7]), stays, 0.8)
+    same, other = figure.data
+    assert (list(same.y), list(same.x)) == (["1: cat", "3: cat"], [0.9, 0.7])
+    assert (list(other.y), list(other.x)) == (["2: dog"], [0.2])
+    assert same.marker.color != other.marker.color
+    assert list(figure.layout.yaxis.categoryarray) == ["3: cat", "2: dog", "1: cat"]
+    assert figure.layout.shapes[0].x0 == 0.8

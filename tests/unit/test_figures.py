@@ -120,3 +120,12 @@ def test_mosaic_places_every_map_in_reading_order() -> None:
 def test_mosaic_shrinks_large_maps_to_the_tile() -> None:
     sheet = figures.mosaic([np.zeros((200, 100))], [Scale(0, 1, "gray")], tile_px=50)
     assert sheet.shape == (58, 58, 3)
+
+
+def test_a_border_lies_outside_the_picture_and_has_its_colour() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    bordered = figures.with_border(pixels, (200, 100, 50), width_px=2)
+    assert bordered.shape == (9, 11, 3)
+    np.testing.assert_array_equal(bordered[2:-2, 2:-2], pixels)
+    np.testing.assert_array_equal(bordered[:2], np.full((2, 11, 3), (200, 100, 50)))
+    np.testing.assert_array_equal(bordered[:, -2:], np.full((9, 2, 3), (200, 100, 50)))

@@ -327,5 +327,5 @@ def test_the_scores_of_many_pictures_are_those_of_each(tiny: Tiny, kind: str) ->
     images = [image_from_pixels(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)) for _ in range(70)]
     assert [len(batch) for batch in model.batches(images)] == [64, 6]
     expected = np.stack([model.scores(image) for image in images])
-    np.testing.assert_allclose(model.scores_of(images), expected, atol=1e-5)
-    assert model.scores_of([]).shape == (0, len(model.class_names))
+    np.testing.assert_allclose(model.scores_of_all(images), expected, atol=1e-5)
+    assert model.scores_of_all([]).shape == (0, len(model.class_names))

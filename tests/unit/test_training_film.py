@@ -18,7 +18,6 @@ from cnnviz.results import ImageInput
 from cnnviz.training_film import (
     TrainingFilm,
     _fit,
-    _layer_drift,
     _private_copy,
     keep_kernel_fits,
     kernel_fits,
@@ -92,16 +91,6 @@ def test_steps_epochs_and_drift_go_from_the_start_to_the_end(film: TrainingFilm)
         assert drift.relative_change == 0
         assert drift.cosine == pytest.approx(1, abs=1e-12)
     assert min(drift.relative_change for drift in film.frames[-1].drift.values()) > 0.1
-
-
-def test_drift_by_hand() -> None:
-    before = {"a": [np.array([[3.0], [0.0]]), np.array([4.0])], "b": [np.zeros(2)]}
-    after = {"a": [np.array([[0.0], [5.0]]), np.array([4.0])], "b": [np.ones(2)]}
-    drift = _layer_drift(before, after)
-    assert drift["a"].relative_change == pytest.approx(np.sqrt(9 + 25) / 5)
-    assert drift["a"].cosine == pytest.approx(16 / (5 * np.sqrt(41)))
-    assert np.isnan(drift["b"].relative_change)
-    assert np.isnan(drift["b"].cosine)
 
 
 def test_a_left_out_class_is_the_one_that_wins_at_the_end(digit: ImageInput) -> None:
