@@ -61,7 +61,7 @@ def ask(model_name: str, predictions: Sequence[Prediction], *, fits_only: str = 
             bind="query-params",
         )
     ]
-    layer_name = controls.layer_picker(model_name)
+    layer_name = controls.layer_picker(model_name, disabled="layer" not in method.sees)
     target = _ask_target(model_name, predictions)
     with st.expander("More: the method's settings"):
         settings = ask_settings(method)
@@ -197,7 +197,11 @@ def overlay_of(
     look: Look,
     scale: Scale | None = None,
 ) -> np.ndarray:
-    """Lay a map over the picture it was made for, on its own scale or another, uint8 RGB."""
+    """Lay a map over the picture it was made for, on its own scale or another, uint8 RGB.
+
+    Small pictures are enlarged first, so that a line around a part is a thin one.
+    """
+    image = ImageInput(figures.enlarge(image.pixels), image.digest)
     return figures.overlay_part(
         image.pixels,
         heatmap.values,

@@ -213,7 +213,12 @@ def _model_title(card: ModelCard) -> str:
 
 
 def layer_picker(
-    model_name: str, label: str = "Layer", *, key: str = "layer", default: str | None = None
+    model_name: str,
+    label: str = "Layer",
+    *,
+    key: str = "layer",
+    default: str | None = None,
+    disabled: bool = False,
 ) -> str:
     """Ask for a layer with maps; the last one is the default if none is given."""
     model = cached.model(model_name)
@@ -226,6 +231,7 @@ def layer_picker(
         key=key,
         bind="query-params",
         help="Rows × columns × channels. Late layers know more and see more coarsely.",
+        disabled=disabled,
     )
 
 

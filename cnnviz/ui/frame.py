@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
@@ -13,36 +14,106 @@ SIDEBAR_PX = 270
 
 _FOLDER = Path(__file__).parents[2] / "pages"
 
-# address and file name of each page, and its title in the navigation; the first is the start page
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A page in the navigation: its title there, its section, and what it is about."""
+
+    title: str
+    section: str
+    words: str
+
+
+_FILTERS, _INSIDE, _LEARNING = "Filters", "Inside a network", "Learning"
+# address and file name of each page, in the order of a lecture; the first is the start page
 PAGES = {
-    "home": "Start",
-    "convolution": "Convolution",
-    "gabor": "Gabor",
-    "feature_maps": "Feature maps",
-    "filters": "Filter pictures",
-    "class_activation": "Class activation",
-    "transfer": "Re-using features",
-    "film": "Training film",
-    "basics": "Basics",
-    "augmentation": "Augmentation",
-    "models": "Networks",
+    "home": Entry("Start", "", ""),
+    "convolution": Entry(
+        "Convolution",
+        _FILTERS,
+        "A kernel slides over a picture: numbers are multiplied and added up at every place. Watch "
+        "it, and write any cell out by hand.",
+    ),
+    "gabor": Entry(
+        "Gabor",
+        _FILTERS,
+        "Filters made by hand: small waves under a bell that answer to stripes of one width and "
+        "direction. First layers learn much the same.",
+    ),
+    "basics": Entry(
+        "Basics",
+        _FILTERS,
+        "Template matching, convolution along a line, and why one weight used everywhere has a sum "
+        "for its gradient.",
+    ),
+    "feature_maps": Entry(
+        "Feature maps",
+        _INSIDE,
+        "What every filter answers, at every place, from edges to whole eyes; any number traced "
+        "back to the pixels.",
+    ),
+    "filters": Entry(
+        "Filter pictures",
+        _INSIDE,
+        "What a filter looks for: from noise grows the picture that excites it most.",
+    ),
+    "class_activation": Entry(
+        "Class activation",
+        _INSIDE,
+        "Which parts argue for a class, by seventeen methods, each put to the test.",
+    ),
+    "film": Entry(
+        "Training film",
+        _LEARNING,
+        "One picture through a whole training: kernels, maps, evidence and answers, played like a "
+        "film.",
+    ),
+    "augmentation": Entry(
+        "Augmentation",
+        _LEARNING,
+        "The picture turned, shifted, zoomed and flipped as a training sees it, and whether the "
+        "network still says the same.",
+    ),
+    "transfer": Entry(
+        "Re-using features",
+        _LEARNING,
+        "From scratch, frozen or fine-tuned; and a network for classes of your own in seconds.",
+    ),
+    "models": Entry(
+        "Networks",
+        "",
+        "Layers, parameters, weights, learning curves and mistakes of every network here.",
+    ),
 }
 
 
 def _page(name: str) -> StreamlitPage:
     is_start = name == next(iter(PAGES))
-    return st.Page(_FOLDER / f"{name}.py", title=PAGES[name], url_path=name, default=is_start)
+    title = PAGES[name].title
+    return st.Page(_FOLDER / f"{name}.py", title=title, url_path=name, default=is_start)
 
 
 def navigation() -> StreamlitPage:
     """Set up the links to all pages and give the one that was asked for."""
     st.session_state["routed"] = True
-    return st.navigation([_page(name) for name in PAGES], position="top")
+    sections: dict[str, list[StreamlitPage]] = {}
+    for name, entry in PAGES.items():
+        sections.setdefault(entry.section, []).append(_page(name))
+    return st.navigation(sections, position="top")
+
+
+def sections() -> list[tuple[str, list[str]]]:
+    """List the sections with the pages of each, but for the start page; the nameless one last."""
+    found: dict[str, list[str]] = {}
+    for name, entry in PAGES.items():
+        if entry.words:
+            found.setdefault(entry.section, []).append(name)
+    return sorted(found.items(), key=lambda item: not item[0])
 
 
 def link(name: str) -> None:
     """Link to a page by its address."""
-    st.page_link(_page(name), label=f"Open {PAGES[name]}", icon="➡️")
+    st.page_link(_page(name), label=PAGES[name].title, icon="➡️")
 
 
 def begin(title: str, lead: str) -> None:

@@ -47,12 +47,12 @@ def chosen_classes() -> CheckedClasses:
     source = st.radio("Learn from", [_BUNDLED, _OWN], key="own_source", bind="query-params")
     if source == _OWN:
         return _own_classes()
-    names = st.pills(
+    names = st.multiselect(
         "Kinds of clothing",
         datasets.FASHION_CLASSES,
-        selection_mode="multi",
         default=_EXAMPLE,
         key="own_bundled",
+        max_selections=MAX_CLASSES,
         bind="query-params",
         help=f"{MIN_CLASSES} to {MAX_CLASSES}: 20 pictures of each come with cnnviz.",
     )
@@ -252,7 +252,7 @@ def _take_along(head: "TrainedHead") -> None:
             del st.session_state[_OPENING]
             st.rerun()
     else:
-        st.button("Open it on all pages", type="primary", on_click=_open, args=(head.name,))
+        st.button("Open it on all pages", on_click=_open, args=(head.name,))
     download("Network and card (ZIP, 14 MB)", "own-head.zip", lambda: _archive(head))
     st.markdown(
         ":small[The ZIP holds own-head.keras and own-head.json. In the folder that "

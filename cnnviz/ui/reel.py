@@ -237,7 +237,7 @@ def _answer(film: TrainingFilm, frame: FilmFrame) -> str:
 
 
 def _short(value: float) -> str:
-    return "–" if np.isnan(value) else f"{value:.2f}".replace("-", "−")
+    return f"{value:.2f}".replace("-", "−") if np.isfinite(value) else "–"
 
 
 def _rounded(values: np.ndarray) -> list[float | None]:

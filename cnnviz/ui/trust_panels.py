@@ -8,7 +8,7 @@ import streamlit as st
 
 from cnnviz import figures, zoo
 from cnnviz.evidence import BASELINES, one_class, probability
-from cnnviz.results import ClassHeatmap, Prediction
+from cnnviz.results import ClassHeatmap, ImageInput, Prediction
 from cnnviz.stress import Stress, stressed
 from cnnviz.ui import cached, class_panels
 from cnnviz.ui.class_panels import MAX_SIDE_PX, Asked, Look
@@ -56,8 +56,9 @@ def _show_curves(
     map_place, gone, back = st.columns(3)
     with map_place:
         image = cached.smaller(picked.image, MAX_SIDE_PX)
-        seen = zoo.seen_part(cached.model(model_name).card, image)
-        over = class_panels.overlay_of(model_name, image, heatmap, _LOOK)[seen]
+        over = class_panels.overlay_of(model_name, image, heatmap, _LOOK)
+        large = ImageInput(over, image.digest)
+        over = over[zoo.seen_part(cached.model(model_name).card, large)]
         show_painted(
             over, class_panels.scale_of(heatmap), f"The map for {label}", f"The map for {label}"
         )

@@ -15,7 +15,10 @@ from tests.browser.conftest import Server
 from tests.unit.hostile_models import good_parts, packed, static_corpus
 
 pytestmark = pytest.mark.browser
-PATHS = ("/", "/convolution", "/gabor", "/feature_maps", "/filters", "/class_activation", "/models")
+PATHS = (
+    *("/", "/convolution", "/gabor", "/basics", "/feature_maps", "/filters", "/class_activation"),
+    *("/train", "/film", "/augmentation", "/transfer", "/models"),
+)
 VIEWS = (
     "/filters?filters_view=A+whole+layer&model=SVHN+Gabor+CNN",
     "/filters?filters_view=While+it+learned&model=SVHN+Gabor+CNN",
@@ -31,6 +34,11 @@ VIEWS = (
     "/gabor?view=Learned+kernels&model=SVHN+Gabor+CNN",
     "/convolution?convolution_view=One+cell+by+hand",
     "/convolution?convolution_view=Sliding",
+    "/class_activation?class_view=The+map+as+a+sum&model=SVHN+Gabor+CNN",
+    "/class_activation?class_view=Side+by+side&model=SVHN+Gabor+CNN",
+    "/class_activation?class_view=Put+to+the+test&model=SVHN+Gabor+CNN",
+    "/class_activation?class_view=Sanity&model=SVHN+Gabor+CNN",
+    "/class_activation?class_view=Under+stress&model=SVHN+Gabor+CNN",
     "/models?models_view=Training&model=SVHN+Gabor+CNN",
     "/models?models_view=Weights&model=SVHN+Gabor+CNN",
     "/models?models_view=Calculator",
@@ -132,9 +140,10 @@ def test_the_picked_picture_goes_along_to_the_next_page(
     server: Server, page: Page, foreign: set[str]
 ) -> None:
     open_page(page, f"{server.url}/?source=Photographs&natural=Cup of coffee")
-    page.get_by_role("link", name="Class activation").first.click()
+    page.get_by_role("link", name="Class activation").first.click()  # from the start page
     expect(page.get_by_text(re.compile(r"espresso: \d"))).to_be_visible(timeout=60_000)
     expect(page).to_have_url(re.compile("/class_activation.*natural=Cup"))
+    page.get_by_text("Filters", exact=True).first.click()
     page.get_by_role("link", name="Gabor", exact=True).first.click()
     expect(page.get_by_alt_text("The input: Cup of coffee")).to_be_visible()
 
@@ -170,7 +179,7 @@ def test_a_network_of_ones_own_is_tried_and_opened_and_a_hostile_one_refused(
     honest.write_bytes(packed(good_parts()))
     page.set_input_files("input[type=file]", honest)
     expect(page.get_by_text("«honest» is open")).to_be_visible(timeout=60_000)
-    page.get_by_role("link", name="Class activation").first.click()
+    page.get_by_role("link", name="Class activation").first.click()  # from the start page
     expect(page.get_by_text(re.compile(r"class [01]: \d"))).to_have_count(2, timeout=60_000)
     assert not (tmp_path / "trap").exists()
 

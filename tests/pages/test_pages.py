@@ -26,6 +26,10 @@ PAGES = (
     "pages/feature_maps.py",
     "pages/filters.py",
     "pages/class_activation.py",
+    "pages/basics.py",
+    "pages/film.py",
+    "pages/augmentation.py",
+    "pages/transfer.py",
     "pages/models.py",
 )
 

@@ -103,10 +103,10 @@ def test_the_bundled_example_is_trained_at_once() -> None:
 
 def test_too_few_or_too_many_kinds_are_explained() -> None:
     app = shown(**OWN)
-    app.pills(key="own_bundled").set_value(["Bag"]).run()
+    app.multiselect(key="own_bundled").set_value(["Bag"]).run()
     assert not app.exception
     assert "There are 1 classes. Bring 2 to 5." in texts(finished(app))
-    app.pills(key="own_bundled").set_value(["Bag", "Sneaker"]).run()
+    app.multiselect(key="own_bundled").set_value(["Bag", "Sneaker"]).run()
     finished(app)
     assert not app.exception
     assert "of 40**" in texts(app)
