@@ -47,6 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     train.add_argument("--list", action="store_true", help="list the recipes")
     train.add_argument("--folder", type=Path, default=_CHECKOUT / "models", help="default: models/")
     train.set_defaults(run=_train)
+    live = commands.add_parser("train-live", help="train the small network of a settings file")
+    live.add_argument("settings", type=Path, help="the .json file that the page Train live offers")
+    live.add_argument("--folder", type=Path, help="where to leave the network; default: nowhere")
+    live.set_defaults(run=_train_live)
     bank = commands.add_parser("bank", help="train a classifier on a filter bank's answers")
     bank.add_argument("data", help="fashion-mnist or svhn")
     bank.add_argument("--folder", type=Path, default=_CHECKOUT / "models", help="default: models/")
@@ -166,6 +170,28 @@ def _train(options: argparse.Namespace) -> int:
         print(f"epoch {done} of {total}: {numbers}; about {left_s:.0f} s left", flush=True)
 
     print(f"written: {train(find_recipe(options.recipe), options.folder, on_epoch=report)}")
+    return 0
+
+
+def _train_live(options: argparse.Namespace) -> int:
+    from cnnviz.training import LiveSettings, LiveTrained, live_files, train_live
+
+    try:
+        settings = LiveSettings.from_json(options.settings.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise CnnvizError(f"The settings cannot be read: {error}.") from error
+
+    def report(trained: LiveTrained) -> None:
+        numbers = ", ".join(f"{name} {value:.4f}" for name, value in trained.history[-1].items())
+        print(f"epoch {len(trained.history)} of {settings.epochs}: {numbers}", flush=True)
+
+    print(f"{settings.name}: {settings.network.num_parameters:,} parameters")
+    trained = train_live(settings, on_epoch=report)
+    if options.folder is not None:
+        options.folder.mkdir(parents=True, exist_ok=True)
+        for name, content in live_files(trained).items():
+            (options.folder / name).write_bytes(content)
+            print(f"written: {options.folder / name}")
     return 0
 
 

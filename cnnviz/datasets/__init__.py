@@ -13,7 +13,11 @@ from cnnviz.datasets.pictures import (
     picture_names,
 )
 from cnnviz.datasets.records import LabelledImages, PictureSource
-from cnnviz.datasets.samples import fashion_mnist_samples, svhn_samples
+from cnnviz.datasets.samples import (
+    fashion_mnist_samples,
+    fashion_mnist_samples_part,
+    svhn_samples,
+)
 from cnnviz.datasets.street_view import SVHN_FILES, svhn, svhn_path
 
 __all__ = [
@@ -32,6 +36,7 @@ __all__ = [
     "collection_of",
     "fashion_mnist",
     "fashion_mnist_samples",
+    "fashion_mnist_samples_part",
     "mnist",
     "natural_pictures",
     "picture",

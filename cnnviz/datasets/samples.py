@@ -1,14 +1,16 @@
 """The pictures that come with the installation; `samples/README.md` tells their story."""
 
+from dataclasses import replace
 from functools import lru_cache
 from importlib import resources
 
 import numpy as np
 
 from cnnviz.datasets.fashion import FASHION_CLASSES, FASHION_ORIGIN
-from cnnviz.datasets.records import LabelledImages
+from cnnviz.datasets.records import LabelledImages, checked_split
 from cnnviz.datasets.street_view import DIGITS, SVHN_TERMS
 
+_SAMPLES_A_CLASS, _SAMPLES_FOR_TRAINING = 20, 15
 # positions in the official test set, in the order of the bundled file
 SVHN_SAMPLE_INDICES = (3, 2, 1, 0)
 
@@ -22,6 +24,25 @@ def fashion_mnist_samples() -> LabelledImages:
     images, labels = _bundled("fashion_mnist_test.npz")
     title = "Fashion-MNIST, 20 test pictures of each class"
     return LabelledImages(images, labels, FASHION_CLASSES, title, FASHION_ORIGIN)
+
+
+def fashion_mnist_samples_part(split: str) -> LabelledImages:
+    """Divide the bundled clothing: 15 pictures of each class to train with, 5 held out.
+
+    Little data, but always there. Both parts are test pictures of Fashion-MNIST, so figures are
+    not comparable with published ones.
+
+    Parameters
+    ----------
+    split : str
+        ``"train"`` (150 pictures) or ``"test"`` (50), class by class.
+    """
+    whole = fashion_mnist_samples()
+    place_in_class = np.arange(len(whole.labels)) % _SAMPLES_A_CLASS
+    is_training = place_in_class < _SAMPLES_FOR_TRAINING
+    chosen = is_training if checked_split(split) == "train" else ~is_training
+    title = f"Bundled clothing, {split} part: {chosen.sum()} pictures"
+    return replace(whole, images=whole.images[chosen], labels=whole.labels[chosen], title=title)
 
 
 @lru_cache(maxsize=1)

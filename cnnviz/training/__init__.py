@@ -1,6 +1,6 @@
-"""How the networks in ``models/`` come about: recipes, and the run that follows one.
+"""How networks come about: recipes, the run that follows one, and small networks trained live.
 
-The names are loaded when they are used: recipes can be read without TensorFlow.
+The names are loaded when they are used: recipes and settings can be read without TensorFlow.
 """
 
 import lazy_loader

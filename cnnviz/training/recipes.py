@@ -34,7 +34,8 @@ class Recipe:
     epochs, batch_size : int
     augmentation : Augmentation
         How the training pictures are changed by chance.
-    optimizer : {"adam", "rmsprop"}
+    optimizer : str
+        One of `OPTIMIZERS`.
     learning_rate : float
         At the start.
     schedule : {"cosine", "constant"}
@@ -70,15 +71,19 @@ class Recipe:
     starts_from: str | None = None
 
 
+OPTIMIZERS = {"adam": "Adam", "rmsprop": "RMSprop", "sgd": "SGD"}  # and their names in Keras
+
 DATA: dict[str, Callable[[str], LabelledImages]] = {
     "mnist": datasets.mnist,
     "fashion-mnist": datasets.fashion_mnist,
     "svhn": datasets.svhn,
+    "clothing-samples": datasets.fashion_mnist_samples_part,
     "cats-dogs-150": partial(datasets.cats_and_dogs, size_px=150),
     "cats-dogs-224": partial(datasets.cats_and_dogs, size_px=224),
 }
 
-_CLOTHES = Augmentation(shift=0.04, flip=True, fill="constant")
+CLOTHES = Augmentation(shift=0.04, flip=True, fill="constant")
+DIGITS = Augmentation(rotation_degrees=8, shift=0.06, zoom=0.08, fill="constant")
 _PETS = Augmentation(rotation_degrees=15, shift=0.1, shear_degrees=8, zoom=0.2, flip=True)
 _LITE0 = Base("efficientnet-lite0", "head_relu6", 224)
 
@@ -92,7 +97,7 @@ RECIPES = {
             architecture="mnist-cnn",
             data="mnist",
             epochs=24,
-            augmentation=Augmentation(rotation_degrees=8, shift=0.06, zoom=0.08, fill="constant"),
+            augmentation=DIGITS,
             learning_rate=2e-3,
             batch_size=128,
         ),
@@ -123,7 +128,7 @@ RECIPES = {
             architecture="fashion-gabor",
             data="fashion-mnist",
             epochs=20,
-            augmentation=_CLOTHES,
+            augmentation=CLOTHES,
             keeps_checkpoints=True,
         ),
         Recipe(

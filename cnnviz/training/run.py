@@ -6,7 +6,7 @@ import os
 import time
 import zipfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from io import BytesIO
@@ -23,11 +23,16 @@ from cnnviz import zoo
 from cnnviz.datasets import LabelledImages
 from cnnviz.downloads import write_atomically
 from cnnviz.errors import ModelLoadError
-from cnnviz.training.augmentation import augmentation_layers
+from cnnviz.training.epochs import (
+    Evaluation,
+    Stream,
+    compile_model,
+    count_answers,
+    fit_epoch,
+)
 from cnnviz.training.recipes import DATA, Recipe
 from cnnviz.zoo import trained
 from cnnviz.zoo.architectures import build_architecture
-from cnnviz.zoo.cards import UNIT, Preprocessing
 from cnnviz.zoo.transfer import frozen_part
 
 EARLY_STEPS = (0, 30, 100, 300, 1000)  # checkpoints while most happens
@@ -39,19 +44,6 @@ REPEATABILITY = (
 )
 
 Report = Callable[[int, int, dict[str, float]], None]  # epochs done, epochs in all, figures
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Evaluation:
-    """How well a network does on held-out pictures.
-
-    `confusion` is int64 (num_classes, num_classes): a row for each true class, a column for each
-    answer. `answers` is int64 (N,): what the network said to each picture.
-    """
-
-    accuracy: float
-    confusion: np.ndarray
-    answers: np.ndarray
 
 
 def train(recipe: Recipe, folder: Path, *, on_epoch: Report | None = None) -> Path:
@@ -88,25 +80,19 @@ def train(recipe: Recipe, folder: Path, *, on_epoch: Report | None = None) -> Pa
         If the weights of the base are not here and cannot be downloaded.
     """
     training, validation = DATA[recipe.data]("train"), DATA[recipe.data](recipe.validation)
-    stream = _Stream(recipe, training)
-    measured = _Stream(recipe, validation, is_training=False).epoch(0)
+    stream = Stream(recipe, training)
+    measured = Stream(recipe, validation, is_training=False).epoch(0)
     state = folder / f".{recipe.name}.state.keras"
     history_path = folder / f"{recipe.name}.history.json"
     num_steps = recipe.epochs * stream.steps_an_epoch
     resumed = _resumed(state, history_path, stream.steps_an_epoch)
     model, history = resumed or (_started(recipe, num_steps, folder), [])
-    watchers = [_Checkpoints(recipe, folder, num_steps)] if recipe.keeps_checkpoints else []
+    watchers: list[keras.callbacks.Callback] = []
+    if recipe.keeps_checkpoints:
+        watchers.append(_Checkpoints(recipe, folder, num_steps))
     for epoch in range(len(history), recipe.epochs):
         started = time.monotonic()
-        _reseed(model, recipe.seed, epoch)
-        fitted = model.fit(
-            stream.epoch(epoch),
-            shuffle=False,  # the stream does that
-            validation_data=measured,
-            callbacks=watchers,
-            verbose=0,
-        )
-        figures = {name: float(values[0]) for name, values in fitted.history.items()}
+        figures = fit_epoch(model, stream, measured, epoch, watchers)
         history.append(figures | {"seconds": round(time.monotonic() - started, 1)})
         _write_json(history_path, history)  # first: a line too many is forgotten, see _resumed
         _write_model(state, model)
@@ -130,67 +116,8 @@ def evaluate(recipe: Recipe, folder: Path) -> Evaluation:
     """
     held_out = DATA[recipe.data]("test")
     model = zoo.load_model_file(folder / f"{recipe.name}.keras")
-    outputs = model.predict(_Stream(recipe, held_out, is_training=False).epoch(0), verbose=0)
-    answers = outputs.argmax(axis=1) if outputs.shape[1] > 1 else (outputs[:, 0] > 0.5).astype(int)
-    confusion = np.zeros((len(held_out.class_names),) * 2, np.int64)
-    np.add.at(confusion, (held_out.labels, answers), 1)
-    return Evaluation(float(np.mean(answers == held_out.labels)), confusion, answers)
-
-
-class _Stream:
-    """Batches of what a recipe's network takes: scaled pictures, or the maps of its base."""
-
-    def __init__(
-        self, recipe: Recipe, pictures: LabelledImages, *, is_training: bool = True
-    ) -> None:
-        images = pictures.images if pictures.images.ndim == 4 else pictures.images[..., np.newaxis]
-        self._recipe, self._is_training = recipe, is_training
-        self._changes = is_training and recipe.augmentation.changes_anything
-        self._batch_size = recipe.batch_size
-        self.steps_an_epoch = -(-len(images) // recipe.batch_size)
-        self._base: Any = None
-        scale: Preprocessing = UNIT
-        if recipe.base:
-            card = zoo.find_card(recipe.base.model)
-            full = zoo.build_model(card)
-            self._base = frozen_part(full, recipe.base.layer, recipe.base.size_px)
-            scale = card.preprocessing
-        self._mean, self._std = np.array(scale.mean, np.float32), np.array(scale.std, np.float32)
-        self._is_bgr = scale.is_bgr
-        inputs = tf.constant(images)
-        if self._base is not None and not self._changes:
-            inputs = self._maps(inputs)
-        self._inputs, self._labels = inputs, tf.constant(pictures.labels)
-
-    def epoch(self, number: int) -> Any:
-        """Give one epoch; its order and its changes follow from the seed and its number."""
-        order: np.ndarray = np.arange(len(self._labels))
-        if self._is_training:
-            order = np.random.default_rng([self._recipe.seed, number]).permutation(order)
-        batches = tf.data.Dataset.from_tensor_slices(order).batch(self._batch_size)
-        is_raw = self._inputs.dtype == tf.uint8
-        seed = _mixed(self._recipe.seed, number)
-        changes = augmentation_layers(self._recipe.augmentation, seed) if self._changes else None
-
-        def prepared(chosen: Any) -> Any:
-            inputs, labels = tf.gather(self._inputs, chosen), tf.gather(self._labels, chosen)
-            return (self._prepared(inputs, changes) if is_raw else inputs), labels
-
-        return batches.map(prepared).prefetch(2)
-
-    def _prepared(self, images: Any, changes: Any) -> Any:
-        images = tf.cast(images, tf.float32)
-        if changes is not None:
-            images = changes(images, training=True)
-        images = images[..., ::-1] if self._is_bgr else images
-        images = (images - self._mean) / self._std
-        return images if self._base is None else self._base(images, training=False)
-
-    def _maps(self, images: Any) -> Any:
-        """Run all pictures through the base, once."""
-        compiled = tf.function(lambda batch: self._prepared(batch, None))
-        starts = range(0, len(images), 50)
-        return tf.concat([compiled(images[start : start + 50]) for start in starts], axis=0)
+    outputs = model.predict(Stream(recipe, held_out, is_training=False).epoch(0), verbose=0)
+    return count_answers(outputs, held_out)
 
 
 class _Checkpoints(keras.callbacks.Callback):
@@ -245,17 +172,6 @@ def _examples(result: Evaluation, labels: np.ndarray) -> dict[str, list[int]]:
     }
 
 
-def _mixed(seed: int, epoch: int) -> int:
-    return int(np.random.default_rng([seed, epoch]).integers(2**31))
-
-
-def _reseed(model: keras.Model, seed: int, epoch: int) -> None:
-    """Let dropout follow from seed and epoch alone, also after an interruption."""
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.Dropout):
-            layer.seed_generator.state.assign([_mixed(seed, epoch), 0])
-
-
 def _started(recipe: Recipe, num_steps: int, folder: Path) -> keras.Model:
     keras.utils.set_random_seed(recipe.seed)
     model = build_architecture(recipe.architecture)
@@ -263,12 +179,7 @@ def _started(recipe: Recipe, num_steps: int, folder: Path) -> keras.Model:
         _copy_weights(model, zoo.build_model(zoo.find_card(recipe.base.model)))
     if recipe.starts_from:
         _copy_weights(model, zoo.load_model_file(_first_of(recipe, folder)))
-    rate: Any = recipe.learning_rate
-    if recipe.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, num_steps)
-    optimizer = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
-    loss = "binary" if model.output_shape[-1] == 1 else "sparse_categorical"
-    model.compile(optimizer[recipe.optimizer](rate), f"{loss}_crossentropy", metrics=["accuracy"])
+    compile_model(model, recipe, num_steps)
     return model
 
 
@@ -317,15 +228,22 @@ def _finished(recipe: Recipe, model: keras.Model) -> keras.Model:
 
 
 def _write_model(path: Path, model: keras.Model) -> None:
-    """Write a `.keras` file anew with its parts compressed: rounded weights take half the space."""
-    packed = BytesIO()
     part = path.with_name(f".part.{path.name}")
+    _write_bytes(path, packed(model, part))
+
+
+def packed(model: keras.Model, part: Path) -> bytes:
+    """Make a `.keras` file with its parts compressed: rounded weights take half the space.
+
+    `part` is a file, ending in ``.keras``, that Keras may write to; it is gone afterwards.
+    """
+    content = BytesIO()
     model.save(part)
-    with zipfile.ZipFile(part) as source, zipfile.ZipFile(packed, "w") as target:
+    with zipfile.ZipFile(part) as source, zipfile.ZipFile(content, "w") as target:
         for name in source.namelist():
             target.writestr(name, source.read(name), zipfile.ZIP_DEFLATED)
-    _write_bytes(path, packed.getvalue())
     part.unlink()
+    return content.getvalue()
 
 
 def _write_bytes(path: Path, content: bytes) -> None:
@@ -336,21 +254,41 @@ def _write_bytes(path: Path, content: bytes) -> None:
 
 
 def _write_json(path: Path, content: Any) -> None:
-    _write_bytes(path, json.dumps(content, indent=1).encode())
+    _write_bytes(path, written(content))
+
+
+def written(content: Any) -> bytes:
+    """Write cards and histories the way they are read."""
+    return json.dumps(content, indent=1).encode()
 
 
 def _card(recipe: Recipe, path: Path, training: LabelledImages, seconds: float) -> dict[str, Any]:
     model = zoo.load_model_file(path)
     held_out = DATA[recipe.data]("test")
-    result = evaluate(recipe, path.parent)
-    num_parameters = model.count_params()
+    facts = card_facts(recipe, model, training, held_out, evaluate(recipe, path.parent))
     if recipe.base:
         full = zoo.build_model(zoo.find_card(recipe.base.model))
-        num_parameters += frozen_part(full, recipe.base.layer, recipe.base.size_px).count_params()
+        base = frozen_part(full, recipe.base.layer, recipe.base.size_px)
+        facts["num_parameters"] += base.count_params()
+    return facts | {
+        "training_seconds": round(seconds),
+        "command": f"python -m cnnviz train {recipe.name}",
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+    }
+
+
+def card_facts(
+    recipe: Recipe,
+    model: keras.Model,
+    training: LabelledImages,
+    held_out: LabelledImages,
+    result: Evaluation,
+) -> dict[str, Any]:
+    """Say how a network came about and what it can do, all but the file and the time it took."""
     trained_weights = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
     return {
         **asdict(recipe),
-        "num_parameters": num_parameters,
+        "num_parameters": model.count_params(),
         "num_trained_parameters": trained_weights,
         "input_shape": [*training.images.shape[1:3], 1 if training.images.ndim == 3 else 3],
         "class_names": list(held_out.class_names),
@@ -361,12 +299,9 @@ def _card(recipe: Recipe, path: Path, training: LabelledImages, seconds: float) 
         "held_out_accuracy": result.accuracy,
         "confusion": result.confusion.tolist(),
         "examples": _examples(result, held_out.labels),
-        "training_seconds": round(seconds),
-        "command": f"python -m cnnviz train {recipe.name}",
         "repeatability": REPEATABILITY,
         "versions": {name: version(name) for name in ("keras", "numpy")}
         | {"tensorflow": tf.__version__},
         "date": datetime.now(UTC).date().isoformat(),
         "licence": "MIT",
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
     }
