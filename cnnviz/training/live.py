@@ -77,7 +77,7 @@ class LiveSettings:
     dropout: float = 0.0
     batch_norm: bool = False
     optimizer: str = "adam"
-    learning_rate: float = 0.003
+    learning_rate: float = 0.01
     batch_size: int = 32
     epochs: int = 5
     augmentation: str = "none"

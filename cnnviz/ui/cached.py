@@ -41,6 +41,7 @@ from cnnviz.linear_classifier import LinearClassifier, load_linear
 from cnnviz.own_classes import BASE, CheckedClasses, NamedPicture, read_files
 from cnnviz.results import ClassHeatmap, GaborResponse, ImageInput, LayerFacts, Prediction
 from cnnviz.training import Augmentation, Invariance, draws, extremes, measure_invariance
+from cnnviz.training.live import LiveLook, LiveSettings, available_data, ten_pictures
 from cnnviz.training_film import KernelFits, TrainingFilm, networks_with_films
 from cnnviz.ui import jobs, reel
 from cnnviz.ui.server import keep_server_fast
@@ -898,3 +899,37 @@ def invariance(
     scores = network.scores_of_all([image, *(image_from_pixels(pixels) for pixels in versions)])
     probabilities = np.stack([network.probabilities(one) for one in scores])
     return measure_invariance(probabilities[0], probabilities[1:])
+
+
+@st.cache_data(max_entries=1, ttl=600, show_spinner=False)
+def live_data() -> tuple[str, ...]:
+    """Name the data on this computer that a small network can be trained on."""
+    return available_data()
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def live_ten(data_name: str) -> LabelledImages:
+    """Give the ten pictures that are watched while a network learns."""
+    return ten_pictures(data_name)
+
+
+@st.cache_data(max_entries=16, show_spinner="Building the network…")
+def live_first_look(settings: LiveSettings) -> LiveLook:
+    """Look at a small network before any training."""
+    keep_server_fast()
+    from cnnviz.training import first_look
+
+    return first_look(settings)
+
+
+@st.cache_data(max_entries=16, show_spinner="Building the network…")
+def live_drawing(settings: LiveSettings) -> tuple[Any, tuple[LayerFacts, ...]]:
+    """Draw a small network before any training, and describe its layers."""
+    keep_server_fast()
+    from cnnviz.layer_table import layer_table
+    from cnnviz.probe import wrap_model
+    from cnnviz.zoo.blocks import build_blocks
+
+    network = build_blocks(settings.network, settings.name, settings.seed)
+    rows = layer_table(wrap_model(network, zoo.card_for_model(network, settings.name)))
+    return figures.architecture_figure(rows, settings.network.input_shape), rows

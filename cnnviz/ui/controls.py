@@ -18,6 +18,11 @@ _EXAMPLES = {  # of networks, by the data they were trained on
     "mnist": ("house-numbers", "digit-5-1"),
     "svhn": DIGIT,
 }
+_DATA_OF = {  # of networks that brought no record, by their classes and channels
+    (datasets.FASHION_CLASSES, 1): "fashion-mnist",
+    (datasets.DIGIT_CLASSES, 1): "mnist",
+    (datasets.DIGIT_CLASSES, 3): "svhn",
+}
 EXAMPLE, UPLOAD = "example", "upload"
 _OTHER_SOURCES = {EXAMPLE: "This page's example", UPLOAD: "Your own picture"}
 _BEST = -1  # stands for the most probable class
@@ -82,7 +87,8 @@ def picked_picture(example: tuple[str, str]) -> Picked:
 def example_for(model_name: str) -> tuple[str, str]:
     """Name a picture of the kind that a network was made for."""
     if not zoo.has_training_record(model_name):
-        return PHOTOGRAPH
+        card = card_of(model_name)
+        return _EXAMPLES.get(_DATA_OF.get((card.labels, card.channels), ""), PHOTOGRAPH)
     return _EXAMPLES.get(cached.training_record(model_name).facts["data"], PHOTOGRAPH)
 
 

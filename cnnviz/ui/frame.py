@@ -62,6 +62,12 @@ PAGES = {
         _INSIDE,
         "Which parts argue for a class, by seventeen methods, each put to the test.",
     ),
+    "train": Entry(
+        "Train live",
+        _LEARNING,
+        "Build a small network and train it in front of the class: kernels, curves and mistakes "
+        "as they form.",
+    ),
     "film": Entry(
         "Training film",
         _LEARNING,

@@ -345,15 +345,14 @@ def _show_first_kernels(model_name: str, layer_name: str) -> None:
     if not shared:
         caption += " Each has a range of its own."
     alt = f"First kernels of {model.card.title}{when}"
-    _show_kernel_sheet(model.card, kernels[..., :_MAX_TILES], shared, caption, alt)
+    show_kernel_sheet(zoo.rgb_kernels(model.card, kernels[..., :_MAX_TILES]), shared, caption, alt)
     _explain_kernels(rows, bool(steps))
 
 
-def _show_kernel_sheet(
-    card: ModelCard, kernels: np.ndarray, shared: bool, caption: str, alt: str
-) -> None:
+def show_kernel_sheet(kernels: np.ndarray, shared: bool, caption: str, alt: str) -> None:
+    """Show kernels (F, F, C, K) that meet the pixels; three channels are red, green and blue."""
     if kernels.shape[2] == 3:
-        tiles = figures.kernel_pictures(zoo.rgb_kernels(card, kernels), shared=shared)
+        tiles = figures.kernel_pictures(kernels, shared=shared)
         sheet = figures.mosaic(tiles, [None] * len(tiles), columns=8, tile_px=112)
         if shared:
             reach = number(float(np.abs(kernels).max()))
