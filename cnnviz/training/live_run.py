@@ -85,13 +85,15 @@ class LiveRun:
     @property
     def state(self) -> str:
         """One of `WAITING`, `TRAINING`, `PAUSED`, `FINISHED`, `STOPPED`, `ABANDONED`, `FAILED`."""
+        if self._state in ACTIVE and self._stop.is_set():
+            return STOPPED  # the thread may need a moment more, and keeps its turn until then
         is_held = self._state == TRAINING and self._pause.is_set()
         return PAUSED if is_held else self._state
 
     @property
     def is_active(self) -> bool:
         """Whether it waits, trains or pauses."""
-        return self._state in ACTIVE
+        return self.state in ACTIVE
 
     @property
     def num_before(self) -> int:

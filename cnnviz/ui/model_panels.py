@@ -349,24 +349,29 @@ def _show_first_kernels(model_name: str, layer_name: str) -> None:
     _explain_kernels(rows, bool(steps))
 
 
-def show_kernel_sheet(kernels: np.ndarray, shared: bool, caption: str, alt: str) -> None:
-    """Show kernels (F, F, C, K) that meet the pixels; three channels are red, green and blue."""
+def show_kernel_sheet(
+    kernels: np.ndarray, shared: bool, caption: str, alt: str, *, is_brief: bool = False
+) -> None:
+    """Show kernels (F, F, C, K) that meet the pixels; three channels are red, green and blue.
+
+    `is_brief` as in `show_picture`.
+    """
     if kernels.shape[2] == 3:
         tiles = figures.kernel_pictures(kernels, shared=shared)
         sheet = figures.mosaic(tiles, [None] * len(tiles), columns=8, tile_px=112)
         if shared:
             reach = number(float(np.abs(kernels).max()))
             caption += f" Grey is zero; the range of each colour is ±{reach}."
-        show_picture(sheet, caption, alt)
+        show_picture(sheet, caption, alt, is_brief=is_brief)
         return
     maps = kernels[:, :, 0].transpose(2, 0, 1)
     common = figures.signed_scale(maps)
     scales = [common if shared else figures.signed_scale(one) for one in maps]
     sheet = figures.mosaic(maps, scales, columns=8, tile_px=112)
     if shared:
-        show_painted(sheet, common, caption, alt)
+        show_painted(sheet, common, caption, alt, is_brief=is_brief)
     else:
-        show_picture(sheet, caption, alt)
+        show_picture(sheet, caption, alt, is_brief=is_brief)
 
 
 def _explain_kernels(side: int, has_steps: bool) -> None:

@@ -1,6 +1,7 @@
 """Pictures on a page: always encoded here, always with a caption, maps with their numbers."""
 
 from collections.abc import Callable, Sequence
+import base64
 
 import numpy as np
 import streamlit as st
@@ -9,9 +10,13 @@ from cnnviz import figures
 from cnnviz.figures import Scale
 
 
-def show_picture(pixels: np.ndarray, caption: str, alt: str) -> None:
-    """Show a picture as wide as its column, small ones with hard pixels; then its caption."""
-    _show(pixels, alt)
+def show_picture(pixels: np.ndarray, caption: str, alt: str, *, is_brief: bool = False) -> None:
+    """Show a picture as wide as its column, small ones with hard pixels; then its caption.
+
+    `is_brief` says that the next one comes within a second: the picture then travels in the message
+    itself, because the server would have dropped its file before a slow browser asks for it.
+    """
+    _show(pixels, alt, is_brief)
     st.markdown(f":small[{caption}]")
 
 
@@ -20,18 +25,28 @@ def show_map(values: np.ndarray, scale: Scale, caption: str, alt: str) -> None:
     show_painted(figures.colourize(values, scale), scale, caption, alt)
 
 
-def show_painted(pixels: np.ndarray, scale: Scale, caption: str, alt: str) -> None:
-    """Show a picture whose colours stand for numbers, its colour bar, and its caption."""
-    _show(pixels, alt)
+def show_painted(
+    pixels: np.ndarray, scale: Scale, caption: str, alt: str, *, is_brief: bool = False
+) -> None:
+    """Show a picture whose colours stand for numbers, its colour bar, and its caption.
+
+    `is_brief` as in `show_picture`.
+    """
+    _show(pixels, alt, is_brief)
     show_scale(scale)
     st.markdown(f":small[{caption}]")
 
 
-def _show(pixels: np.ndarray, alt: str) -> None:
+def _show(pixels: np.ndarray, alt: str, is_brief: bool = False) -> None:
     large = figures.enlarge(pixels)
     has_hard_pixels = len(large) > len(pixels)  # large squares: lossless is small, too
     content = figures.encode_png(large) if has_hard_pixels else figures.encode_jpeg(large)
-    st.image(content, alt=alt, width="stretch")
+    if is_brief:
+        kind = "png" if has_hard_pixels else "jpeg"
+        address = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+        st.image(address, alt=alt, width="stretch")
+    else:
+        st.image(content, alt=alt, width="stretch")
 
 
 def show_scale(scale: Scale) -> None:

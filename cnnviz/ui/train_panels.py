@@ -406,7 +406,7 @@ def _show_kernels(look: LiveLook) -> None:
     steps = look.epochs_done * look.num_batches + look.batches_done
     when = f"after {steps:,} steps" if steps else "before training"
     caption = f"All {many} kernels of the first layer, {side} × {side}, {when}."
-    show_kernel_sheet(look.kernels, True, caption, caption)
+    show_kernel_sheet(look.kernels, True, caption, caption, is_brief=True)
 
 
 def _show_confusion(settings: LiveSettings, look: LiveLook) -> None:
