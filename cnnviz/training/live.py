@@ -73,11 +73,11 @@ class LiveSettings:
     filters: tuple[int, ...] = (16, 32)
     kernel_size: int = 3
     pooling: str = "max"
-    head: str = "gap"
+    head: str = "flatten"
     dropout: float = 0.0
     batch_norm: bool = False
     optimizer: str = "adam"
-    learning_rate: float = 0.01
+    learning_rate: float = 0.003
     batch_size: int = 32
     epochs: int = 5
     augmentation: str = "none"

@@ -45,7 +45,7 @@ _CHANGES = {
     "shift-flip": "shift and mirror",
     "turn-shift-zoom": "turn, shift and zoom",
 }
-_HEADS = {"gap": "mean of each map (GAP)", "flatten": "all cells (Flatten)"}
+_HEADS = {"flatten": "all cells (Flatten)", "gap": "mean of each map (GAP)"}
 _OPTIMIZERS = {"adam": "Adam", "rmsprop": "RMSprop", "sgd": "SGD (plain)"}
 _LATER = {"double": f"twice as many, {MAX_FILTERS} at most", "same": "as many"}
 _PICTURES, _FEW = (500, 1000, 2000, 5000, 10_000, 20_000), (50, 100, 150)
@@ -116,7 +116,7 @@ def choose_settings() -> LiveSettings:
     rate = st.select_slider(
         "Learning rate",
         _RATES,
-        0.01,
+        0.003,
         key="live_rate",
         format_func="{:g}".format,
         help="How far each step goes down the slope of the loss.",
@@ -433,14 +433,7 @@ def _explain(settings: LiveSettings, look: LiveLook, history: Mapping[str, np.nd
         f"{-np.log(guess):.2f})."
     ]
     if len(history["val_accuracy"]):
-        gap = float(history["accuracy"][len(history["val_accuracy"]) - 1])
-        gap -= float(history["val_accuracy"][-1])
-        lines[0] += (
-            f" After epoch {len(history['val_accuracy'])} training lies {gap:.0%} above "
-            "validation: it begins to know its pictures by heart."
-            if gap > 0.05
-            else " Training and validation lie close together."
-        )
+        lines[0] += f" {_verdict(history, 2.5 * guess)}"
     lines.append(_formula(settings))
     if settings.data == SAMPLES:
         lines.append(
@@ -457,6 +450,23 @@ def _explain(settings: LiveSettings, look: LiveLook, history: Mapping[str, np.nd
         "tab ends the training. Adam: Kingma and Ba, 2015, arXiv:1412.6980.]"
     )
     st.markdown("\n\n".join(lines))
+
+
+def _verdict(history: Mapping[str, np.ndarray], least: float) -> str:
+    epochs = len(history["val_accuracy"])
+    validation = float(history["val_accuracy"][-1])
+    gap = float(history["accuracy"][epochs - 1]) - validation
+    if validation < least:
+        return (
+            f"After epoch {epochs} it is hardly better than guessing: give it more pictures or "
+            "epochs, or a smaller learning rate if the loss stands still."
+        )
+    if gap > 0.05:
+        return (
+            f"After epoch {epochs} training lies {100 * gap:.0f} points above validation: it "
+            "begins to know its pictures by heart (overfitting)."
+        )
+    return "Training and validation lie close together."
 
 
 def _formula(settings: LiveSettings) -> str:

@@ -42,7 +42,7 @@ from cnnviz.training.live import (
 from cnnviz.zoo import architectures, trained
 from cnnviz.zoo.blocks import HEADS, KERNEL_SIZES, POOLINGS, BlockNetwork, build_blocks
 
-TINY = LiveSettings(filters=(4,), epochs=2, batch_size=16, num_pictures=64)
+TINY = LiveSettings(filters=(4,), head="gap", epochs=2, batch_size=16, num_pictures=64)
 KEYS = ("loss", "accuracy", "val_loss", "val_accuracy")
 
 
@@ -76,7 +76,7 @@ def turns() -> Iterator[Turns]:
         ({"filters": (0,)}, "1 to 64 filters"),
         ({"kernel_size": 4}, "kernel_size must be one of 3, 5, 7, got 4"),
         ({"pooling": "min"}, "pooling must be one of max, average, none"),
-        ({"head": "dense"}, "head must be one of gap, flatten"),
+        ({"head": "dense"}, "head must be one of flatten, gap"),
         ({"dropout": 0.9}, r"dropout must be from 0 to 0\.8"),
         ({"optimizer": "lion"}, "optimizer must be one of adam, rmsprop, sgd"),
         ({"learning_rate": float("nan")}, "learning_rate must be from 1e-06 to 1"),
