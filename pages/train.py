@@ -1,6 +1,6 @@
 import streamlit as st
 
-from cnnviz.ui import frame, train_panels
+from cnnviz.ui import controls, frame, train_panels
 
 frame.begin(
     "How does a network learn?",
@@ -8,6 +8,7 @@ frame.begin(
 )
 
 with frame.user_errors():
+    controls.leave_picture()
     left, right = st.columns([1.3, 3], gap="medium")
     with left:
         settings = train_panels.choose_settings()

@@ -84,6 +84,14 @@ def picked_picture(example: tuple[str, str]) -> Picked:
     return picked
 
 
+def leave_picture() -> None:
+    """Say beside the picture picker that this page uses no picture."""
+    if _CHOICE not in st.session_state:
+        choose_picture()  # this page runs without app.py
+    _, below = st.session_state.pop(_CHOICE)
+    below.caption("This page learns from a data set. The picture is there for the other pages.")
+
+
 def example_for(model_name: str) -> tuple[str, str]:
     """Name a picture of the kind that a network was made for."""
     if not zoo.has_training_record(model_name):

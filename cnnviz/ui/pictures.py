@@ -1,7 +1,7 @@
 """Pictures on a page: always encoded here, always with a caption, maps with their numbers."""
 
-from collections.abc import Callable, Sequence
 import base64
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import streamlit as st

@@ -511,11 +511,11 @@ def show_use(settings: LiveSettings) -> None:
 
 def _open(trained: LiveTrained) -> None:
     keep_server_fast()
-    from cnnviz.probe import add_guest
+    from cnnviz.probe import adopt
     from cnnviz.training import live_card, live_network
 
     with st.spinner("Opening the network…"):
-        st.session_state[GUEST] = add_guest(live_network(trained), live_card(trained))
+        st.session_state[GUEST] = adopt(live_network(trained), live_card(trained))
     st.session_state[WANTED_MODEL] = trained.settings.name
     st.rerun()
 

@@ -27,6 +27,7 @@ PAGES = (
     "pages/filters.py",
     "pages/class_activation.py",
     "pages/basics.py",
+    "pages/train.py",
     "pages/film.py",
     "pages/augmentation.py",
     "pages/transfer.py",

@@ -453,17 +453,17 @@ def test_a_trained_network_is_a_guest_on_all_pages(
     done: LiveTrained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card = live_card(done)
-    guest = probe.add_guest(live_network(done), card)
+    guest = probe.adopt(live_network(done), card)
     assert probe.load_model(card.name) is guest
-    assert probe.add_guest(live_network(done), card) is guest
+    assert probe.adopt(live_network(done), card) is guest
     held_out = live_pictures(done.settings)[1]
     images = [image_from_pixels(np.stack([image] * 3, -1)) for image in held_out.images]
     answers = [guest.predict(image, 1)[0].class_index for image in images]
     share = np.mean(np.array(answers) == held_out.labels)
     assert share == pytest.approx(done.history[-1]["val_accuracy"], abs=0.021)  # grey by rounding
-    monkeypatch.setattr(probe, "MAX_GUESTS", 1)
+    monkeypatch.setattr(probe, "MAX_ADOPTED", 1)
     with pytest.raises(ModelLoadError, match="open on this server already"):
-        probe.add_guest(live_network(done), replace(card, name="live-another"))
+        probe.adopt(live_network(done), replace(card, name="live-another"))
 
 
 def test_the_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
