@@ -95,7 +95,7 @@ def main() -> None:
         page = browser.new_page(viewport={"width": 1280, "height": 1400})
         for beside in ("", "&beside=Fashion+Gabor+CNN"):
             print("two networks" if beside else "one network")
-            frames(page, f"{options.url}/film?model=SVHN+Gabor+CNN{beside}", options.moves)
+            frames(page, f"{options.url}/film?suitable_model=SVHN+Gabor+CNN{beside}", options.moves)
         browser.close()
 
 

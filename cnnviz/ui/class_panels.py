@@ -19,7 +19,12 @@ from cnnviz.ui.pictures import download, number, show_map, show_painted, show_pi
 
 MAX_SIDE_PX = 768  # of the picture under the overlay; a projector shows no more
 PIXEL_PERCENTILE = 99.0  # where the scale of a map of single pixels ends
-_TARGETS = ("a class", "one class, not another", "several classes", "the probability of a class")
+_TARGETS = (
+    "a class",
+    "one class, not another",
+    "two classes together",
+    "the probability of a class",
+)
 _MOST_SLIDER = 512  # numbers that may be larger are typed in
 
 
@@ -93,15 +98,15 @@ def _ask_target(model_name: str, predictions: Sequence[Prediction]) -> Target:
             bind="query-params",
         )
         return contrast(class_index, [other])
-    more = st.multiselect(
+    more = st.selectbox(
         "And also",
         others,
-        default=likely[:1],
+        index=others.index(likely[0]) if likely else 0,
         format_func=lambda index: names[index],
         key="and_also",
-        max_selections=8,
+        bind="query-params",
     )
-    return sum_of([class_index, *more])
+    return sum_of([class_index, more])
 
 
 def ask_settings(method: Method) -> tuple[tuple[str, Any], ...]:
@@ -130,14 +135,14 @@ def _ask_setting(method: Method, setting: Setting) -> Any:
 def _ask_fusion(model_name: str, layer_name: str) -> tuple[str, ...]:
     shapes = cached.model(model_name).map_shapes
     others = [name for name in shapes if name != layer_name and max(shapes[name][:2]) > 1]
-    chosen = st.multiselect(
-        "Fuse with the maps of",
-        others,
+    chosen = st.selectbox(
+        "Fuse with the map of",
+        [None, *others],
+        format_func=lambda name: name or "no other layer",
         key=f"fuse_{model_name}",
-        max_selections=4,
-        help="Early layers add fine edges to what the last one marks.",
+        help="An earlier layer adds fine edges to what the last one marks.",
     )
-    return tuple(chosen)
+    return (chosen,) if chosen else ()
 
 
 def ask_look() -> Look:

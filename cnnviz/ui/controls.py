@@ -177,19 +177,21 @@ def keep_within(key: str, length: int) -> None:
 def model_picker(among: Collection[str] | None = None) -> str:
     """Ask for a network in the sidebar; offers the download of one that is not there yet.
 
-    `among` names those that suit the page; without it all are offered.
+    `among` names those that suit the page; without it all are offered. Such a page keeps its choice
+    to itself: the network of all other pages may be one that it cannot show.
     """
+    key = "model" if among is None else "suitable_model"
     cards = {name: card for name, card in _cards().items() if among is None or name in among}
     wanted = st.session_state.pop(WANTED_MODEL, None)
     if wanted in cards:
-        st.session_state["model"] = wanted
+        st.session_state[key] = wanted
     with st.sidebar:
         st.subheader("Network")
         name = st.selectbox(
             "Network",
             [*cards],
             format_func=lambda name: _model_title(cards[name]),
-            key="model",
+            key=key,
             bind="query-params",
             label_visibility="collapsed",
         )

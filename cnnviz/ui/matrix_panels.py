@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _AGAINST = ("layers", "classes", "networks")
 _NUM_COLUMNS = 4
 _DEFAULT = ["cam", "grad-cam", "grad-cam++", "hires-cam", "layer-cam", "xgrad-cam", "eigen-cam"]
+_DEFAULT += ["gradient", "guided-grad-cam"]
 _SHARE = Scale(0.0, 1.0, "inferno")
 _OPACITY = 0.65
 _SIDE_PX = 256
@@ -32,14 +33,16 @@ def show_table(model_name: str, picked: Picked) -> None:
     settings, results = st.columns([1.3, 3], gap="medium")
     with settings:
         against = st.selectbox("Methods against", _AGAINST, key="against", bind="query-params")
-        rows = st.multiselect(
-            "Methods",
-            [*METHODS],
-            default=[*_DEFAULT, "gradient", "guided-grad-cam"],
-            format_func=lambda name: METHODS[name].title + (" (slow)" * METHODS[name].is_slow),
-            key="table_methods",
-            max_selections=12,
-        )
+        with st.popover("Choose the methods", width="stretch"):
+            rows = [
+                name
+                for name, method in METHODS.items()
+                if st.checkbox(
+                    method.title + " (slow)" * method.is_slow,
+                    name in _DEFAULT,
+                    key=f"row {name}",
+                )
+            ]
         predictions = cached.predictions(model_name, picked.image, _NUM_COLUMNS)
         class_index = controls.class_picker(model_name, predictions[0])
         columns, names = _columns(against, model_name, picked, class_index)
@@ -70,19 +73,10 @@ def _columns(
     model = cached.model(model_name)
     target = one_class(class_index)
     if against == "layers":
-        chosen = _stages(model_name)
-        picked_layers = st.multiselect(
-            "Layers",
-            [name for name, shape in model.map_shapes.items() if max(shape[:2]) > 1],
-            default=chosen,
-            key=f"table_layers_{model_name}",
-            max_selections=5,
-        )
-        names = [
-            f"{name} {model.map_shapes[name][0]} x {model.map_shapes[name][1]}"
-            for name in picked_layers
-        ]
-        return tuple((model_name, name, target) for name in picked_layers), names
+        chosen = _stages(model_name, controls.layer_picker(model_name))
+        sizes = {name: " x ".join(map(str, model.map_shapes[name][:2])) for name in chosen}
+        names = [f"{name} {size}" for name, size in sizes.items()]
+        return tuple((model_name, name, target) for name in chosen), names
     layer_name = model.default_cam_layer
     if against == "classes":
         best = cached.predictions(model_name, picked.image, _NUM_COLUMNS)
@@ -91,34 +85,34 @@ def _columns(
         return tuple((model_name, layer_name, one_class(index)) for index in indices), names
     ready = [card for card in zoo.list_models() if zoo.is_ready(card)]
     titles = {card.name: card.title for card in ready}
-    others = st.multiselect(
-        "Networks",
-        [*titles],
-        default=[model_name] if model_name in titles else [],
-        format_func=titles.__getitem__,
-        key=f"table_networks_{model_name}",
-        max_selections=3,
-        help="Each argues for what it takes the picture for.",
-    )
+    others = [model_name]
+    for place in ("Second", "Third"):
+        other = st.selectbox(
+            f"{place} network",
+            [None, *(name for name in titles if name not in others)],
+            format_func=lambda name: titles[name] if name else "none",
+            key=f"{place.lower()}_network",
+            help="Each argues for what it takes the picture for.",
+        )
+        others += [other] if other else []
     columns, names = [], []
     for name in others:
-        other = cached.model(name)
         best_one = cached.predictions(name, picked.image)[0]
-        columns.append((name, other.default_cam_layer, one_class(best_one.class_index)))
-        names.append(f"{titles[name]}: {best_one.label} {best_one.probability:.0%}")
+        layer = cached.model(name).default_cam_layer
+        columns.append((name, layer, one_class(best_one.class_index)))
+        title = controls.card_of(name).title
+        names.append(f"{title}: {best_one.label} {best_one.probability:.0%}")
     return tuple(columns), names
 
 
-def _stages(model_name: str) -> list[str]:
-    """Name the last layer of each grid size, the finest first, at most four."""
-    last = {
-        shape[:2]: name
-        for name, shape in cached.model(model_name).map_shapes.items()
-        if max(shape[:2]) > 1
-    }
+def _stages(model_name: str, wanted: str) -> list[str]:
+    """Name the last layer of each grid size and the one that is wanted, at most five, in order."""
+    shapes = cached.model(model_name).map_shapes
+    last = {shape[:2]: name for name, shape in shapes.items() if max(shape[:2]) > 1}
     default = cached.model(model_name).default_cam_layer
     names = [name for name in last.values() if name != default][-(_NUM_COLUMNS - 1) :]
-    return [*names, default]
+    chosen = {*names, default, wanted}
+    return [name for name in shapes if name in chosen]
 
 
 def _show(

@@ -225,7 +225,6 @@ def show_buttons(settings: LiveSettings) -> None:
         "Start",
         on_click=_start,
         args=(settings,),
-        type="primary",
         disabled=is_active,
         width="stretch",
         key="live start",

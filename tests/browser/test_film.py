@@ -13,7 +13,7 @@ from tests.browser.test_app import (
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("foreign")]
-FILM = "/film?model=SVHN+Gabor+CNN"
+FILM = "/film?suitable_model=SVHN+Gabor+CNN"
 PIXELS = "canvas => canvas.toDataURL()"
 
 
@@ -88,6 +88,7 @@ def test_two_networks_run_in_step_and_each_stays_at_its_end(server: Server, page
 def test_another_class_keeps_the_place_in_the_film(server: Server, page: Page) -> None:
     opened(server, page)
     page.get_by_role("slider", name="Training step").press("Home")
+    expect(page.locator(".now")).to_have_text("step 0")
     page.get_by_role("combobox", name="Class").click()
     page.get_by_role("option", name="3", exact=True).click()
     expect(page.locator("figcaption").nth(2)).to_have_text("Evidence for «3»", timeout=60_000)

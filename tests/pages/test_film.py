@@ -24,7 +24,7 @@ def opened(**query: str) -> AppTest:
 
 
 def test_the_first_look_is_a_finished_film_with_its_story_and_its_files() -> None:
-    app = opened(model="SVHN Gabor CNN")
+    app = opened(suitable_model="SVHN Gabor CNN")
     said = texts(app)
     assert "**What you see: SVHN Gabor CNN" in said
     assert "on it says «5», at the end with" in said
@@ -44,7 +44,7 @@ def test_the_page_alone_and_before_the_film_is_ready_shows_the_picture() -> None
 
 
 def test_other_layers_classes_and_a_second_network_can_be_chosen() -> None:
-    app = opened(model="SVHN Gabor CNN")
+    app = opened(suitable_model="SVHN Gabor CNN")
     app.selectbox(key="film_layer").select("relu5").run()
     app.selectbox(key="film_cam_layer").select("relu2").run()
     app.selectbox(key="class").select(3).run()
@@ -63,7 +63,7 @@ def test_other_layers_classes_and_a_second_network_can_be_chosen() -> None:
 
 
 def test_a_layer_that_the_second_network_lacks_is_replaced() -> None:
-    app = opened(model="SVHN Gabor CNN", beside="Fashion Gabor CNN")
+    app = opened(suitable_model="SVHN Gabor CNN", beside="Fashion Gabor CNN")
     app.selectbox(key="film_layer").select("dropout5").run()
     assert not finished(app).exception
     assert not app.error
@@ -73,12 +73,12 @@ def test_a_layer_that_the_second_network_lacks_is_replaced() -> None:
 @pytest.mark.parametrize("model", ["EfficientNet-Lite0", "nothing"])
 def test_a_network_without_checkpoints_is_not_offered(model: str) -> None:
     app = opened(model=model, beside="nothing")
-    assert app.selectbox(key="model").options == ["Fashion Gabor CNN", "SVHN Gabor CNN"]
+    assert app.selectbox(key="suitable_model").options == ["Fashion Gabor CNN", "SVHN Gabor CNN"]
     assert "**What you see: Fashion Gabor CNN" in texts(app)
 
 
 def test_a_broken_upload_is_explained() -> None:
-    app = opened(model="SVHN Gabor CNN")
+    app = opened(suitable_model="SVHN Gabor CNN")
     app.selectbox(key="source").select("upload").run()
     app.file_uploader[0].set_value(("digit.png", b"no picture", "image/png")).run()
     assert not app.exception

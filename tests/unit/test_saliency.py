@@ -74,9 +74,14 @@ def test_integrated_gradients_of_a_weighted_sum_need_one_step(
 
 
 @pytest.mark.parametrize(
-    "name", ["efficientnet-lite0", "svhn-gabor", "fashion-cnn", "cats-dogs-150"]
+    ("name", "kind"),
+    [
+        ("efficientnet-lite0", "mean"),
+        ("svhn-gabor", "black"),
+        ("fashion-cnn", "black"),
+        ("cats-dogs-150", "black"),
+    ],
 )
-@pytest.mark.parametrize("kind", ["black", "mean"])
 def test_integrated_gradients_are_complete(name: str, kind: str) -> None:
     model, image = load_model(name), datasets.picture("natural", "coffee")
     found = saliency_map(model, image, "integrated-gradients", baseline=kind)
