@@ -10,10 +10,19 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+LONG = (  # files that take minutes
+    *("test_app.py", "test_pages.py", "test_training.py", "test_ascent.py", "test_vetting.py"),
+    *("test_class_activation.py", "test_live.py", "test_feature_maps.py", "test_atlas.py"),
+)
 REPOSITORY = Path(__file__).parents[1]
 NUM_CLASSES = 3
 DENSE_KERNEL = np.random.default_rng(3).normal(size=(4, NUM_CLASSES)).astype(np.float32)
 DENSE_BIAS = np.array([0.3, -0.2, 0.1], np.float32)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest: none is then left over for one process at the end."""
+    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 @pytest.fixture(scope="session", autouse=True)
