@@ -20,17 +20,12 @@ PATHS = (
     *("/train", "/film", "/augmentation", "/transfer", "/models"),
 )
 VIEWS = (
-    "/filters?filters_view=A+whole+layer&model=SVHN+Gabor+CNN",
     "/filters?filters_view=While+it+learned&model=SVHN+Gabor+CNN",
     "/feature_maps?maps_view=One+filter&model=SVHN+Gabor+CNN",
     "/feature_maps?maps_view=Trace+a+cell&model=SVHN+Gabor+CNN",
-    "/feature_maps?maps_view=Two+pictures&model=SVHN+Gabor+CNN",
     "/feature_maps?maps_view=Switch+filters+off&model=SVHN+Gabor+CNN",
-    "/feature_maps?maps_view=Pictures+placed&model=SVHN+Gabor+CNN",
     "/feature_maps?maps_view=Whole+network&model=SVHN+Gabor+CNN",
     "/gabor?view=A+bank+of+filters",
-    "/gabor?view=As+features",
-    "/gabor?view=Tuning&model=SVHN+Gabor+CNN",
     "/gabor?view=Learned+kernels&model=SVHN+Gabor+CNN",
     "/convolution?convolution_view=One+cell+by+hand",
     "/convolution?convolution_view=Sliding",
@@ -39,7 +34,6 @@ VIEWS = (
     "/class_activation?class_view=Under+stress&model=SVHN+Gabor+CNN",
     "/models?models_view=Training&model=SVHN+Gabor+CNN",
     "/models?models_view=Weights&model=SVHN+Gabor+CNN",
-    "/models?models_view=Calculator",
     "/models?models_view=Your+own+network",
 )
 
