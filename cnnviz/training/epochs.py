@@ -88,17 +88,26 @@ class Stream:
         return tf.concat([compiled(images[start : start + 50]) for start in starts], axis=0)
 
 
-def compile_model(model: keras.Model, recipe: Recipe, num_steps: int) -> None:
+def compile_model(
+    model: keras.Model, recipe: Recipe, num_steps: int, *, begins_at_once: bool = False
+) -> None:
     """Give a network the optimiser, the schedule and the loss that a recipe wants.
 
-    `num_steps` is how many batches the run has in all.
+    `num_steps` is how many batches the run has in all. With `begins_at_once` the first batch does
+    not wait for XLA's compiler: on two cores half a second instead of three, and small networks
+    are three times as fast without it. The last digits of the weights differ.
     """
     rate: Any = recipe.learning_rate
     if recipe.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, num_steps)
     loss = "binary" if model.output_shape[-1] == 1 else "sparse_categorical"
     optimizer = getattr(keras.optimizers, OPTIMIZERS[recipe.optimizer])
-    model.compile(optimizer(rate), f"{loss}_crossentropy", metrics=["accuracy"])
+    model.compile(
+        optimizer(rate),
+        f"{loss}_crossentropy",
+        metrics=["accuracy"],
+        jit_compile=False if begins_at_once else "auto",
+    )
 
 
 def fit_epoch(

@@ -80,7 +80,7 @@ def train_live(
     stream = Stream(recipe, training)
     measured = Stream(recipe, held_out, is_training=False).epoch(0)
     model = build_blocks(settings.network, settings.name, settings.seed)
-    compile_model(model, recipe, recipe.epochs * stream.steps_an_epoch)
+    compile_model(model, recipe, recipe.epochs * stream.steps_an_epoch, begins_at_once=True)
     _forget_gradients(model.optimizer)
     watch = _Watch(_Onlooker(model, held_out), stream.steps_an_epoch, on_batch, on_look)
     watch.look()
