@@ -31,8 +31,8 @@ with frame.user_errors():
         views = ["One picture, many draws", "Learning curves"]
         view = st.radio("Show", views, key="augmentation_view", bind="query-params")
     if view == "Learning curves":
+        controls.leave_picture()
         curves()
-    model_name = controls.model_picker()
-    picked = controls.picked_picture(controls.example_for(model_name))
-    if view != "Learning curves":
-        draws(model_name, picked)
+    else:
+        model_name = controls.model_picker()
+        draws(model_name, controls.picked_picture(controls.example_for(model_name)))

@@ -3,8 +3,8 @@ import streamlit as st
 from cnnviz.ui import controls, frame, train_panels
 
 frame.begin(
-    "How does a network learn?",
-    "Put a small network together and press Start: watch its kernels and its answers change.",
+    "Train a small network",
+    "Put one together and press Start: its kernels and its answers change before your eyes.",
 )
 
 with frame.user_errors():

@@ -85,11 +85,11 @@ def picked_picture(example: tuple[str, str]) -> Picked:
 
 
 def leave_picture() -> None:
-    """Say beside the picture picker that this page uses no picture."""
+    """Say beside the picture picker that no picture is used here."""
     if _CHOICE not in st.session_state:
         choose_picture()  # this page runs without app.py
     _, below = st.session_state.pop(_CHOICE)
-    below.caption("This page learns from a data set. The picture is there for the other pages.")
+    below.caption("Not needed here: your choice is kept for the other pages.")
 
 
 def example_for(model_name: str) -> tuple[str, str]:

@@ -46,10 +46,10 @@ def settings(picked: Picked) -> Settings:
     )
     argued = st.radio("Evidence for", classes, key="reuse_class", bind="query-params")
     is_shared = st.toggle(
-        "One scale for all maps",
+        "One scale",
         key="reuse_shared",
         bind="query-params",
-        help="Off: each map goes to its own maximum, so a weak one looks strong.",
+        help="For the maps of all five. Off: each goes to its own maximum; weak ones look strong.",
     )
     figure = st.radio(
         "Curves of", ["accuracy", "loss"], key="reuse_curves", bind="query-params", horizontal=True
