@@ -66,11 +66,16 @@ class Job:
     @property
     def progress(self) -> tuple[float, str]:
         """How far it is: share (0 to 1) and a sentence."""
+        return self.progress_in()
+
+    def progress_in(self, unit: str = "", size: float = 1) -> tuple[float, str]:
+        """Say how far it is in other units, each of so many."""
         if not self._total or not self._done:
             return 0.0, "beginning…"
-        share = self._done / self._total
+        share = min(1.0, self._done / self._total)
         left_s = (time.monotonic() - self._started) * (1 - share) / share
-        return share, f"{self._done:,} of {self._total:,}, about {left_s:.0f} s left"
+        done, total = f"{self._done / size:,.0f}", f"{self._total / size:,.0f}{unit}"
+        return share, f"{done} of {total}, about {left_s:.0f} s left"
 
 
 def result_of(

@@ -3,25 +3,24 @@
 import os
 import re
 import tempfile
-import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from cnnviz import zoo
-from cnnviz.errors import CnnvizError
 from cnnviz.ui.controls import GUEST, WANTED_MODEL
+from cnnviz.ui.jobs import Job, Report
 from cnnviz.ui.server import keep_server_fast
 from cnnviz.zoo.vetting import TRIAL_SECONDS
 
-_JOB = "own_model_job"  # session key: the trial that runs
+if TYPE_CHECKING:
+    from cnnviz.probe import LoadedModel
 
-
-class _StopError(Exception):
-    """Somebody pressed stop."""
+_TRIAL = "own_model_trial"  # session key: the trial that runs
 
 
 @dataclass(slots=True, eq=False)
@@ -29,43 +28,20 @@ class Trial:
     """An uploaded file while it is tried outside the script."""
 
     file_id: str
-    title: str
-    seconds: float = 0.0
-    error: str = ""
-    model: Any = None
+    job: Job
     is_watched: bool = False
-    stop: threading.Event = field(default_factory=threading.Event)
-    thread: threading.Thread | None = None
 
-    def start(self, content: bytes) -> None:
-        """Begin, outside the script."""
-        self.thread = threading.Thread(target=self._run, args=(content,), daemon=True)
-        self.thread.start()
 
-    def _run(self, content: bytes) -> None:
-        name = f"upload-{blake2b(content, digest_size=6).hexdigest()}"
-        try:
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / f"{self.title}.keras"
-                path.write_bytes(content)
-                keep_server_fast()
-                from cnnviz.probe import load_guest
+def _opened(content: bytes, title: str, report: Report) -> "LoadedModel":
+    """Try a file in a process of its own, then open it here."""
+    name = f"upload-{blake2b(content, digest_size=6).hexdigest()}"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{title}.keras"
+        path.write_bytes(content)
+        keep_server_fast()
+        from cnnviz.probe import load_guest
 
-                self.model = load_guest(path, name, on_wait=self._wait)
-        except CnnvizError as error:
-            self.error = str(error)
-        except _StopError:
-            self.error = "Stopped. The file was not opened."
-
-    def _wait(self, seconds: float) -> None:
-        self.seconds = seconds
-        if self.stop.is_set():
-            raise _StopError
-
-    @property
-    def is_running(self) -> bool:
-        """Whether the file is still being tried."""
-        return self.thread is not None and self.thread.is_alive()
+        return load_guest(path, name, on_wait=lambda seconds: report(seconds, TRIAL_SECONDS))
 
 
 def is_upload_allowed() -> bool:
@@ -118,15 +94,15 @@ def _upload() -> None:
         ":small[Your network is for this session only: nobody else sees it, and it is gone when "
         "you close the page.]"
     )
-    job: Trial | None = st.session_state.get(_JOB)
+    trial: Trial | None = st.session_state.get(_TRIAL)
     if brought is None:
         _close()
         return
-    if job is None or job.file_id != brought.file_id:
+    if trial is None or trial.file_id != brought.file_id:
         _close()
-        job = st.session_state[_JOB] = Trial(brought.file_id, _plain(Path(brought.name).stem))
-        job.start(brought.getvalue())
-    st.fragment(_watch, run_every=0.5 if job.is_running else None)()
+        work = partial(_opened, brought.getvalue(), _plain(Path(brought.name).stem))
+        trial = st.session_state[_TRIAL] = Trial(brought.file_id, Job(work))
+    st.fragment(_watch, run_every=0.5 if trial.job.is_running else None)()
 
 
 def _plain(name: str) -> str:
@@ -136,35 +112,35 @@ def _plain(name: str) -> str:
 
 def _close() -> None:
     """Let go of the network, or of the trial that runs."""
-    job: Trial | None = st.session_state.pop(_JOB, None)
-    if job is not None:
-        job.stop.set()
+    trial: Trial | None = st.session_state.pop(_TRIAL, None)
+    if trial is not None:
+        trial.job.stop()
     st.session_state.pop(GUEST, None)
 
 
 def _watch() -> None:
-    job: Trial | None = st.session_state.get(_JOB)
-    if job is None:
+    trial: Trial | None = st.session_state.get(_TRIAL)
+    if trial is None:
         return
+    job = trial.job
     if job.is_running:
-        job.is_watched = True
+        trial.is_watched = True
+        share, _ = job.progress
         st.progress(
-            min(job.seconds / TRIAL_SECONDS, 1.0),
-            f"Trying the file in a process of its own: {job.seconds:.0f} s, at most "
+            share,
+            f"Trying the file in a process of its own: {share * TRIAL_SECONDS:.0f} s, at most "
             f"{TRIAL_SECONDS} s.",
         )
-        st.button("Stop", on_click=job.stop.set, key="stop trial")
+        st.button("Stop", on_click=job.stop, key="stop trial")
         return
-    if job.is_watched:  # the fragment that looked twice a second ends with a run of the page
-        job.is_watched = False
+    if trial.is_watched:  # the fragment that looked twice a second ends with a run of the page
+        trial.is_watched = False
         st.rerun()
-    if job.error:
-        st.error(job.error)
-    elif job.model is not None:
-        st.session_state[GUEST] = job.model
-        st.session_state[WANTED_MODEL] = job.model.name
-        st.rerun()
+    if job.is_stopped:
+        st.error("Stopped. The file was not opened.")
+    elif job.value is None:
+        st.error(job.error or "The file could not be opened: the server knows why. Try another.")
     else:
-        st.error(
-            "The file could not be opened: this server has not enough memory. Try again later."
-        )
+        st.session_state[GUEST] = job.value
+        st.session_state[WANTED_MODEL] = job.value.name
+        st.rerun()

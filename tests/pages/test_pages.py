@@ -165,9 +165,7 @@ def test_a_download_without_a_network_is_explained_and_can_be_tried_again(
     app = open_page("pages/class_activation.py")
     app.selectbox(key="model").select("mobilenet").run()
     app.button(key="download mobilenet").click().run()
-    job = downloads._jobs["mobilenet"]
-    assert job.thread is not None
-    job.thread.join(60)
+    downloads._jobs["mobilenet"].wait(60)
     app.run()
     assert not app.exception
     assert "Here without it: efficientnet-lite0" in texts(app)
@@ -459,8 +457,7 @@ def test_an_upload_of_a_network_is_refused_where_it_is_not_allowed(
 def upload(app: AppTest, name: str, content: bytes) -> None:
     """Hand a file in and wait until it has been tried."""
     app.file_uploader[0].set_value((name, content, "application/octet-stream")).run()
-    job = app.session_state["own_model_job"]
-    job.thread.join(90)
+    app.session_state["own_model_trial"].job.wait(90)
     app.run()
     app.run()
 

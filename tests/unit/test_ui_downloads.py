@@ -1,5 +1,6 @@
 """Weights fetched outside the script: progress, a stop button, and an error that is shown."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from cnnviz.ui import downloads
-from cnnviz.ui.downloads import Job, Wanted
+from cnnviz.ui.downloads import Wanted
+from cnnviz.ui.jobs import Job, Report
 from cnnviz.zoo import download_weights, find_card, is_ready
 from tests.unit.loopback import Answer, Loopback, serving
 
@@ -41,8 +43,7 @@ def wanted(
 
 def finished(wanted: Wanted) -> Job:
     job = downloads.start(wanted)
-    assert job.thread is not None
-    job.thread.join(30)
+    job.wait(30)
     assert not job.is_running
     return job
 
@@ -51,8 +52,9 @@ def test_a_download_reports_how_far_it_is_and_ends(wanted: Wanted) -> None:
     job = finished(wanted)
     assert not job.error
     assert wanted.is_here()
-    assert job.progress[0] == 1
-    assert "1 of 1 MB" in job.progress[1]
+    share, sentence = downloads.progress(job)
+    assert share == 1
+    assert "1 of 1 MB" in sentence
 
 
 def test_two_visitors_share_one_download(wanted: Wanted, server: Loopback) -> None:
@@ -63,10 +65,17 @@ def test_two_visitors_share_one_download(wanted: Wanted, server: Loopback) -> No
 
 
 def test_stop_ends_it_and_leaves_nothing(wanted: Wanted, tmp_path: Path) -> None:
-    job = Job()
-    job.stop.set()
-    job.run(wanted)
-    assert "stopped" in job.error
+    begins = threading.Event()
+
+    def work(report: Report) -> object:
+        begins.wait(10)
+        return wanted.fetch(on_progress=report)
+
+    job = Job(work)
+    job.stop()
+    begins.set()
+    job.wait(30)
+    assert job.is_stopped
     assert not wanted.is_here()
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
