@@ -1,5 +1,6 @@
 // Plays films of trainings: all frames are here already, this only shows them.
-const players = new Map();  // what outlives a new set of frames, or a pause without any: where it is
+// What outlives a new set of frames, also where Streamlit loads this file anew: where each film is.
+const players = (globalThis.cnnvizPlayers ??= new Map());
 
 export default function ({ data, key, parentElement }) {
   const find = (selector) => parentElement.querySelector(selector);
@@ -12,7 +13,7 @@ export default function ({ data, key, parentElement }) {
   players.set(key, kept);
   clearTimeout(kept.timer);
   let place = Math.max(0, steps.findLastIndex((step) => step <= kept.step));
-  const decoding = [];
+  const decoding = [], bitmaps = [];
 
   function make(kind, parent, className, text) {
     const element = document.createElement(kind);
@@ -30,16 +31,18 @@ export default function ({ data, key, parentElement }) {
     return element;
   }
 
+  // Bitmaps stay decoded, which images need not: a frame costs no more than copying.
   function loaded(addresses) {
-    return addresses.map((address) => {
+    const sheets = addresses.map(() => null);
+    decoding.push(...addresses.map(async (address, frame) => {
       const image = new Image();
       image.src = address;
-      decoding.push(image.decode());
-      return image;
-    });
+      await image.decode();
+      sheets[frame] = await createImageBitmap(image);
+      bitmaps.push(sheets[frame]);
+    }));
+    return sheets;
   }
-
-  const isThere = (image) => image.complete && image.naturalWidth > 0;
 
   // Each kind of panel builds its parts once and gives a function that shows one frame.
   const kinds = {
@@ -61,7 +64,7 @@ export default function ({ data, key, parentElement }) {
       });
       return (frame) => parts.forEach(({ sheets, quality }, number) => {
         for (const [paper, source] of sheets) {
-          if (!isThere(source[frame])) continue;
+          if (!source[frame]) continue;
           paper.drawImage(source[frame], number * columns, 0, columns, rows, 0, 0, columns, rows);
         }
         if (!panel.quality.length) return;
@@ -77,9 +80,9 @@ export default function ({ data, key, parentElement }) {
       const paper = canvas.getContext("2d");
       return (frame) => {
         const image = images[frame];
-        if (!isThere(image)) return;
-        if (canvas.width !== image.naturalWidth || canvas.height !== image.naturalHeight) {
-          [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+        if (!image) return;
+        if (canvas.width !== image.width || canvas.height !== image.height) {
+          [canvas.width, canvas.height] = [image.width, image.height];
         }
         paper.drawImage(image, 0, 0);
       };
@@ -257,5 +260,8 @@ export default function ({ data, key, parentElement }) {
   show();
   tick();
   Promise.allSettled(decoding).then(() => { if (kept.parts === parts) show(); });
-  return () => clearTimeout(kept.timer);
+  return () => {
+    clearTimeout(kept.timer);
+    bitmaps.forEach((bitmap) => bitmap.close());
+  };
 }

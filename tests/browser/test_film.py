@@ -24,6 +24,7 @@ def opened(server: Server, page: Page, path: str = FILM) -> None:
 
 def test_the_slider_moves_all_parts_and_asks_nobody(server: Server, page: Page) -> None:
     opened(server, page)
+    page.wait_for_load_state("networkidle")  # the words below the film have fonts of their own
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     sent: list[object] = []
@@ -87,11 +88,8 @@ def test_two_networks_run_in_step_and_each_stays_at_its_end(server: Server, page
 
 def test_another_class_keeps_the_place_in_the_film(server: Server, page: Page) -> None:
     opened(server, page)
-    for _ in range(10):  # on a busy machine the film is drawn once more in between
-        page.get_by_role("slider", name="Training step").press("Home")
-        page.wait_for_timeout(500)
-        if page.locator(".now").inner_text() == "step 0":
-            break
+    page.get_by_role("slider", name="Training step").press("Home")
+    expect(page.locator(".now")).to_have_text("step 0")
     page.get_by_role("combobox", name="Class").click()
     page.get_by_role("option", name="3", exact=True).click()
     expect(page.locator("figcaption").nth(2)).to_have_text("Evidence for «3»", timeout=60_000)
