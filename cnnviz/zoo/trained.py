@@ -64,7 +64,9 @@ def trained_cards(folder: Path) -> tuple[ModelCard, ...]:
         If a card cannot be read or lacks something.
     """
     return tuple(
-        trained_card(path) for path in sorted(folder.glob("*.json")) if "." not in path.stem
+        trained_card(path)
+        for path in sorted(folder.glob("*.json"), key=lambda path: path.stem)
+        if "." not in path.stem
     )
 
 
