@@ -64,7 +64,8 @@ def test_every_version_is_pinned() -> None:
 
 @pytest.mark.parametrize("card", cnnviz.list_models(), ids=lambda card: card.name)
 def test_the_readme_names_every_network_with_its_size(card: cnnviz.ModelCard) -> None:
-    size = rf"{card.num_parameters / 1e6:.1f} M"
+    millions = card.num_parameters / 1e6
+    size = f"{millions:.1f} M" if millions > 0.05 else f"{millions:.2f} M"
     (row,) = re.findall(
         rf"^\| `{re.escape(card.name)}` \| {re.escape(size)} .*$", README, flags=re.MULTILINE
     )

@@ -1,7 +1,7 @@
 """The table of recipes: what is trained on what, how long, and with which seed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from cnnviz import datasets
@@ -42,6 +42,8 @@ class Recipe:
         Whether the learning rate falls to zero along a cosine, or stays.
     seed : int
         Of the first weights, the order of the pictures, augmentation and dropout.
+    most_pictures : int or None
+        Learn from no more training pictures than so many, the first ones.
     validation : str
         The part of the data that is measured after every epoch. Final figures are always those of
         the part ``test``.
@@ -65,6 +67,7 @@ class Recipe:
     learning_rate: float = 1e-3
     schedule: str = "cosine"
     seed: int = 1
+    most_pictures: int | None = None
     validation: str = "test"
     keeps_checkpoints: bool = False
     base: Base | None = None
@@ -85,6 +88,7 @@ DATA: dict[str, Callable[[str], LabelledImages]] = {
 CLOTHES = Augmentation(shift=0.04, flip=True, fill="constant")
 DIGITS = Augmentation(rotation_degrees=8, shift=0.06, zoom=0.08, fill="constant")
 _PETS = Augmentation(rotation_degrees=15, shift=0.1, shear_degrees=8, zoom=0.2, flip=True)
+_STREET = Augmentation(rotation_degrees=10, shift=0.08, shear_degrees=8, zoom=0.15)
 _LITE0 = Base("efficientnet-lite0", "head_relu6", 224)
 
 RECIPES = {
@@ -141,7 +145,50 @@ RECIPES = {
             architecture="svhn-gabor",
             data="svhn",
             epochs=45,
-            augmentation=Augmentation(rotation_degrees=10, shift=0.08, shear_degrees=8, zoom=0.15),
+            augmentation=_STREET,
+            keeps_checkpoints=True,
+        ),
+        Recipe(
+            name="svhn-small",
+            title="SVHN small",
+            summary="An eighth of the weights, trained as the large one: for comparison.",
+            architecture="svhn-small",
+            data="svhn",
+            epochs=30,
+            augmentation=_STREET,
+            keeps_checkpoints=True,
+        ),
+        Recipe(
+            name="svhn-small-noisy",
+            title="SVHN small, noisy",
+            summary=(
+                "Its first layer began as usual and without weight decay: the kernels stay noisy."
+            ),
+            architecture="svhn-small-noisy",
+            data="svhn",
+            epochs=30,
+            augmentation=_STREET,
+            keeps_checkpoints=True,
+        ),
+        Recipe(
+            name="svhn-few",
+            title="SVHN on 1,000",
+            summary="Saw the same thousand pictures again and again: it learned them by heart.",
+            architecture="svhn-small",
+            data="svhn",
+            most_pictures=1000,
+            epochs=120,
+            keeps_checkpoints=True,
+        ),
+        Recipe(
+            name="svhn-few-augmented",
+            title="SVHN on 1,000, augmented",
+            summary="Saw the same thousand pictures, each time changed by chance.",
+            architecture="svhn-small",
+            data="svhn",
+            most_pictures=1000,
+            epochs=120,
+            augmentation=_STREET,
             keeps_checkpoints=True,
         ),
         Recipe(
@@ -243,6 +290,22 @@ RECIPES = {
         ),
     ]
 }
+
+
+def training_pictures(recipe: Recipe) -> LabelledImages:
+    """Give the pictures that a recipe learns from.
+
+    Raises
+    ------
+    DatasetError
+        If they are not there.
+    """
+    found = DATA[recipe.data]("train")
+    return replace(
+        found,
+        images=found.images[: recipe.most_pictures],
+        labels=found.labels[: recipe.most_pictures],
+    )
 
 
 def find_recipe(name: str) -> Recipe:

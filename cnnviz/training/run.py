@@ -13,6 +13,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import h5py
 import numpy as np
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -30,7 +31,7 @@ from cnnviz.training.epochs import (
     count_answers,
     fit_epoch,
 )
-from cnnviz.training.recipes import DATA, Recipe
+from cnnviz.training.recipes import DATA, Recipe, training_pictures
 from cnnviz.zoo import trained
 from cnnviz.zoo.architectures import build_architecture
 from cnnviz.zoo.transfer import frozen_part
@@ -79,7 +80,7 @@ def train(recipe: Recipe, folder: Path, *, on_epoch: Report | None = None) -> Pa
     DownloadError
         If the weights of the base are not here and cannot be downloaded.
     """
-    training, validation = DATA[recipe.data]("train"), DATA[recipe.data](recipe.validation)
+    training, validation = training_pictures(recipe), DATA[recipe.data](recipe.validation)
     stream = Stream(recipe, training)
     measured = Stream(recipe, validation, is_training=False).epoch(0)
     state = folder / f".{recipe.name}.state.keras"
@@ -241,9 +242,33 @@ def packed(model: keras.Model, part: Path) -> bytes:
     model.save(part)
     with zipfile.ZipFile(part) as source, zipfile.ZipFile(content, "w") as target:
         for name in source.namelist():
-            target.writestr(name, source.read(name), zipfile.ZIP_DEFLATED)
+            whole = source.read(name)
+            small = shuffled(whole) if name.endswith(".h5") else whole
+            target.writestr(name, small, zipfile.ZIP_DEFLATED)
     part.unlink()
     return content.getvalue()
+
+
+def shuffled(content: bytes) -> bytes:
+    """Write an HDF5 file anew with the bytes of all numbers sorted by place, then compressed.
+
+    The last bytes of rounded numbers are zeros, the first ones alike: beside each other they take
+    an eighth less space. Every HDF5 library reads it as before.
+    """
+    written = BytesIO()
+
+    def copy(source: h5py.Group, target: h5py.Group) -> None:
+        target.attrs.update(source.attrs)
+        for name, item in source.items():
+            if isinstance(item, h5py.Group):
+                copy(item, target.create_group(name))
+                continue
+            how = {"shuffle": True, "compression": "gzip"} if item.shape else {}
+            target.create_dataset(name, data=item[()], **how).attrs.update(item.attrs)
+
+    with h5py.File(BytesIO(content)) as source, h5py.File(written, "w") as target:
+        copy(source, target)
+    return written.getvalue()
 
 
 def _write_bytes(path: Path, content: bytes) -> None:

@@ -6,7 +6,8 @@ nothing else, convolutions are 3 × 3 with ReLU and no padding.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from cnnviz.errors import ModelLoadError
 from cnnviz.zoo import efficientnet_lite
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import keras
 
 NUM_CLASSES = 10
+_SMALL = (16, 24, 24, 32, 32)  # filters of each layer
 
 
 def build_architecture(name: str) -> "keras.Model":
@@ -180,7 +182,15 @@ def _cats_dogs_180(name: str) -> "keras.Model":
     )
 
 
-def _gabor(name: str, *, channels: int, few_pictures: bool) -> "keras.Model":
+def _gabor(
+    name: str,
+    *,
+    channels: int,
+    filters: tuple[int, ...] = (24, 64, 64, 96, 128),
+    map_dropout: float = 0.0,
+    dropout: float = 0.0,
+    keeps_noise: bool = False,
+) -> "keras.Model":
     """Wide first kernels that become edges, bars and blobs, and pictures of any size.
 
     Noise can die in the first layer: small initial weights, weight decay, and a plain ReLU instead
@@ -188,32 +198,38 @@ def _gabor(name: str, *, channels: int, few_pictures: bool) -> "keras.Model":
     first, so that kernels need not learn to ignore the brightness. Behind stand 3 × 3 blocks with
     batch normalisation, the mean of each map, and one dense layer. Where there are few pictures
     whole maps are dropped by chance as well.
+
+    With `keeps_noise` the first layer begins as layers usually do (Glorot and Bengio 2010) and
+    without weight decay, to show what those two are good for; all else is the same.
     """
     import keras
     from keras import layers
 
+    cure: dict[str, Any] = {
+        "kernel_initializer": keras.initializers.RandomNormal(stddev=0.005),
+        "kernel_regularizer": keras.regularizers.L2(0.002),
+    }
     pixels = keras.Input((None, None, channels), name="pixels")
     features = layers.Rescaling(2.0, -1.0, name="centre")(pixels)
     features = layers.Conv2D(
-        24,
-        7,
+        *(filters[0], 7),
         padding="same",
         activation="relu",
-        kernel_initializer=keras.initializers.RandomNormal(stddev=0.005),
-        kernel_regularizer=keras.regularizers.L2(0.002),
         name="conv1",
+        **({} if keeps_noise else cure),
     )(features)
     features = layers.MaxPooling2D(2, name="pool1")(features)
-    for number, filters in enumerate((64, 64, 96, 128), start=2):
-        convolve = layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"conv{number}")
+    for number, count in enumerate(filters[1:], start=2):
+        convolve = layers.Conv2D(count, 3, padding="same", use_bias=False, name=f"conv{number}")
         normalise = layers.BatchNormalization(momentum=0.9, name=f"bn{number}")
         features = layers.ReLU(name=f"relu{number}")(normalise(convolve(features)))
         if number == 3:
             features = layers.MaxPooling2D(2, name="pool2")(features)
-        if number >= 3 and few_pictures:
-            features = layers.SpatialDropout2D(0.1, name=f"dropout{number}")(features)
+        if number >= 3 and map_dropout:
+            features = layers.SpatialDropout2D(map_dropout, name=f"dropout{number}")(features)
     features = layers.GlobalAveragePooling2D(name="avg_pool")(features)
-    features = layers.Dropout(0.5 if few_pictures else 0.3, name="dropout")(features)
+    if dropout:
+        features = layers.Dropout(dropout, name="dropout")(features)
     classes = layers.Dense(NUM_CLASSES, activation="softmax", name="predictions")(features)
     return keras.Model(pixels, classes, name=name)
 
@@ -278,8 +294,10 @@ ARCHITECTURES: dict[str, Callable[[str], "keras.Model"]] = {
     "cats-dogs-150": lambda name: _cats_dogs_150(name, dropout=False),
     "cats-dogs-150-dropout": lambda name: _cats_dogs_150(name, dropout=True),
     "cats-dogs-180": _cats_dogs_180,
-    "fashion-gabor": lambda name: _gabor(name, channels=1, few_pictures=False),
-    "svhn-gabor": lambda name: _gabor(name, channels=3, few_pictures=True),
+    "fashion-gabor": partial(_gabor, channels=1, dropout=0.3),
+    "svhn-gabor": partial(_gabor, channels=3, map_dropout=0.1, dropout=0.5),
+    "svhn-small": partial(_gabor, channels=3, filters=_SMALL),
+    "svhn-small-noisy": partial(_gabor, channels=3, filters=_SMALL, keeps_noise=True),
     "lite0-head": lambda name: _pooled_head(name, (7, 7, 1280)),
     "lite0-last-block": _lite0_last_block,
     "mobilenet-head": lambda name: _pooled_head(name, (7, 7, 1024)),

@@ -37,6 +37,10 @@ NUM_PARAMETERS = {
     "mobilenet-head": 1024 * 256 + 256 + 257,
     "vgg16-head": 2_097_665,
     "svhn-gabor": 24 * 148 + 9 * (24 * 64 + 64 * 64 + 64 * 96 + 96 * 128) + 4 * 352 + 1290,
+    **dict.fromkeys(
+        ("svhn-small", "svhn-small-noisy"),
+        16 * 148 + 9 * (16 * 24 + 24 * 24 + 24 * 32 + 32 * 32) + 4 * 112 + 330,
+    ),
 }
 DIGITS_BODY = [(26, 26, 32), (13, 13, 32), (11, 11, 64), (5, 5, 64), (3, 3, 64)]
 CIFAR_BODY = [
@@ -103,6 +107,20 @@ def test_noise_can_die_in_the_first_wide_layer() -> None:
     assert np.std(first.get_weights()[0]) == pytest.approx(0.005, rel=0.1)
     assert float(first.kernel_regularizer.l2) == pytest.approx(0.002)
     assert "pool" in second.name  # and no batch normalisation behind it
+
+
+def test_without_the_cure_only_the_start_and_the_decay_of_the_first_layer_differ() -> None:
+    cured, noisy = (build_architecture(name) for name in ("svhn-small", "svhn-small-noisy"))
+    settings = [[layer.get_config() for layer in network.layers] for network in (cured, noisy)]
+    different = [
+        (one["name"], key)
+        for one, other in zip(*settings, strict=True)
+        for key in one
+        if one[key] != other[key]
+    ]
+    assert different == [("conv1", "kernel_initializer"), ("conv1", "kernel_regularizer")]
+    glorot = np.sqrt(2 / (7 * 7 * (3 + 16)))
+    assert np.std(noisy.get_layer("conv1").get_weights()[0]) == pytest.approx(glorot, rel=0.05)
 
 
 def test_an_unknown_name_is_answered_with_those_there_are() -> None:

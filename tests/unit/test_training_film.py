@@ -27,7 +27,10 @@ from cnnviz.training_film import (
 )
 from cnnviz.zoo.trained import trained_cards
 
-NAMES = ("svhn-gabor", "fashion-gabor")
+NAMES = (
+    *("svhn-gabor", "fashion-gabor", "svhn-small", "svhn-small-noisy"),
+    *("svhn-few", "svhn-few-augmented"),
+)
 LAYER, CLASS = "relu3", 3
 
 
@@ -173,7 +176,8 @@ def test_fits_can_be_stopped_and_go_on(monkeypatch: pytest.MonkeyPatch, tmp_path
 @pytest.mark.parametrize("name", NAMES)
 def test_kept_fits_are_those_of_the_kernels(name: str) -> None:
     fits, steps = kernel_fits(name), zoo.checkpoint_steps(name)
-    assert fits.r_squared.shape == (len(steps), 24)
+    num_kernels = zoo.checkpoint(name, 0)["conv1"][0].shape[-1]
+    assert fits.r_squared.shape == (len(steps), num_kernels)
     for place, channel in [(0, 3), (5, 10), (-1, 1)]:
         kernel = zoo.checkpoint(name, steps[place])["conv1"][0][..., channel]
         by_hand = fit_gabor(kernel)
