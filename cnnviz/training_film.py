@@ -172,22 +172,9 @@ def training_film(
             class_index = int(model.scores(image).argmax())
         for step, then in zip(steps, weights, strict=True):
             _load_weights(model, then)
-            activations, scores = model.activations(image, [layer_name])
-            evidence = class_activation_map(
-                model, image, layer_name=cam_layer_name, class_index=class_index
-            )
-            frames.append(
-                FilmFrame(
-                    step=step,
-                    epoch=step / per_epoch,
-                    kernels=_first_kernels(model),
-                    maps=activations[layer_name],
-                    heatmap=evidence.values,
-                    scores=scores,
-                    probabilities=model.probabilities(scores),
-                    drift={one.name: one for one in layer_drift(weights[0], then)},
-                )
-            )
+            drift = {one.name: one for one in layer_drift(weights[0], then)}
+            shown = _shown(model, image, layer_name, cam_layer_name, class_index)
+            frames.append(FilmFrame(step=step, epoch=step / per_epoch, drift=drift, **shown))
             if on_progress is not None:
                 on_progress(len(frames), len(steps))
     return TrainingFilm(
@@ -200,6 +187,23 @@ def training_film(
         class_names=model.class_names,
         frames=tuple(frames),
     )
+
+
+def _shown(
+    model: "LoadedModel", image: ImageInput, layer_name: str, cam_layer_name: str, class_index: int
+) -> dict[str, np.ndarray]:
+    """Give the parts of a frame that follow from the weights that the network has now."""
+    activations, scores = model.activations(image, [layer_name])
+    evidence = class_activation_map(
+        model, image, layer_name=cam_layer_name, class_index=class_index
+    )
+    return {
+        "kernels": _first_kernels(model),
+        "maps": activations[layer_name],
+        "heatmap": evidence.values,
+        "scores": scores,
+        "probabilities": model.probabilities(scores),
+    }
 
 
 def steps_per_epoch(name: str) -> int:

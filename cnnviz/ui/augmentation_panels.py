@@ -22,13 +22,14 @@ from cnnviz.training.augmentation import (
 from cnnviz.ui import cached
 from cnnviz.ui.controls import Picked
 from cnnviz.ui.pictures import download, number, show_picture
+from cnnviz.ui.recipe_words import described, difference_table
 from cnnviz.zoo import TrainingRecord
 
 _CHART = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
 _SAME, _OTHER = (11, 138, 143), (209, 96, 31)  # frames, in the colours of the bars
 _SEED, _LAST_SEED = "augmentation_seed", 9999  # session key of the seed, and its largest value
 _SHEET = (128, 128, 128)  # what a sheet is made of
-_COLUMNS = 6  # of the sheet of draws
+_COLUMNS = 4  # of the sheet of draws
 _TILE_PX = 224  # of a picture on a sheet, at most
 _FILL_TITLES = {
     "nearest": "the nearest pixel",
@@ -50,15 +51,8 @@ _KEYS = {  # session key of each number of a recipe
 }
 _PAIRS = {
     "Pets from scratch": ("cats-dogs-150", "cats-dogs-150-augmented"),
+    "A thousand street-view digits": ("svhn-few", "svhn-few-augmented"),
     "Pets on a frozen base": ("cats-dogs-features", "cats-dogs-features-augmented"),
-}
-_COMPARED = {
-    "architecture": "architecture",
-    "epochs": "epochs",
-    "learning_rate": "learning rate",
-    "schedule": "schedule",
-    "optimizer": "optimiser",
-    "batch_size": "pictures in a batch",
 }
 
 
@@ -276,8 +270,9 @@ def _verdict(found: Invariance, label: str) -> str:
         return f"The answer «{label}» survives them all."
     if found.share >= 0.5:
         return f"The answer «{label}» survives {_kept(found)}: mostly, not always."
+    survives = f"only {_kept(found)}" if found.share else "none of them"
     return (
-        f"The answer «{label}» survives only {_kept(found)}: the network knows the picture as it "
+        f"The answer «{label}» survives {survives}: the network knows the picture as it "
         "is, not as it might be."
     )
 
@@ -289,20 +284,6 @@ def _own_recipe(model_name: str) -> str:
     record = cached.training_record(model_name)
     own = described(Augmentation(**record.facts["augmentation"]))
     return f" {record.facts['title']} itself was trained with: {own}."
-
-
-def described(augmentation: Augmentation) -> str:
-    """Write a recipe in words, such as ``rotation ±40°, flip``."""
-    parts = {
-        "rotation": (augmentation.rotation_degrees, "°"),
-        "shift": (100 * augmentation.shift, " %"),
-        "shear": (augmentation.shear_degrees, "°"),
-        "zoom": (100 * augmentation.zoom, " %"),
-        "contrast": (100 * augmentation.contrast, " %"),
-        "brightness": (100 * augmentation.brightness, " %"),
-    }
-    written = [f"{name} ±{value:g}{unit}" for name, (value, unit) in parts.items() if value]
-    return ", ".join([*written, "flip"] if augmentation.flip else written) or "no change at all"
 
 
 def _offer_files(
@@ -458,16 +439,8 @@ def _advice(without: TrainingRecord) -> str:
 
 def _show_differences(records: Mapping[str, TrainingRecord]) -> None:
     """List in what the two trainings differ: augmentation is not always all."""
-    first, second = (record.facts for record in records.values())
-    rows = [
-        (title, first[name], second[name])
-        for name, title in _COMPARED.items()
-        if first[name] != second[name]
-    ]
-    recipes = [described(Augmentation(**facts["augmentation"])) for facts in (first, second)]
-    lines = ["| | without | with |", "|---|---|---|", f"| augmentation | {' | '.join(recipes)} |"]
-    lines += [f"| {title} | {one} | {other} |" for title, one, other in rows]
-    st.markdown("**In what the two differ**\n\n" + "\n".join(lines))
+    st.markdown("**In what the two differ**\n\n" + difference_table(records))
+    second = [*records.values()][1].facts
     st.markdown(
         ":small[The training curve with augmentation is measured on changed pictures"
         + (", with units dropped," if "dropout" in second["architecture"] else "")

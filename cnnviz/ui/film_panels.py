@@ -12,9 +12,16 @@ from cnnviz.training_film import KernelFits, TrainingFilm, can_be_fitted
 from cnnviz.ui import cached, controls, player, reel
 from cnnviz.ui.controls import Picked
 from cnnviz.ui.pictures import download, number, show_picture
+from cnnviz.ui.recipe_words import difference_table
 
 _NONE = "none"
 _FRAME_MS = 500  # of the GIF
+_NETWORK, _BESIDE = "suitable_model", "beside"  # session keys of the two networks
+_PAIRS = {
+    "First layer with and without the cure for noise": ("svhn-small", "svhn-small-noisy"),
+    "With and without augmentation": ("svhn-few", "svhn-few-augmented"),
+    "Digits and clothes": ("svhn-gabor", "fashion-gabor"),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +43,12 @@ class Scene:
 def choose(model_name: str, picked: Picked) -> tuple[Scene, ...]:
     """Ask for a second network, the layer of the maps, the class, and the layer of the evidence."""
     model = cached.model(model_name)
-    second, maps, classes, more = st.columns([1.2, 1.4, 1.2, 0.7], vertical_alignment="bottom")
+    pairs, second, maps, classes, more = st.columns(
+        [0.7, 1.2, 1.4, 1.2, 0.7], vertical_alignment="bottom"
+    )
+    with pairs, st.popover("Pairs", width="stretch", help="Two networks worth comparing."):
+        for title, pair in _PAIRS.items():
+            st.button(title, on_click=_take, args=pair, width="stretch")
     with second:
         beside = _choose_second(model_name)
     with maps:
@@ -54,13 +66,17 @@ def choose(model_name: str, picked: Picked) -> tuple[Scene, ...]:
     return (scene, _scene_beside(scene, beside)) if beside else (scene,)
 
 
+def _take(model_name: str, beside: str) -> None:
+    st.session_state[_NETWORK], st.session_state[_BESIDE] = model_name, beside
+
+
 def _choose_second(model_name: str) -> str | None:
     others = [name for name in cached.filmed_networks() if name != model_name]
     beside = st.selectbox(
         "Beside it",
         [_NONE, *others],
         format_func=lambda name: name if name == _NONE else controls.card_of(name).title,
-        key="beside",
+        key=_BESIDE,
         bind="query-params",
         help="A second network in step with the first: after as many steps of training.",
     )
@@ -104,6 +120,8 @@ def show(scenes: Sequence[Scene]) -> None:
             with words:
                 _explain(scene, film, fit)
                 _offer(scene, film, fit)
+    if len(scenes) > 1:
+        _explain_pair(scenes)
     _explain_all()
 
 
@@ -153,15 +171,34 @@ def _explain(scene: Scene, film: TrainingFilm, fits: KernelFits | None) -> None:
         _weights_moved(film, farthest, nearest),
     ]
     if fits is not None:
-        begun, ended = (
-            (one >= reel.GOOD_FIT).sum() for one in (fits.r_squared[0], fits.r_squared[-1])
-        )
+        num = fits.r_squared.shape[1]
+        begun, *_, ended = (fits.r_squared >= reel.GOOD_FIT).sum(axis=1)
         lines.append(
             f"A Gabor function explains at least {reel.GOOD_FIT:.0%} of the variance (R²) of "
-            f"{begun} of {fits.r_squared.shape[1]} kernels before training and of {ended} at the "
-            "end: noise became edges and bars."
+            f"{begun} of {num} kernels before training and of {ended} at the end: "
+            + ("noise became edges and bars." if 2 * ended > num else "much noise stays.")
         )
     st.markdown(" ".join(lines))
+
+
+def _explain_pair(scenes: Sequence[Scene]) -> None:
+    """Say what is different about two networks."""
+    records = {
+        controls.card_of(scene.model_name).title: cached.training_record(scene.model_name)
+        for scene in scenes
+    }
+    lines = [f"{title}: {record.facts['summary']}" for title, record in records.items()]
+    right = [
+        f"{record.accuracy:.1%} of {record.facts['num_held_out_pictures']:,} with {title}"
+        for title, record in records.items()
+    ]
+    st.markdown(
+        "**In what the two differ.** " + " ".join(lines) + "\n\n" + difference_table(records)
+    )
+    st.markdown(
+        f"Right on held-out pictures: {', '.join(right)}. One run of each, not a mean. Each film "
+        "has scales of its own: compare the numbers at the bars, too."
+    )
 
 
 def _weights_moved(film: TrainingFilm, farthest: str, nearest: str) -> str:

@@ -26,7 +26,7 @@ _STORIES = {  # of each data set: why its templates look as they do, and what to
     "fashion-mnist": (
         "Clothes lie in the middle and point the same way, so one template for each kind is not "
         "bad.",
-        "Shift the boot to the right, one pixel at a time: to you it stays the same thing, to the "
+        "Shift the picture to the right, pixel by pixel: to you it stays the same thing, to the "
         "templates it does not. Then choose CIFAR-10 in the sidebar and look at the horse.",
     ),
     "cifar-10": (

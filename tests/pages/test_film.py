@@ -62,6 +62,22 @@ def test_other_layers_classes_and_a_second_network_can_be_chosen() -> None:
     assert "**What you see: Fashion Gabor CNN, «Ankle boot" not in said
 
 
+def test_a_ready_pair_differs_in_one_thing_and_the_page_says_in_what() -> None:
+    app = opened(suitable_model="Fashion Gabor CNN")
+    wanted = "With and without augmentation"
+    next(button for button in app.button if button.label == wanted).click().run()
+    said = texts(finished(app))
+    assert not app.exception
+    assert said.count("**What you see") == 2
+    assert "| | SVHN on 1,000 | SVHN on 1,000, augmented |" in said
+    assert (
+        "| augmentation | no change at all | rotation ±10°, shift ±8 %, shear ±8°, zoom ±15 % |"
+        in said
+    )
+    assert "| architecture |" not in said
+    assert "| data |" not in said
+
+
 def test_a_layer_that_the_second_network_lacks_is_replaced() -> None:
     app = opened(suitable_model="SVHN Gabor CNN", beside="Fashion Gabor CNN")
     app.selectbox(key="film_layer").select("dropout5").run()
@@ -73,7 +89,14 @@ def test_a_layer_that_the_second_network_lacks_is_replaced() -> None:
 @pytest.mark.parametrize("model", ["EfficientNet-Lite0", "nothing"])
 def test_a_network_without_checkpoints_is_not_offered(model: str) -> None:
     app = opened(model=model, beside="nothing")
-    assert app.selectbox(key="suitable_model").options == ["Fashion Gabor CNN", "SVHN Gabor CNN"]
+    assert app.selectbox(key="suitable_model").options == [
+        "Fashion Gabor CNN",
+        "SVHN on 1,000",
+        "SVHN on 1,000, augmented",
+        "SVHN Gabor CNN",
+        "SVHN small",
+        "SVHN small, noisy",
+    ]
     assert "**What you see: Fashion Gabor CNN" in texts(app)
 
 
