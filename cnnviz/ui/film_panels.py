@@ -231,13 +231,13 @@ def _offer(scene: Scene, film: TrainingFilm, fits: KernelFits | None) -> None:
     picture, numbers = st.columns(2)
     with picture:
         download(
-            f"{card.title}: film (GIF)",
+            "The film (GIF)",
             f"{film.name}-film.gif",
             lambda: figures.encode_gif(reel.stills(film, card, scene.image), _FRAME_MS),
         )
     with numbers:
         download(
-            f"{card.title}: numbers (NPZ)",
+            "Its numbers (NPZ)",
             f"{film.name}-film.npz",
             lambda: figures.arrays_npz(_arrays(film, fits)),
         )

@@ -31,8 +31,8 @@ def test_the_first_look_is_a_finished_film_with_its_story_and_its_files() -> Non
     assert "`conv1` moved most, 6.2 times" in said
     assert "lVert w - w_0" in said
     assert [button.label for button in app.get("download_button")] == [
-        "SVHN Gabor CNN: film (GIF)",
-        "SVHN Gabor CNN: numbers (NPZ)",
+        "The film (GIF)",
+        "Its numbers (NPZ)",
     ]
     assert len(app.image) == 1
 
