@@ -132,6 +132,12 @@ def test_only_the_last_rooms_and_the_pages_know_streamlit() -> None:
     assert knowing <= {"ui"}
 
 
+def test_only_one_package_caches_for_the_pages() -> None:
+    pages = [PACKAGE.parent / "app.py", *(PACKAGE.parent / "pages").glob("*.py")]
+    caching = {path.parent for path in [*FILES, *pages] if "st.cache_" in path.read_text()}
+    assert caching == {PACKAGE / "ui" / "cached"}
+
+
 def test_importing_the_package_loads_neither_streamlit_nor_tensorflow() -> None:
     code = (
         "import cnnviz, sys; print({'streamlit', 'tensorflow', 'keras', 'cv2'} & set(sys.modules))"

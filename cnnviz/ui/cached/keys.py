@@ -1,0 +1,13 @@
+"""What stands for a thing when something is kept: its digest, or how it is written."""
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+
+from cnnviz.evidence import Target
+from cnnviz.results import ImageInput
+
+_BY_DIGEST: dict[str | type[Any], Callable[[Any], Any]] = {
+    ImageInput: attrgetter("digest"),
+    Target: repr,
+}
