@@ -1,32 +1,15 @@
 """Result to picture or plotly figure: no analysis and no model in here."""
 
 from cnnviz.figures.architecture import Block, architecture_figure, blocks
-from cnnviz.figures.charts import (
-    TRAINING,
-    VALIDATION,
-    activations_figure,
+from cnnviz.figures.bars import (
     bars_figure,
     before_after_figure,
     class_bars_figure,
-    compared_curves,
-    confusion_figure,
     draws_figure,
-    drift_figure,
-    embedding_figure,
-    forgetting_figure,
-    learning_curves,
-    objective_figure,
-    parts_figure,
-    pixel_curves_figure,
-    polar_fits,
-    polar_tuning,
-    shift_figure,
-    side_by_side_curves,
-    sliding_line_figure,
-    smoothed,
     value_histogram,
     weight_histogram,
 )
+from cnnviz.figures.chart_layout import TRAINING, VALIDATION
 from cnnviz.figures.colours import (
     DIVERGING,
     SEQUENTIAL,
@@ -42,7 +25,16 @@ from cnnviz.figures.colours import (
     signed_scale,
     unsigned_scale,
 )
+from cnnviz.figures.curves import (
+    compared_curves,
+    learning_curves,
+    objective_figure,
+    side_by_side_curves,
+    smoothed,
+)
 from cnnviz.figures.export import array_npy, arrays_npz, heatmap_json, heatmap_npz
+from cnnviz.figures.network_charts import activations_figure, drift_figure, parts_figure
+from cnnviz.figures.picture_charts import confusion_figure, embedding_figure, shift_figure
 from cnnviz.figures.pictures import (
     GAP_PX,
     empty_tile,
@@ -59,6 +51,9 @@ from cnnviz.figures.pictures import (
     number_grid,
     with_border,
 )
+from cnnviz.figures.polar import polar_fits, polar_tuning
+from cnnviz.figures.sliding import sliding_line_figure
+from cnnviz.figures.trust_charts import forgetting_figure, pixel_curves_figure
 
 __all__ = [
     "DIVERGING",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cnnviz.figures.chart_layout import GREY, PURPLE, lying_legend, margin
 from cnnviz.results import LayerFacts
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ _COLOURS = {
     "depthwise convolution": "#7fb2f0",
     "pooling": "#2e9e6b",
     "joining branches": "#e0912f",
-    "list of numbers": "#8a63c9",
-    "other": "#8b95a3",
+    "list of numbers": PURPLE,
+    "other": GREY,
 }
 _KINDS = {
     **dict.fromkeys(("Conv2D", "SeparableConv2D"), "convolution"),
@@ -108,8 +109,8 @@ def architecture_figure(
     return figure.update_layout(
         barmode="overlay",
         height=420,
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
-        legend={"orientation": "h", "y": 1.08, "x": 0},
+        margin=margin(),
+        legend=lying_legend(1.08, x=0),
         xaxis={"visible": False, "range": [-0.8, len(found) + 0.8]},
         yaxis={"visible": False, "range": [-top - (2.6 if is_labelled else 1.4), top + 2.6]},
         hoverlabel={"align": "left"},

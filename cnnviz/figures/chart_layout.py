@@ -1,0 +1,16 @@
+"""What all charts share: colours that can be told apart, margins, legends."""
+
+from typing import Any
+
+TRAINING, VALIDATION = "#0b8a8f", "#d1601f"  # told apart by every kind of colour vision
+GREY, PURPLE = "#8b95a3", "#8a63c9"  # what others are compared with, and what stands out
+
+
+def margin(*, right: int = 10, top: int = 10) -> dict[str, int]:
+    """Leave little room around a chart, in pixels; its titles take what they need."""
+    return {"l": 10, "r": right, "t": top, "b": 10}
+
+
+def lying_legend(y: float, **place: Any) -> dict[str, Any]:
+    """Put the legend in a row: above the chart from 1 on, below it for less than 0."""
+    return {"orientation": "h", "y": y, **place}
