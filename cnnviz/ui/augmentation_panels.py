@@ -21,11 +21,10 @@ from cnnviz.training.augmentation import (
 )
 from cnnviz.ui import cached
 from cnnviz.ui.controls import Picked
-from cnnviz.ui.pictures import download, number, show_picture
+from cnnviz.ui.pictures import download, number, show_chart, show_picture
 from cnnviz.ui.recipe_words import described, difference_table
 from cnnviz.zoo import TrainingRecord
 
-_CHART = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
 _SAME, _OTHER = (11, 138, 143), (209, 96, 31)  # frames, in the colours of the bars
 _SEED, _LAST_SEED = "augmentation_seed", 9999  # session key of the seed, and its largest value
 _SHEET = (128, 128, 128)  # what a sheet is made of
@@ -183,13 +182,12 @@ def show_draws(
     )
     bars, words = st.columns([1.1, 1], gap="medium")
     with bars:
-        st.plotly_chart(
+        show_chart(
             figures.draws_figure(
                 [_short(network.class_names[i]) for i in found.answers],
                 *(found.probabilities, found.stays, found.before),
             ),
-            config=_CHART,
-            alt=f"Probability of {label} in each draw",
+            f"Probability of {label} in each draw",
             key="draws",
         )
         st.markdown(
@@ -383,10 +381,9 @@ def show_curves() -> None:
     }
     histories = {name: record.history for name, record in records.items()}
     with right:
-        st.plotly_chart(
+        show_chart(
             figures.compared_curves(histories, key, measures[key], smoothing),
-            config=_CHART,
-            alt=f"Curves of the {key} for training and validation, without and with augmentation",
+            f"Curves of the {key} for training and validation, without and with augmentation",
             key="compared",
         )
         ends = {name: _ends(record, key, smoothing) for name, record in records.items()}

@@ -8,9 +8,8 @@ from cnnviz.figures import Scale
 from cnnviz.ui import cached, class_panels
 from cnnviz.ui.class_panels import Asked
 from cnnviz.ui.controls import Picked, keep_within
-from cnnviz.ui.pictures import number, show_map, show_scale
+from cnnviz.ui.pictures import number, show_chart, show_map, show_scale
 
-_CHART = {"displaylogo": False}
 _NUM_SHOWN = 6  # maps shown one by one
 _ADDED = "maps_added"
 
@@ -49,12 +48,11 @@ def _show_parts(model_name: str, asked: Asked, maps: np.ndarray, parts: np.ndarr
     order = np.argsort(-np.abs(totals), kind="stable")
     shown = order[:_NUM_SHOWN]
     label = class_panels.target_label(model_name, asked.target)
-    st.plotly_chart(
+    show_chart(
         figures.bars_figure(
             [str(channel) for channel in order[:24]], totals[order[:24]], "sum of its cells"
         ),
-        config=_CHART,
-        alt="What each feature map adds",
+        "What each feature map adds",
         key="parts",
     )
     st.markdown(

@@ -11,9 +11,8 @@ from cnnviz.feature_maps import embed
 from cnnviz.results import ImageInput
 from cnnviz.ui import cached, controls, map_panels
 from cnnviz.ui.controls import Picked
-from cnnviz.ui.pictures import number, show_painted, show_picture
+from cnnviz.ui.pictures import CHART, number, show_chart, show_painted, show_picture
 
-_CHART = {"displaylogo": False}
 _PAIRS = 10
 _OFF = "switched_off"
 
@@ -86,10 +85,9 @@ def show_pair(model_name: str, picked: Picked, layer_name: str) -> None:
         f"{picked.label}, below {label}, all on one scale.",
         f"Maps of {layer_name} for two pictures",
     )
-    st.plotly_chart(
+    show_chart(
         figures.bars_figure([str(i) for i in order], rank[order], f"first − second{unit}"),
-        config=_CHART,
-        alt="Differences of the filters' means",
+        "Differences of the filters' means",
         key="pair bars",
     )
     same = float(np.corrcoef(means)[0, 1]) if len(difference) > 1 and np.std(means) else 1.0
@@ -176,10 +174,9 @@ def show_ablation(model_name: str, picked: Picked, layer_name: str) -> None:
     st.subheader("Which filters does this class need?")
     order = np.argsort(-np.abs(effect), kind="stable")[:24]
     label = model.class_names[target]
-    st.plotly_chart(
+    show_chart(
         figures.bars_figure([str(i) for i in order], effect[order], f"logit of «{label}» lost"),
-        config=_CHART,
-        alt="Effect of each filter on the class",
+        "Effect of each filter on the class",
         key="effects",
     )
     helpful, harmful = int((effect > 1e-6).sum()), int((effect < -1e-6).sum())
@@ -204,10 +201,9 @@ def _show_classes(
     model = cached.model(model_name)
     was, now = model.probabilities(before), model.probabilities(after)
     shown = list(dict.fromkeys([*np.argsort(-was)[:4], *np.argsort(-now)[:4], target]))
-    st.plotly_chart(
+    show_chart(
         figures.before_after_figure([model.class_names[i] for i in shown], was[shown], now[shown]),
-        config=_CHART,
-        alt="Class probabilities before and after",
+        "Class probabilities before and after",
         key="before after",
     )
     st.markdown(
@@ -232,7 +228,7 @@ def show_embedding(model_name: str, picked: Picked, layer_name: str) -> None:
     with plot:
         event = st.plotly_chart(
             figure,
-            config=_CHART,
+            config=CHART,
             alt=f"Pictures placed by {layer_name}",
             key="embedding",
             on_select="rerun",

@@ -17,12 +17,11 @@ from cnnviz.results import FilterImage
 from cnnviz.ui import cached, controls, map_panels
 from cnnviz.ui.controls import Picked
 from cnnviz.ui.map_panels import CHANNEL
-from cnnviz.ui.pictures import download, number, show_picture
+from cnnviz.ui.pictures import download, number, show_chart, show_picture
 
 if TYPE_CHECKING:
     from cnnviz.ascent import Progress
 
-_CHART = {"displaylogo": False}
 _PRESETS = {"good": "with all tricks", "lecture": "the lecture's: plain"}
 _NUM_SHOWN = 8  # frames of the film strip
 _GRID = 64  # filters in the view of a whole layer
@@ -184,10 +183,9 @@ def _show_progress(progress: "Progress") -> None:
             "The picture while it grows",
         )
     with right:
-        st.plotly_chart(
+        show_chart(
             figures.objective_figure(progress.history[:, 0], progress.steps),
-            config=_CHART,
-            alt="The objective so far",
+            "The objective so far",
             key=f"history {progress.step}",
         )
 
@@ -202,10 +200,9 @@ def _show_result(model_name: str, target: Target, found: FilterImage) -> None:
             found.name,
         )
     with right:
-        st.plotly_chart(
+        show_chart(
             figures.objective_figure(found.objective_history, len(found.objective_history)),
-            config=_CHART,
-            alt="The objective at every step",
+            "The objective at every step",
             key="history",
         )
         _show_comparison(model_name, target, found)

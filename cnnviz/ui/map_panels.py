@@ -13,10 +13,17 @@ from cnnviz.figures import Block, Scale
 from cnnviz.results import LayerFacts
 from cnnviz.ui import cached, tiles
 from cnnviz.ui.controls import Picked, keep_within
-from cnnviz.ui.pictures import download, number, show_map, show_painted, show_picture, show_scale
+from cnnviz.ui.pictures import (
+    download,
+    number,
+    show_chart,
+    show_map,
+    show_painted,
+    show_picture,
+    show_scale,
+)
 
 LAYER, CHANNEL = "maps_layer", "channel"  # session keys, also of the address
-_CHART = {"displaylogo": False}
 _STRIP_PX, _STRIP_COLUMNS = 56, 14
 _NUMBER_PX = 20  # height of the strip above a tile for its number
 _SCALES = {
@@ -316,10 +323,9 @@ def show_one(model_name: str, picked: Picked, layer_name: str) -> None:
     with left:
         _show_slices(model_name, picked, layer_name, channel)
     with right:
-        st.plotly_chart(
+        show_chart(
             figures.value_histogram(one, "cells of this map"),
-            config=_CHART,
-            alt=f"Histogram of the values of channel {channel}",
+            f"Histogram of the values of channel {channel}",
             key="map histogram",
         )
     _show_exemplars(model_name, layer_name, channel)
@@ -464,11 +470,8 @@ def show_hierarchy(model_name: str, picked: Picked) -> None:
     )
     st.subheader("Is anything lost on the way?")
     table = [facts_of(model_name, block.last) for block in shown]
-    st.plotly_chart(
-        figures.activations_figure(table),
-        config=_CHART,
-        alt="Cells and filters of each layer",
-        key="hierarchy",
+    show_chart(
+        figures.activations_figure(table), "Cells and filters of each layer", key="hierarchy"
     )
     st.markdown(
         "**What you see.** Pooling takes cells away, and the lecture's rule is to add filters at "

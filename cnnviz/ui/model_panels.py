@@ -9,10 +9,9 @@ from cnnviz import figures, zoo
 from cnnviz.results import LayerFacts
 from cnnviz.ui import cached
 from cnnviz.ui.controls import Picked
-from cnnviz.ui.pictures import number, show_painted, show_picture
+from cnnviz.ui.pictures import number, show_chart, show_painted, show_picture
 from cnnviz.zoo import ModelCard, TrainingRecord
 
-_CHART = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
 _MAX_TILES = 64
 
 
@@ -35,9 +34,7 @@ def show_architecture(model_name: str, picked: Picked) -> None:
         )
         for prediction in cached.predictions(model_name, picked.image, 3):
             st.progress(prediction.probability, f"{prediction.label}: {prediction.probability:.1%}")
-    st.plotly_chart(
-        cached.drawing(model_name), config=_CHART, alt=f"Drawing of {model.card.title}", key="draw"
-    )
+    show_chart(cached.drawing(model_name), f"Drawing of {model.card.title}", key="draw")
     st.markdown(
         ":small[A block's height is the height of its maps, its width the number of channels, both "
         "on a logarithmic scale; arcs skip over blocks. Point at a block to read it, drag to "
@@ -185,7 +182,8 @@ def _show_curves(record: TrainingRecord) -> None:
         (right, "loss", "loss"),
     ):
         figure = figures.learning_curves(record.history, key, title, smoothing)
-        column.plotly_chart(figure, config=_CHART, alt=f"Curves of the {key}", key=f"curve {key}")
+        with column:
+            show_chart(figure, f"Curves of the {key}", key=f"curve {key}")
     history = record.history
     gap = history["accuracy"][-1] - history["val_accuracy"][-1]
     verdict = "training and validation end close together"
@@ -223,7 +221,7 @@ def _show_confusion(model_name: str, record: TrainingRecord) -> None:
     matrix, cell = st.columns([1.9, 1], gap="medium")
     with matrix:
         figure = figures.confusion_figure(record.confusion, names)
-        st.plotly_chart(figure, config=_CHART, alt="Confusion matrix", key="confusion")
+        show_chart(figure, "Confusion matrix", key="confusion")
     wrong = record.confusion - np.diag(np.diag(record.confusion))
     worst = np.unravel_index(int(wrong.argmax()), wrong.shape)
     with cell:
@@ -305,9 +303,7 @@ def show_weights(model_name: str) -> None:
     st.subheader("How weights are spread")
     name = st.selectbox("Layer", names, key="weights_of", bind="query-params")
     weights = np.asarray(model.operations[name].get_weights()[0])
-    st.plotly_chart(
-        figures.weight_histogram(weights), config=_CHART, alt=f"Weights of {name}", key="weights"
-    )
+    show_chart(figures.weight_histogram(weights), f"Weights of {name}", key="weights")
     small = float(np.mean(np.abs(weights) < 0.1 * np.abs(weights).max()))
     st.markdown(
         f"`{name}`: {weights.size:,} weights, mean {number(float(weights.mean()))}, standard "

@@ -24,13 +24,12 @@ from cnnviz.own_classes import (
 )
 from cnnviz.ui import cached, frame
 from cnnviz.ui.controls import GUEST, PICTURE_TYPES, WANTED_MODEL, Picked
-from cnnviz.ui.pictures import download, show_picture
+from cnnviz.ui.pictures import download, show_chart, show_picture
 from cnnviz.uncertainty import wilson_interval
 
 if TYPE_CHECKING:
     from cnnviz.training.head import TrainedHead
 
-_CHART = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
 _BUNDLED, _OWN = "bundled clothing", "your own pictures"
 _EXAMPLE = ("Sneaker", "Bag", "Shirt")
 _A_ROW = 8  # pictures of a class in the overview
@@ -189,10 +188,9 @@ def _show_result(classes: CheckedClasses, head: "TrainedHead") -> None:
     )
     matrix, wrong = st.columns([1.5, 1], gap="medium")
     with matrix:
-        st.plotly_chart(
+        show_chart(
             figures.confusion_figure(head.confusion, head.class_names),
-            config=_CHART,
-            alt="Confusion matrix of the head, on pictures that it did not learn from",
+            "Confusion matrix of the head, on pictures that it did not learn from",
             key="own confusion",
         )
     with wrong:

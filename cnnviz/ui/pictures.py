@@ -1,13 +1,19 @@
-"""Pictures on a page: always encoded here, always with a caption, maps with their numbers."""
+"""Pictures and charts on a page: pictures always encoded here, maps with their numbers."""
 
 import base64
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 
 from cnnviz import figures
 from cnnviz.figures import Scale
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+CHART: dict[str, Any] = {"displaylogo": False}  # Streamlit drops the buttons that would do nothing
 
 
 def show_picture(pixels: np.ndarray, caption: str, alt: str, *, is_brief: bool = False) -> None:
@@ -67,6 +73,12 @@ def scale_bar(scale: Scale) -> str:
         f'<div style="display:flex;justify-content:space-between;font-size:0.8rem">{labels}</div>'
         "</div>"
     )
+
+
+def show_chart(figure: "go.Figure", alt: str, *, key: str, has_tools: bool = True) -> None:
+    """Show a plotly figure as wide as its column; `has_tools`: with buttons to look closer."""
+    config = CHART if has_tools else {**CHART, "displayModeBar": False}
+    st.plotly_chart(figure, config=config, alt=alt, key=key)
 
 
 def number(value: float, num_digits: int = 3) -> str:

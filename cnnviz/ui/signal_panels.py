@@ -13,14 +13,13 @@ from cnnviz.errors import InvalidParameterError
 from cnnviz.images import as_gray
 from cnnviz.ui import cached, frame
 from cnnviz.ui.controls import Picked, keep_within
-from cnnviz.ui.pictures import added, exact, multiplied, number, show_picture
+from cnnviz.ui.pictures import added, exact, multiplied, number, show_chart, show_picture
 
 _ROW, _OWN = "Row of the picture", "Your own numbers"
 _LONGEST_PX = 28  # of a row, so that single numbers can be seen
 _MOST_NUMBERS = 64
 _LARGEST_KERNEL = 7
 _LARGEST = 999.0
-_CHART = {"displaylogo": False, "displayModeBar": False}
 
 
 def show_line(picked: Picked) -> None:
@@ -39,7 +38,7 @@ def show_line(picked: Picked) -> None:
     with right:
         cell = _choose_cell(len(steps.answer))
         middle = (steps.reach - 1) / 2
-        st.plotly_chart(
+        show_chart(
             figures.sliding_line_figure(
                 steps.padded,
                 steps.padding,
@@ -49,9 +48,9 @@ def show_line(picked: Picked) -> None:
                 steps.stride * np.arange(len(steps.answer)) + middle,
                 cell,
             ),
-            config=_CHART,
-            alt="Signal, kernel and answer, one below the other",
+            "Signal, kernel and answer, one below the other",
             key="line_chart",
+            has_tools=False,
         )
         _write_cell(steps, cell)
         _write_size(steps, len(signal))

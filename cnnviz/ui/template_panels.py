@@ -7,7 +7,7 @@ from cnnviz import figures
 from cnnviz.linear_classifier import DATA, MAX_SHIFT_PX, LinearClassifier, shifted, softmax
 from cnnviz.ui import cached
 from cnnviz.ui.controls import DIGIT, PHOTOGRAPH, Picked
-from cnnviz.ui.pictures import number, show_map, show_painted, show_picture, show_scale
+from cnnviz.ui.pictures import number, show_chart, show_map, show_painted, show_picture, show_scale
 
 _TITLES = {
     "fashion-mnist": "Fashion-MNIST",
@@ -19,7 +19,6 @@ _EXAMPLES = {
     "cifar-10": PHOTOGRAPH,
     "svhn": DIGIT,
 }
-_CHART = {"displaylogo": False, "displayModeBar": False}
 _BEST = -1  # stands for the most probable class
 _COLUMNS = 5
 _STORIES = {  # of each data set: why its templates look as they do, and what to try
@@ -187,20 +186,20 @@ def _show_scores(
     names = classifier.class_names
     left, right = st.columns(2)
     with left:
-        st.plotly_chart(
+        show_chart(
             figures.class_bars_figure(names, scores, before, class_index),
-            config=_CHART,
-            alt="Score of every class",
+            "Score of every class",
             key="template_scores",
+            has_tools=False,
         )
     with right:
         chances = softmax(scores)
         earlier = None if before is None else softmax(before)
-        st.plotly_chart(
+        show_chart(
             figures.class_bars_figure(names, chances, earlier, class_index, is_share=True),
-            config=_CHART,
-            alt="Probability of every class",
+            "Probability of every class",
             key="template_probabilities",
+            has_tools=False,
         )
     total = float(np.exp(scores).sum())
     own = float(scores[class_index])
@@ -261,11 +260,11 @@ def _show_shifts(classifier: LinearClassifier, to_the_right: int) -> None:
     shares = classifier.accuracies
     shifts = range(-MAX_SHIFT_PX, MAX_SHIFT_PX + 1)
     st.markdown("**How many pictures does it name rightly?**")
-    st.plotly_chart(
+    show_chart(
         figures.shift_figure(shifts, shares, to_the_right, classifier.commonest),
-        config=_CHART,
-        alt="Share of held-out pictures named rightly, against the shift",
+        "Share of held-out pictures named rightly, against the shift",
         key="template_shifts",
+        has_tools=False,
     )
     later = float(shares[MAX_SHIFT_PX + _EXPECTED_SHIFT_PX])
     falls = later < _FALLS * classifier.accuracy

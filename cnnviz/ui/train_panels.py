@@ -26,12 +26,11 @@ from cnnviz.training.live_run import LiveRun
 from cnnviz.ui import cached, frame
 from cnnviz.ui.controls import GUEST, WANTED_MODEL
 from cnnviz.ui.model_panels import show_kernel_sheet
-from cnnviz.ui.pictures import download, number, show_picture
+from cnnviz.ui.pictures import download, number, show_chart, show_picture
 from cnnviz.ui.server import keep_server_fast
 from cnnviz.zoo.blocks import KERNEL_SIZES, MAX_BLOCKS, MAX_FILTERS, POOLINGS
 
 ABSENCE_SECONDS = 10.0  # a tab that was closed for so long ends its training
-_CHART = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
 _RUN, _EARLIER = "live_run", "live_earlier"  # session keys: the run, rows of those before
 _MAX_EARLIER = 8
 _TITLES = {
@@ -362,14 +361,13 @@ def _show_curves(history: Mapping[str, np.ndarray], settings: LiveSettings) -> N
         figure.update_xaxes(range=[0.5, settings.epochs + 0.5], dtick=max(1, settings.epochs // 5))
         if key == "accuracy":
             figure.update_yaxes(range=[0, 1.02])
-        column.plotly_chart(
-            figure, config=_CHART, alt=f"Curves of the {key} so far", key=f"live curve {key}"
-        )
+        with column:
+            show_chart(figure, f"Curves of the {key} so far", key=f"live curve {key}")
 
 
 def _show_network(settings: LiveSettings) -> None:
     drawing, rows = cached.live_drawing(_untrained(settings))
-    st.plotly_chart(drawing, config=_CHART, alt="Drawing of the network", key="live drawing")
+    show_chart(drawing, "Drawing of the network", key="live drawing")
     with st.expander(f"Layer by layer: {sum(row.num_parameters for row in rows):,} parameters"):
         st.dataframe(
             [_layer_row(row) for row in rows],
@@ -413,10 +411,9 @@ def _show_confusion(settings: LiveSettings, look: LiveLook) -> None:
     names = cached.live_ten(settings.data).class_names
     figure = figures.confusion_figure(look.confusion, names)
     figure.update_layout(height=480)
-    st.plotly_chart(
+    show_chart(
         figure,
-        config=_CHART,
-        alt=f"Confusion matrix of {look.confusion.sum()} held-out pictures",
+        f"Confusion matrix of {look.confusion.sum()} held-out pictures",
         key="live confusion",
     )
 

@@ -12,14 +12,13 @@ from cnnviz.reuse import NETWORKS
 from cnnviz.ui import cached, class_panels
 from cnnviz.ui.controls import Picked
 from cnnviz.ui.model_panels import duration
-from cnnviz.ui.pictures import number, show_picture, show_scale
+from cnnviz.ui.pictures import number, show_chart, show_picture, show_scale
 from cnnviz.uncertainty import wilson_interval
 from cnnviz.zoo import TrainingRecord
 
 if TYPE_CHECKING:
     from cnnviz.reuse import Anatomy, Evidence
 
-_CHART = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
 _ANSWER = "what each one answers"
 _TILES_A_ROW = 3
 
@@ -85,10 +84,9 @@ def show_parts() -> "Sequence[Anatomy]":
 
 def _draw_parts(anatomies: "Sequence[Anatomy]") -> None:
     strips = {_title(anatomy.name): anatomy.parts for anatomy in anatomies}
-    st.plotly_chart(
+    show_chart(
         figures.parts_figure(strips),
-        config=_CHART,
-        alt="Five networks as strips of their parts: trained ones blue, frozen ones grey",
+        "Five networks as strips of their parts: trained ones blue, frozen ones grey",
         key="reuse parts",
     )
     st.markdown(
@@ -214,10 +212,9 @@ def show_curves(chosen: Settings) -> None:
     st.subheader("How they learned")
     records = {_title(name): cached.training_record(name) for name in NETWORKS}
     histories = {title: record.history for title, record in records.items()}
-    st.plotly_chart(
+    show_chart(
         figures.side_by_side_curves(histories, chosen.figure, chosen.figure, chosen.smoothing),
-        config=_CHART,
-        alt=f"Curves of the {chosen.figure} of the five networks, training and validation",
+        f"Curves of the {chosen.figure} of the five networks, training and validation",
         key="reuse curves",
     )
     ends = {
@@ -242,10 +239,9 @@ def show_drift(anatomies: "Sequence[Anatomy]") -> None:
         return
     st.subheader("How far fine-tuning moved the weights")
     drifts = next(each.drift for each in reversed(anatomies) if each.drift)
-    st.plotly_chart(
+    show_chart(
         figures.drift_figure(drifts),
-        config=_CHART,
-        alt="How far each layer's weights moved, a bar for each layer",
+        "How far each layer's weights moved, a bar for each layer",
         key="reuse drift",
     )
     moved = [drift for drift in drifts if drift.has_moved]

@@ -18,10 +18,9 @@ from cnnviz.filter_banks import (
 )
 from cnnviz.gabor_fit import SMALLEST_SIDE, GaborFit
 from cnnviz.ui import cached
-from cnnviz.ui.pictures import number, show_map
+from cnnviz.ui.pictures import number, show_chart, show_map
 
 _NUM_THETAS = 24
-_CHART = {"displaylogo": False}
 WANTED = "wanted_gabor"  # session key: settings that the sliders take over on the next run
 
 
@@ -74,9 +73,7 @@ def show_tuning(chosen: dict[str, Any], model_name: str) -> None:
     )
     plot, wave = st.columns([2, 1])
     with plot:
-        st.plotly_chart(
-            figure, config=_CHART, alt="Tuning curves of filter and channel", key="tune"
-        )
+        show_chart(figure, "Tuning curves of filter and channel", key="tune")
     with wave:
         best = float(thetas[answers[:, place].argmax()])
         stripes = grating(64, frequency, best)
@@ -124,7 +121,7 @@ def show_learned(model_name: str) -> None:
     figure = figures.polar_fits(
         [(one, fit.theta, fit.frequency, fit.r_squared) for one, fit in fits.items()]
     )
-    st.plotly_chart(figure, config=_CHART, alt="Direction and frequency of all fits", key="fits")
+    show_chart(figure, "Direction and frequency of all fits", key="fits")
     good = sum(fit.r_squared > 0.8 for fit in fits.values())
     st.markdown(
         "**What you see.** Each point is a kernel: its angle is the direction of its wave, its "
