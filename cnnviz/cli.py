@@ -7,12 +7,14 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from cnnviz.errors import CnnvizError
 
 _CHECKOUT = Path(__file__).parents[1]
 # glibc keeps a memory pool for each thread; thirty sessions are content with two pools in all
 SERVER_ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 _OPEN_WHEN_READY = """
 import sys, time, urllib.request, webbrowser
 for _ in range(240):
@@ -30,6 +32,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit status; what a user can put right is one plain line."""
     parser = argparse.ArgumentParser(prog="cnnviz", description="See what a network sees.")
     commands = parser.add_subparsers(required=True)
+    _add_app(commands)
+    _add_lists(commands)
+    _add_training(commands)
+    _add_classifiers(commands)
+    _add_evaluate(commands)
+    _add_atlas(commands)
+    _add_cam(commands)
+    options = parser.parse_args(arguments)
+    try:
+        return options.run(options)
+    except CnnvizError as error:
+        print(f"cnnviz: {error}", file=sys.stderr)
+        return 1
+
+
+def _add_app(commands: _Commands) -> None:
     app = commands.add_parser("app", help="open the app in the browser")
     app.add_argument("--port", type=int, default=8501, help="default: 8501")
     app.add_argument(
@@ -37,36 +55,53 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     app.add_argument("--no-browser", action="store_true", help="do not open a browser window")
     app.set_defaults(run=_app)
+
+
+def _add_lists(commands: _Commands) -> None:
     models = commands.add_parser("models", help="list the networks and whether they are here")
     models.set_defaults(run=_models)
     show = commands.add_parser("show", help="print the layers of a network")
     show.add_argument("network", help="a name from the list, or the path of a .keras file")
     show.set_defaults(run=_show)
+
+
+def _add_training(commands: _Commands) -> None:
     train = commands.add_parser("train", help="train a network by its recipe, or go on with it")
     train.add_argument("recipe", nargs="?", help="name of a recipe")
     train.add_argument("--list", action="store_true", help="list the recipes")
-    train.add_argument("--folder", type=Path, default=_CHECKOUT / "models", help="default: models/")
+    _add_models_folder(train)
     train.set_defaults(run=_train)
     live = commands.add_parser("train-live", help="train the small network of a settings file")
     live.add_argument("settings", type=Path, help="the .json file that the page Train live offers")
     live.add_argument("--folder", type=Path, help="where to leave the network; default: nowhere")
     live.set_defaults(run=_train_live)
+
+
+def _add_classifiers(commands: _Commands) -> None:
     bank = commands.add_parser("bank", help="train a classifier on a filter bank's answers")
     bank.add_argument("data", help="fashion-mnist or svhn")
-    bank.add_argument("--folder", type=Path, default=_CHECKOUT / "models", help="default: models/")
+    _add_models_folder(bank)
     bank.set_defaults(run=_bank)
     linear = commands.add_parser("linear", help="train a linear classifier: one template a class")
     linear.add_argument("data", help="fashion-mnist, cifar-10 or svhn")
-    linear.add_argument(
-        "--folder", type=Path, default=_CHECKOUT / "models", help="default: models/"
-    )
+    _add_models_folder(linear)
     linear.set_defaults(run=_linear)
+
+
+def _add_evaluate(commands: _Commands) -> None:
     evaluate = commands.add_parser("evaluate", help="measure a trained network from its file")
     evaluate.add_argument("recipe", help="name of its recipe")
-    evaluate.add_argument(
+    _add_models_folder(evaluate)
+    evaluate.set_defaults(run=_evaluate)
+
+
+def _add_models_folder(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
         "--folder", type=Path, default=_CHECKOUT / "models", help="default: models/"
     )
-    evaluate.set_defaults(run=_evaluate)
+
+
+def _add_atlas(commands: _Commands) -> None:
     atlas = commands.add_parser("atlas", help="draw what all filters of some layers look for")
     atlas.add_argument("network", help="a name from the list, or the path of a .keras file")
     atlas.add_argument("--layers", nargs="+", required=True, help="layers with maps")
@@ -79,6 +114,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     atlas.add_argument("--engine", default="local", help="local, dask or ray; default: local")
     atlas.add_argument("--scheduler", help="address of a Dask scheduler")
     atlas.set_defaults(run=_atlas)
+
+
+def _add_cam(commands: _Commands) -> None:
     cam = commands.add_parser("cam", help="draw which pixels of pictures argue for a class")
     cam.add_argument("images", nargs="*", type=Path, help="pictures and folders of pictures")
     cam.add_argument("--model", default="efficientnet-lite0", help="default: efficientnet-lite0")
@@ -89,12 +127,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cam.add_argument("--folder", type=Path, default=Path("cam"), help="default: cam/")
     cam.add_argument("--list", action="store_true", help="list the methods and their settings")
     cam.set_defaults(run=_cam)
-    options = parser.parse_args(arguments)
-    try:
-        return options.run(options)
-    except CnnvizError as error:
-        print(f"cnnviz: {error}", file=sys.stderr)
-        return 1
 
 
 def _app(options: argparse.Namespace) -> int:
