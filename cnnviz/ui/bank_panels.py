@@ -8,6 +8,7 @@ import streamlit as st
 
 from cnnviz import datasets, figures
 from cnnviz.bank_classifier import nearest
+from cnnviz.datasets import LabelledImages
 from cnnviz.filter_banks import BANKS, haar_decomposition
 from cnnviz.results import ImageInput
 from cnnviz.ui import cached
@@ -320,6 +321,11 @@ def show_features() -> None:
     ):
         with column:
             _show_samples(np.flatnonzero(chosen)[:12], f"{title}: {int(chosen.sum())} of 200", 4)
+    _show_neighbours(samples, classifier.standardised(features))
+
+
+def _show_neighbours(samples: LabelledImages, described: np.ndarray) -> None:
+    """Show a picture and its nearest by what the filters say, float (N, K)."""
     st.subheader("Which pictures do the filters find alike?")
     titles = [
         f"{samples.class_names[label]} {i % 20 + 1}" for i, label in enumerate(samples.labels)
@@ -331,7 +337,7 @@ def show_features() -> None:
         key="like",
         bind="query-params",
     )
-    alike = nearest(classifier.standardised(features), place, 7)
+    alike = nearest(described, place, 7)
     _show_samples(
         np.array([place, *alike]),
         f"{titles[place]}, then its nearest: {', '.join(titles[i] for i in alike)}",

@@ -68,19 +68,10 @@ def show_pair(model_name: str, picked: Picked, layer_name: str) -> None:
         unit = " standard deviations"
     order = np.argsort(-np.abs(rank), kind="stable")[:_PAIRS]
     _show_inputs(model_name, picked, other, label)
-    chosen = np.concatenate([first[..., order], second[..., order]], axis=2)
-    scale = map_panels.value_scale(chosen)
-    sheet = figures.mosaic(
-        chosen.transpose(2, 0, 1),
-        [scale] * (2 * len(order)),
-        columns=len(order),
-        tile_px=112,
-        numbers=[*order.tolist(), *order.tolist()],
-        strip_px=20,
-    )
-    show_painted(
-        sheet,
-        scale,
+    _show_two_rows(
+        first[..., order],
+        second[..., order],
+        order.tolist(),
         f"The {len(order)} filters of `{layer_name}` that separate them most: above "
         f"{picked.label}, below {label}, all on one scale.",
         f"Maps of {layer_name} for two pictures",
@@ -98,6 +89,23 @@ def show_pair(model_name: str, picked: Picked, layer_name: str) -> None:
         "**Try this.** Compare two pictures of one class, then of two classes: in late layers only "
         "the second pair differs much."
     )
+
+
+def _show_two_rows(
+    above: np.ndarray, below: np.ndarray, channels: list[int], caption: str, alt: str
+) -> None:
+    """Show the same channels (h, w, N) of two pictures in two rows, on one scale."""
+    chosen = np.concatenate([above, below], axis=2)
+    scale = map_panels.value_scale(chosen)
+    sheet = figures.mosaic(
+        chosen.transpose(2, 0, 1),
+        [scale] * (2 * len(channels)),
+        columns=len(channels),
+        tile_px=112,
+        numbers=[*channels, *channels],
+        strip_px=20,
+    )
+    show_painted(sheet, scale, caption, alt)
 
 
 def _show_inputs(model_name: str, picked: Picked, other: ImageInput, label: str) -> None:
