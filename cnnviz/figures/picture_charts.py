@@ -10,6 +10,7 @@ from cnnviz.figures.chart_layout import GREY, TRAINING, VALIDATION, lying_legend
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+_DARK_SHARE = 0.7  # from here on the blues are dark
 _CELL_PX = 42
 
 
@@ -28,9 +29,7 @@ def confusion_figure(confusion: np.ndarray, class_names: Sequence[str]) -> "go.F
             z=shares,
             x=names,
             y=names,
-            text=np.where(confusion > 0, confusion.astype(str), ""),
-            texttemplate="%{text}",
-            textfont={"size": 13},
+            text=confusion,
             colorscale="Blues",
             zmin=0,
             zmax=1,
@@ -41,6 +40,19 @@ def confusion_figure(confusion: np.ndarray, class_names: Sequence[str]) -> "go.F
                 "%{y}, answered %{x}: %{text} pictures, %{z:.1%} of the row<extra></extra>"
             ),
         )
+    )
+    rows, columns = np.nonzero(confusion)
+    figure.add_scatter(  # a heatmap's own numbers are grey on the middle blues
+        x=[names[column] for column in columns],
+        y=[names[row] for row in rows],
+        text=confusion[rows, columns],
+        mode="text",
+        textfont={
+            "size": 13,
+            "color": np.where(shares[rows, columns] > _DARK_SHARE, "white", "#11151c"),
+        },
+        hoverinfo="skip",
+        showlegend=False,
     )
     side = 150 + _CELL_PX * max(len(names), 4)
     return figure.update_layout(

@@ -54,9 +54,10 @@ def test_raw_points_stay_visible_however_smooth_the_curve_is() -> None:
 
 def test_a_confusion_matrix_has_shares_of_rows_and_numbers_of_pictures() -> None:
     confusion = np.array([[3, 1], [0, 0]])
-    (heatmap,) = figures.confusion_figure(confusion, ["cat", "dog"]).data
+    heatmap, numbers = figures.confusion_figure(confusion, ["cat", "dog"]).data
     np.testing.assert_array_equal(heatmap.z, [[0.75, 0.25], [0, 0]])
-    assert np.asarray(heatmap.text).tolist() == [["3", "1"], ["", ""]]
+    shown = zip(numbers.x, numbers.y, numbers.text, numbers.textfont.color, strict=True)
+    assert [*shown] == [("cat", "cat", 3, "white"), ("dog", "cat", 1, "#11151c")]
 
 
 def test_a_histogram_counts_every_weight_about_zero() -> None:
