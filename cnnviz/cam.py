@@ -11,6 +11,7 @@ import numpy as np
 
 from cnnviz.errors import InvalidParameterError
 from cnnviz.evidence import (
+    BASELINES,
     SIGNED,
     Case,
     Found,
@@ -21,8 +22,9 @@ from cnnviz.evidence import (
     baseline,
     explained,
     masked_scores,
+    method_named,
     observe,
-    one_class,
+    target_or_class,
     without_negatives,
 )
 from cnnviz.results import ClassHeatmap, ImageInput, upsample
@@ -429,12 +431,7 @@ METHODS = {
                     choices=("difference", "softmax"),
                     help="What is gained, or a softmax over the maps as in the authors' code.",
                 ),
-                Setting(
-                    "baseline",
-                    "Outside the mask",
-                    "black",
-                    choices=("black", "mean", "blurred", "noise"),
-                ),
+                Setting("baseline", "Outside the mask", "black", choices=BASELINES),
             ),
             is_slow=True,
         ),
@@ -468,7 +465,7 @@ def channel_weights(
     InvalidParameterError
         If there is no such method, or it does not fit.
     """
-    chosen = _method(method)
+    chosen = method_named(method, METHODS)
     reason = chosen.misfit(case.model, layer_name)
     if reason:
         raise InvalidParameterError(reason)
@@ -523,15 +520,12 @@ def class_activation_map(
     AnalysisError
         If the class does not depend on the layer, or values are not finite.
     """
-    chosen = _method(method)
+    chosen = method_named(method, METHODS)
     names = [layer_name] if isinstance(layer_name, str) else list(layer_name or ())
     names = names or [model.default_cam_layer]
     if len(names) > 1 and method != "layer-cam":
         raise InvalidParameterError(f"{chosen.title} takes one layer; only LayerCAM fuses several.")
-    if target is None:
-        if class_index is None:
-            class_index = model.predict(image, top=1)[0].class_index
-        target = one_class(class_index)
+    target = target_or_class(model, image, target, class_index)
     case = observe(model, image, target, names)
     maps = [explained(case, chosen, name, settings, on_progress) for name in names]
     return maps[0] if len(maps) == 1 else fuse(maps)
@@ -549,11 +543,3 @@ def fuse(maps: Sequence[ClassHeatmap], gamma: float = 2.0) -> ClassHeatmap:
         target=first.target,
         settings=(*first.settings, ("gamma", gamma)),
     )
-
-
-def _method(name: str) -> Method:
-    if name not in METHODS:
-        raise InvalidParameterError(
-            f"There is no method {name!r}. Choose one of: {', '.join(METHODS)}."
-        )
-    return METHODS[name]

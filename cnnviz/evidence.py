@@ -199,6 +199,17 @@ def sum_of(class_indices: Sequence[int]) -> Target:
     return Target(name, class_indices[0], tuple((index, 1.0) for index in class_indices))
 
 
+def target_or_class(
+    model: "LoadedModel", image: ImageInput, target: Target | None, class_index: int | None
+) -> Target:
+    """Argue for the target that was given, else for the class, else for the most probable one."""
+    if target is not None:
+        return target
+    if class_index is None:
+        class_index = model.predict(image, top=1)[0].class_index
+    return one_class(class_index)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
     """A network's answer to a picture, looked at once for all methods.
@@ -342,6 +353,21 @@ class Method:
             name: setting.checked(settings.get(name, setting.default))
             for name, setting in known.items()
         }
+
+
+def method_named(name: str, methods: Mapping[str, Method]) -> Method:
+    """Give one of several methods by its name.
+
+    Raises
+    ------
+    InvalidParameterError
+        If there is none.
+    """
+    if name not in methods:
+        raise InvalidParameterError(
+            f"There is no method {name!r}. Choose one of: {', '.join(methods)}."
+        )
+    return methods[name]
 
 
 def explained(

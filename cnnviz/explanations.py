@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 from cnnviz import cam, saliency
 from cnnviz.errors import InvalidParameterError
-from cnnviz.evidence import Method, OnProgress, Target, contrast, one_class, probability, sum_of
+from cnnviz.evidence import (
+    Method,
+    OnProgress,
+    Target,
+    contrast,
+    method_named,
+    one_class,
+    probability,
+    sum_of,
+)
 from cnnviz.results import ClassHeatmap, ImageInput
 
 if TYPE_CHECKING:
@@ -22,11 +31,7 @@ def find_method(name: str) -> Method:
     InvalidParameterError
         If there is none.
     """
-    if name not in METHODS:
-        raise InvalidParameterError(
-            f"There is no method {name!r}. Choose one of: {', '.join(METHODS)}."
-        )
-    return METHODS[name]
+    return method_named(name, METHODS)
 
 
 def explain(

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnnviz.cam import weighted_evidence
-from cnnviz.errors import InvalidParameterError
 from cnnviz.evidence import (
     BASELINES,
     SIGNED,
@@ -20,8 +19,9 @@ from cnnviz.evidence import (
     baseline,
     explained,
     masked_scores,
+    method_named,
     observe,
-    one_class,
+    target_or_class,
 )
 from cnnviz.results import PICTURE, ClassHeatmap, ImageInput, upsample
 
@@ -511,15 +511,8 @@ def saliency_map(
     InvalidParameterError, UnknownLayerError, AnalysisError
         As for `class_activation_map`.
     """
-    if method not in METHODS:
-        raise InvalidParameterError(
-            f"There is no method {method!r}. Choose one of: {', '.join(METHODS)}."
-        )
-    chosen = METHODS[method]
-    if target is None:
-        if class_index is None:
-            class_index = model.predict(image, top=1)[0].class_index
-        target = one_class(class_index)
+    chosen = method_named(method, METHODS)
+    target = target_or_class(model, image, target, class_index)
     layer = layer_name or (model.default_cam_layer if "layer" in chosen.sees else PICTURE)
     case = observe(model, image, target, chosen.needs(layer))
     return explained(case, chosen, layer, settings, on_progress)
