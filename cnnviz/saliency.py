@@ -28,7 +28,7 @@ from cnnviz.results import PICTURE, ClassHeatmap, ImageInput, upsample
 if TYPE_CHECKING:
     from cnnviz.probe import LoadedModel
 
-MAX_POINTS = 256  # on the way of integrated gradients
+MAX_POINTS = 256  # on the way of integrated gradients, after the one where it begins
 _MAX_GAP = 0.005  # at which no more points are added
 _CHUNK = 16  # pictures in one pass forwards and back
 _SEED = Setting("seed", "Seed", 0, 0, 9999, 1, help="The same seed draws the same chance.")
@@ -134,7 +134,7 @@ def _integrated_gradients(
 
     def tell(done: int) -> None:
         if on_progress is not None:
-            on_progress(done, max(most, done))
+            on_progress(done, most)
 
     def look(shares: np.ndarray, before: int) -> _Way:
         pictures = start + shares.astype(np.float32)[:, None, None, None] * (case.batch - start)
@@ -147,7 +147,8 @@ def _integrated_gradients(
 
     way = look(np.linspace(0, 1, settings["steps"] + 1), 0)
     while way.gap > _MAX_GAP and len(way.shares) < most:
-        worst = np.argsort(-np.abs(way.errors), kind="stable")[:_CHUNK]
+        num = min(_CHUNK, most - len(way.shares))
+        worst = np.argsort(-np.abs(way.errors), kind="stable")[:num]
         middles = (way.shares[worst] + way.shares[worst + 1]) / 2
         way = way.with_points(look(middles, len(way.shares)))
     widths = np.diff(way.shares)
@@ -384,7 +385,7 @@ METHODS = {
             "Sundararajan et al., ICML 2017, arXiv:1703.01365",
             "The slopes on the straight way from an empty picture to this one, added up. All "
             "pixels together make up what the score gains on the way. Steps in which they do not "
-            "are halved until the gap is below half a percent.",
+            "are halved until the gap is at most half a percent or there are 256 of them.",
             r"(x - x_0) \odot \int_0^1 \frac{\partial S(x_0 + t(x - x_0))}{\partial x}\, dt",
             _integrated_gradients,
             (
