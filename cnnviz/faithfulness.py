@@ -132,11 +132,8 @@ def picture_without(
     view = zoo.model_view(card, case.image)
     ranks = pixel_ranks(values, *view.shape[:2], seed=seed)
     marked = (ranks < round(share * ranks.size))[..., None]
-    recipe = card.preprocessing
-    base = baseline(case.model, case.image, kind, seed=seed)[0]
-    base = base * np.array(recipe.std, np.float32) + np.array(recipe.mean, np.float32)
-    base = np.broadcast_to(base[..., ::-1] if recipe.is_bgr else base, view.shape)
-    gone = np.clip(np.rint(base), 0, 255).astype(np.uint8)
+    base = zoo.unscaled(card.preprocessing, baseline(case.model, case.image, kind, seed=seed)[0])
+    gone = np.clip(np.rint(np.broadcast_to(base, view.shape)), 0, 255).astype(np.uint8)
     return np.where(marked, gone, view), np.where(marked, view, gone)
 
 

@@ -17,7 +17,7 @@ from cnnviz.graph_walk import walk_through
 from cnnviz.images import as_gray, image_from_pixels, resize_pixels
 from cnnviz.probe import compiled
 from cnnviz.results import FilterImage, ImageInput
-from cnnviz.zoo import Preprocessing
+from cnnviz.zoo import scaled
 
 if TYPE_CHECKING:
     from cnnviz.probe import LoadedModel
@@ -315,20 +315,11 @@ def _spec(model: "LoadedModel", recipe: Recipe) -> Any:
     return tf.TensorSpec((None, size, size, channels), tf.float32)
 
 
-def _prepared(model: "LoadedModel", images: Any) -> Any:
-    """Bring pictures from 0 to 1 into the network's own range and order."""
-    scale: Preprocessing = model.card.preprocessing
-    if scale.is_bgr:
-        images = images[..., ::-1]
-    mean, std = np.array(scale.mean, np.float32), np.array(scale.std, np.float32)
-    return (images * 255 - mean) / std
-
-
 def _walked(model: "LoadedModel", objective: Objective, images: Any) -> Any:
     names = objective.layer_names
     return walk_through(
         model.keras_model,
-        _prepared(model, images),
+        scaled(model.card.preprocessing, images * 255),
         before=names,
         until=() if objective.needs_logits else names,
     )

@@ -44,14 +44,12 @@ class Stream:
         self.seed = recipe.seed
         self.steps_an_epoch = -(-len(images) // recipe.batch_size)
         self._base: Any = None
-        scale: Preprocessing = UNIT
+        self._scale: Preprocessing = UNIT
         if recipe.base:
             card = zoo.find_card(recipe.base.model)
             full = zoo.build_model(card)
             self._base = frozen_part(full, recipe.base.layer, recipe.base.size_px)
-            scale = card.preprocessing
-        self._mean, self._std = np.array(scale.mean, np.float32), np.array(scale.std, np.float32)
-        self._is_bgr = scale.is_bgr
+            self._scale = card.preprocessing
         inputs = tf.constant(images)
         if self._base is not None and not self._changes:
             inputs = self._maps(inputs)
@@ -77,8 +75,7 @@ class Stream:
         images = tf.cast(images, tf.float32)
         if changes is not None:
             images = changes(images, training=True)
-        images = images[..., ::-1] if self._is_bgr else images
-        images = (images - self._mean) / self._std
+        images = zoo.scaled(self._scale, images)
         return images if self._base is None else self._base(images, training=False)
 
     def _maps(self, images: Any) -> Any:

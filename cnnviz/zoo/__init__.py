@@ -6,7 +6,14 @@ Importing this package loads neither TensorFlow nor Keras: that happens where a 
 from cnnviz.zoo.cards import ModelCard, Preprocessing
 from cnnviz.zoo.class_names import class_names
 from cnnviz.zoo.model_files import card_for_file, card_for_model, load_model_file
-from cnnviz.zoo.preprocessing import model_view, preprocess, rgb_kernels, seen_part
+from cnnviz.zoo.preprocessing import (
+    model_view,
+    preprocess,
+    rgb_kernels,
+    scaled,
+    seen_part,
+    unscaled,
+)
 from cnnviz.zoo.registry import (
     build_model,
     download_weights,
@@ -47,7 +54,9 @@ __all__ = [
     "model_view",
     "preprocess",
     "rgb_kernels",
+    "scaled",
     "seen_part",
     "training_record",
     "try_in_child",
+    "unscaled",
 ]

@@ -7,11 +7,13 @@ then the 224 in the middle 87.8 and 97.0 %. The square shows much more than the 
 shapes as they are.
 """
 
+from typing import Any
+
 import numpy as np
 
 from cnnviz.images import centre_part, centre_view
 from cnnviz.results import ImageInput
-from cnnviz.zoo.cards import ModelCard
+from cnnviz.zoo.cards import ModelCard, Preprocessing
 
 
 def seen_part(card: ModelCard, image: ImageInput) -> tuple[slice, slice]:
@@ -48,8 +50,51 @@ def preprocess(card: ModelCard, image: ImageInput) -> np.ndarray:
         A batch of one; its range is that of ``card.preprocessing``.
     """
     view = model_view(card, image)[..., : card.channels].astype(np.float32)
-    recipe = card.preprocessing
-    if recipe.is_bgr:
-        view = view[..., ::-1]
-    mean, std = np.array(recipe.mean, np.float32), np.array(recipe.std, np.float32)
-    return np.ascontiguousarray((view - mean) / std)[np.newaxis]
+    return np.ascontiguousarray(scaled(card.preprocessing, view))[np.newaxis]
+
+
+def scaled(recipe: Preprocessing, pixels: Any) -> Any:
+    """Bring pixels into a network's own range and order of colours.
+
+    Parameters
+    ----------
+    recipe : Preprocessing
+    pixels : float32 array of shape (..., C), of NumPy or TensorFlow
+        From 0 to 255, RGB or grey.
+
+    Returns
+    -------
+    array of that kind and shape
+    """
+    pixels = pixels[..., ::-1] if recipe.is_bgr else pixels
+    mean, std = _mean_and_std(recipe)
+    return (pixels - mean) / std
+
+
+def unscaled(recipe: Preprocessing, inputs: Any) -> Any:
+    """Bring a network's inputs back to pixels: undo `scaled`, up to rounding.
+
+    Parameters
+    ----------
+    recipe : Preprocessing
+    inputs : float32 array of shape (..., C), of NumPy or TensorFlow
+        In the range and order of the network.
+
+    Returns
+    -------
+    array of that kind and shape
+        RGB or grey; from 0 to 255 if the inputs came from such pixels, neither clipped nor rounded.
+
+    Examples
+    --------
+    >>> from cnnviz.zoo.cards import CAFFE
+    >>> unscaled(CAFFE, np.zeros((1, 1, 3), np.float32)).tolist()[0][0][2]  # blue came first
+    103.93900299072266
+    """
+    mean, std = _mean_and_std(recipe)
+    pixels = inputs * std + mean
+    return pixels[..., ::-1] if recipe.is_bgr else pixels
+
+
+def _mean_and_std(recipe: Preprocessing) -> tuple[np.ndarray, np.ndarray]:
+    return np.array(recipe.mean, np.float32), np.array(recipe.std, np.float32)

@@ -24,7 +24,9 @@ from cnnviz.zoo import (
     load_model_file,
     model_view,
     preprocess,
+    scaled,
     seen_part,
+    unscaled,
 )
 from cnnviz.zoo.cards import CAFFE, LITE, RAW, TF, TORCH, UNIT
 
@@ -149,6 +151,14 @@ def test_the_other_ranges_are_what_their_names_say() -> None:
     ):
         batch = preprocess(small_card(1, 1, preprocessing=recipe), image)
         np.testing.assert_allclose(batch[0, 0, 0], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("recipe", [UNIT, RAW, TF, LITE, CAFFE, TORCH], ids=lambda one: one.name)
+def test_what_a_network_is_given_can_be_shown_again(recipe: Any) -> None:
+    image = noise(5, 5)
+    batch = preprocess(small_card(5, 5, preprocessing=recipe), image)
+    np.testing.assert_array_equal(np.rint(unscaled(recipe, batch[0])), image.pixels)
+    np.testing.assert_allclose(scaled(recipe, unscaled(recipe, batch)), batch, atol=1e-5)
 
 
 def test_preprocessing_leaves_the_picture_alone() -> None:
