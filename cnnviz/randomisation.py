@@ -1,6 +1,6 @@
 """Does a map depend on what the network has learned? Its weights are drawn anew, from the top."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import spearmanr
 from skimage.metrics import structural_similarity
 
-from cnnviz.evidence import Method, Target, explained, observe
+from cnnviz.evidence import Case, Method, Target, explained, observe
 from cnnviz.results import ClassHeatmap, ImageInput, upsample
 
 if TYPE_CHECKING:
@@ -104,26 +104,30 @@ def randomised_maps(
     rng = np.random.default_rng(seed)
     found: list[Level] = []
     done = 0
-    for stop in stops.astype(int):
+    for stop in stops.astype(int).tolist():
         for name in from_top[done:stop]:
             _forget(copy.operations[name], rng)
-        done = int(stop)
+        done = stop
         case = observe(copy, image, target, method.needs(layer_name))
         heatmap = explained(case, method, layer_name, settings)
-        start = found[0].heatmap.values if found else heatmap.values
-        found.append(
-            Level(
-                num_layers=done,
-                lowest=from_top[done - 1] if done else "",
-                heatmap=heatmap,
-                probability=float(target.confidences(copy, case.scores[np.newaxis])[0]),
-                spearman=rank_correlation(start, heatmap.values) if found else 1.0,
-                ssim=similarity(start, heatmap.values),
-            )
-        )
+        found.append(_level(case, heatmap, found[0].heatmap if found else heatmap, from_top[:done]))
         if on_progress is not None:
             on_progress(len(found), len(stops), tuple(found))
     return tuple(found)
+
+
+def _level(
+    case: Case, heatmap: ClassHeatmap, first: ClassHeatmap, forgotten: Sequence[str]
+) -> Level:
+    """Compare a map with that of the network as it is."""
+    return Level(
+        num_layers=len(forgotten),
+        lowest=forgotten[-1] if forgotten else "",
+        heatmap=heatmap,
+        probability=float(case.target.confidences(case.model, case.scores[np.newaxis])[0]),
+        spearman=rank_correlation(first.values, heatmap.values) if forgotten else 1.0,
+        ssim=similarity(first.values, heatmap.values),
+    )
 
 
 def _copy_of(model: "LoadedModel") -> "LoadedModel":
