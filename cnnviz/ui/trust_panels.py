@@ -48,11 +48,10 @@ def show_test(model_name: str, picked: Picked) -> None:
 def _show_curves(
     model_name: str, picked: Picked, asked: Asked, heatmap: ClassHeatmap, kind: str, share: float
 ) -> None:
-    from cnnviz.faithfulness import masked_drop, picture_without
-
     label = class_panels.target_label(model_name, asked.target)
-    case = cached.case(model_name, picked.image, asked.target, ())
-    without, only = picture_without(case, heatmap.values, share, kind=kind)
+    without, only = cached.picture_without(
+        model_name, picked.image, heatmap, asked.target, share, kind
+    )
     map_place, gone, back = st.columns(3)
     with map_place:
         image = cached.smaller(picked.image, MAX_SIDE_PX)
@@ -84,7 +83,7 @@ def _show_curves(
                 alt=f"{name.capitalize()} curves",
                 key=name,
             )
-    drop = masked_drop(case, heatmap.values)
+    drop = cached.masked_drop(model_name, picked.image, heatmap, asked.target)
     st.markdown(
         _table(curves)
         + f"\n\nSeen through the map as a mask, {label} goes from {drop.before:.1%} to "

@@ -204,6 +204,15 @@ def test_eigen_cam_is_the_first_singular_vector(shape: tuple[int, int, int]) -> 
     assert not principal_direction(np.zeros((2, 2, 3))).any()
 
 
+def test_the_digest_of_a_map_is_that_of_its_grid_and_values() -> None:
+    def digest(values: Any, **others: Any) -> str:
+        return ClassHeatmap(np.float32(values), "conv", 0, 1.0, "cam", **others).digest
+
+    assert digest([[1, 2]]) == digest(np.float64([[1, 2]]), target="something else")
+    assert digest([[1], [2]]) != digest([[1, 2]]) != digest([[2, 1]])
+    assert digest(np.float32([[1, 2], [3, 4]]).T) == digest([[1, 3], [2, 4]])
+
+
 def test_score_cam_is_what_masked_pictures_gain(tiny: Tiny, picture: ImageInput) -> None:
     model = tiny("functional")
     maps = model.activations(picture, ["conv"])[0]["conv"]

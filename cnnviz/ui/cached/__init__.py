@@ -50,7 +50,14 @@ from cnnviz.ui.cached.own_classes import own_head, own_network, own_pictures, pi
 from cnnviz.ui.cached.pictures import _held_out as _held_out  # tests clear it
 from cnnviz.ui.cached.pictures import collection_for, smaller
 from cnnviz.ui.cached.transfer import reuse_anatomies, reuse_evidence
-from cnnviz.ui.cached.trust import forgetting, mosaic_check, pixel_curves, road_curves
+from cnnviz.ui.cached.trust import (
+    forgetting,
+    masked_drop,
+    mosaic_check,
+    picture_without,
+    pixel_curves,
+    road_curves,
+)
 
 __all__ = [
     "ablated",
@@ -92,6 +99,7 @@ __all__ = [
     "live_drawing",
     "live_first_look",
     "live_ten",
+    "masked_drop",
     "model",
     "mosaic_check",
     "network_tuning",
@@ -100,6 +108,7 @@ __all__ = [
     "own_network",
     "own_pictures",
     "picture_features",
+    "picture_without",
     "pixel_curves",
     "predictions",
     "preferred_waves",

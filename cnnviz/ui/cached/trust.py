@@ -2,17 +2,21 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import streamlit as st
+
 from cnnviz.errors import DatasetError
 from cnnviz.evidence import Target, one_class
 from cnnviz.explanations import explain, find_method
 from cnnviz.results import ClassHeatmap, ImageInput
 from cnnviz.ui import jobs
 from cnnviz.ui.cached.class_evidence import case
+from cnnviz.ui.cached.keys import _BY_DIGEST
 from cnnviz.ui.cached.networks import model
 from cnnviz.ui.cached.pictures import collection_for
 
 if TYPE_CHECKING:
-    from cnnviz.faithfulness import MosaicCheck, PixelCurves
+    from cnnviz.faithfulness import Drop, MosaicCheck, PixelCurves
     from cnnviz.randomisation import Level
 
 
@@ -29,8 +33,33 @@ def pixel_curves(
             seen, {"this map": heatmap.values}, kind=kind, on_progress=report
         )
 
-    key = ("curves", model_name, image.digest, target, kind, heatmap.values.tobytes())
+    key = ("curves", model_name, image.digest, target, kind, heatmap.digest)
     return jobs.result_of(key, "Taking pixels away and bringing them back", work)
+
+
+@st.cache_data(max_entries=32, hash_funcs=_BY_DIGEST, show_spinner=False)
+def picture_without(
+    model_name: str,
+    image: ImageInput,
+    heatmap: ClassHeatmap,
+    target: Target,
+    share: float,
+    kind: str,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Show a picture without what a map marks most, and with only that."""
+    from cnnviz.faithfulness import picture_without as without
+
+    return without(case(model_name, image, target, ()), heatmap.values, share, kind=kind)
+
+
+@st.cache_data(max_entries=256, hash_funcs=_BY_DIGEST, show_spinner=False)
+def masked_drop(
+    model_name: str, image: ImageInput, heatmap: ClassHeatmap, target: Target
+) -> "Drop":
+    """Look at a picture through a map, and see what is lost."""
+    from cnnviz.faithfulness import masked_drop as drop
+
+    return drop(case(model_name, image, target, ()), heatmap.values)
 
 
 def road_curves(
@@ -52,7 +81,7 @@ def road_curves(
             found[name] = road(seen, values, on_progress=tell)
         return found
 
-    key = ("road", model_name, image.digest, target, heatmap.values.tobytes())
+    key = ("road", model_name, image.digest, target, heatmap.digest)
     return jobs.result_of(key, "Filling holes from their surroundings", work)
 
 
