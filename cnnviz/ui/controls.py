@@ -182,9 +182,8 @@ def model_picker(among: Collection[str] | None = None) -> str:
     """
     key = "model" if among is None else "suitable_model"
     cards = {name: card for name, card in _cards().items() if among is None or name in among}
-    wanted = st.session_state.pop(WANTED_MODEL, None)
-    if wanted in cards:
-        st.session_state[key] = wanted
+    if st.session_state.get(WANTED_MODEL) in cards:  # else it waits for a page that can show it
+        st.session_state[key] = st.session_state.pop(WANTED_MODEL)
     with st.sidebar:
         st.subheader("Network")
         name = st.selectbox(
