@@ -1,7 +1,7 @@
 """Tiny networks with weights written by hand, and pictures from a seed. Nothing is downloaded."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,6 @@ LONG = (  # files that take minutes
     *("test_app.py", "test_pages.py", "test_training.py", "test_ascent.py", "test_vetting.py"),
     *("test_class_activation.py", "test_live.py", "test_feature_maps.py", "test_atlas.py"),
 )
-SLOW = (  # tests that take ten seconds to a minute each; others look at the same code
-    *("test_frozen_means_frozen_to_the_bit", "test_a_bright_shape_that_only_shifts"),
-    *("test_the_objective_rises_for_filters_of_all_networks", "[the 16 strongest for the picture]"),
-    *("drawn_now_or_taken_from_the_atlas[16 at random]", "test_a_dask_cluster_draws"),
-    *("goes_on_and_ends_the_same[augmented]", "goes_on_and_ends_the_same[after two]"),
-    *("filter_pictures_works[While it learned]", "test_the_lectures_recipe_is_noisier"),
-    *("test_diversity_makes_the_pictures", "rebuilt_by_hand[efficientnet-lite0]"),
-    *("test_another_picture_is_asked_about_anew", "looked_into[Pets frozen"),
-    "looked_into[Pets fine-tuned",
-)
 REPOSITORY = Path(__file__).parents[1]
 NUM_CLASSES = 3
 DENSE_KERNEL = np.random.default_rng(3).normal(size=(4, NUM_CLASSES)).astype(np.float32)
@@ -31,14 +21,25 @@ DENSE_BIAS = np.array([0.3, -0.2, 0.1], np.float32)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, and leave out the slow tests unless asked for."""
+    """Begin with the files that take longest, and skip the slow tests unless asked for."""
     items.sort(key=lambda item: item.path.name not in LONG)
     if os.environ.get("CNNVIZ_SLOW_TESTS"):
         return
     reason = "takes long: set CNNVIZ_SLOW_TESTS=1 to run it"
     for item in items:
-        if any(part in item.nodeid for part in SLOW):
+        if item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def slow_unless(quick: Collection[Any], cases: Collection[Any]) -> list[Any]:
+    """Mark the cases of a test as slow, all but the quick ones; several parameters are a tuple."""
+    assert all(case in cases for case in quick), "a quick case that is none would be lost"
+    return [
+        case
+        if case in quick
+        else pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.slow)
+        for case in cases
+    ]
 
 
 @pytest.fixture(scope="session", autouse=True)

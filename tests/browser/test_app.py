@@ -12,6 +12,7 @@ from PIL import Image
 from playwright.sync_api import Page, Request, expect
 
 from tests.browser.conftest import Server
+from tests.conftest import slow_unless
 from tests.unit.hostile_models import good_parts, packed, static_corpus
 
 pytestmark = pytest.mark.browser
@@ -35,6 +36,20 @@ VIEWS = (
     "/models?models_view=Training&model=SVHN+Gabor+CNN",
     "/models?models_view=Weights&model=SVHN+Gabor+CNN",
     "/models?models_view=Your+own+network",
+)
+MORE_VIEWS = (
+    "/filters?filters_view=A+whole+layer&model=SVHN+Gabor+CNN",
+    "/feature_maps?maps_view=Two+pictures&model=SVHN+Gabor+CNN",
+    "/feature_maps?maps_view=Pictures+placed&model=SVHN+Gabor+CNN",
+    "/gabor?view=As+features",
+    "/gabor?view=Tuning&model=SVHN+Gabor+CNN",
+    "/class_activation?class_view=The+map+as+a+sum&model=SVHN+Gabor+CNN",
+    "/class_activation?class_view=Sanity&model=SVHN+Gabor+CNN",
+    "/models?models_view=Calculator",
+)
+QUICK_LOOKS = (
+    *((path, "dark") for path in PATHS + VIEWS),
+    *((path, "light") for path in ("/", "/convolution", "/gabor", "/class_activation", "/train")),
 )
 
 
@@ -82,8 +97,11 @@ def photograph(tmp_path: Path) -> Path:
     return path
 
 
-# each of these starts a server of its own; a page that loads no more than they do is left out
-@pytest.mark.parametrize("path", ["/gabor", "/class_activation", "/film", "/train", "/transfer"])
+# each of these starts a server of its own
+@pytest.mark.parametrize(
+    "path",
+    slow_unless(["/gabor", "/class_activation", "/film", "/train", "/transfer"], PATHS),
+)
 def test_every_page_opens_alone_on_a_fresh_server(
     fresh_server: Server, page: Page, foreign: set[str], path: str
 ) -> None:
@@ -148,9 +166,10 @@ def test_the_picked_picture_goes_along_to_the_next_page(
 
 @pytest.mark.parametrize(
     ("path", "scheme"),
-    [(path, "dark") for path in PATHS]
-    + [(path, "light") for path in ("/", "/convolution", "/gabor", "/class_activation", "/train")]
-    + [(path, "dark") for path in VIEWS],
+    slow_unless(
+        QUICK_LOOKS,
+        [(path, scheme) for path in PATHS + VIEWS + MORE_VIEWS for scheme in ("dark", "light")],
+    ),
 )
 def test_no_serious_barrier_of_our_own_making(
     server: Server, page: Page, foreign: set[str], path: str, scheme: str

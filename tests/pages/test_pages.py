@@ -15,8 +15,8 @@ from cnnviz import zoo
 from cnnviz.ascent.objectives import TARGETS
 from cnnviz.figures import encode_png
 from cnnviz.filter_banks import BANKS, KERNELS
-from cnnviz.ui import cached, downloads, jobs
-from tests.conftest import REPOSITORY
+from cnnviz.ui import cached, controls, downloads, jobs
+from tests.conftest import REPOSITORY, slow_unless
 from tests.unit.hostile_models import good_parts, packed
 
 PAGES = (
@@ -33,9 +33,10 @@ PAGES = (
     "pages/transfer.py",
     "pages/models.py",
 )
-# those with tests of their own bring other pictures and broken ones there
-OWN_TESTS = ("pages/basics.py", "pages/train.py", "pages/film.py", "pages/transfer.py")
-PICTURE_PAGES = tuple(path for path in PAGES if path not in OWN_TESTS)
+# these are brought other pictures in the slow tests only, to keep the run short
+SLOW_PAGES = ("pages/train.py", "pages/film.py", "pages/transfer.py")
+PICTURE_PAGES = slow_unless([path for path in PAGES if path not in SLOW_PAGES], PAGES)
+SHAPES = ((8, 8), (8, 2000), (2000, 8), (61, 500), (500, 61))
 
 
 def open_page(path: str, **query: str) -> AppTest:
@@ -89,6 +90,23 @@ def test_a_broken_upload_is_explained_and_nothing_breaks(path: str) -> None:
     app.file_uploader[0].set_value(("coffee.png", good, "image/png")).run()
     assert not app.exception
     assert not app.error
+
+
+def test_a_page_that_cannot_show_a_wanted_network_leaves_it_to_the_next() -> None:
+    def script() -> None:
+        import streamlit as st
+
+        from cnnviz.ui import controls
+
+        controls.model_picker(st.session_state["among"])
+
+    app = AppTest.from_function(script, default_timeout=120)
+    app.session_state["among"] = ["svhn-gabor"]
+    app.session_state[controls.WANTED_MODEL] = "fashion-cnn"
+    assert app.run().selectbox(key="suitable_model").value == "svhn-gabor"
+    app.session_state["among"] = None
+    assert app.run().selectbox(key="model").value == "fashion-cnn"
+    assert controls.WANTED_MODEL not in app.session_state
 
 
 def test_wrong_settings_in_a_link_fall_back_to_the_defaults() -> None:
@@ -201,13 +219,11 @@ def test_the_bank_shows_all_filters_and_enlarges_the_one_asked_for() -> None:
     assert "2 kernels" in texts(app)
 
 
-@pytest.mark.parametrize(
-    "shape", [(8, 8), (8, 2000), (500, 61)], ids=lambda shape: f"{shape[0]}x{shape[1]}"
-)
+@pytest.mark.parametrize(("height", "width"), slow_unless([(8, 8), (8, 2000), (500, 61)], SHAPES))
 @pytest.mark.parametrize("path", PICTURE_PAGES)
-def test_pictures_of_any_shape_work(path: str, shape: tuple[int, int]) -> None:
+def test_pictures_of_any_shape_work(path: str, height: int, width: int) -> None:
     app = open_page(path, source="Your own picture")
-    pixels = np.random.default_rng(1).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    pixels = np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
     app.file_uploader[0].set_value(("odd.png", encode_png(pixels), "image/png")).run()
     assert not app.exception
     assert not app.error
@@ -374,12 +390,16 @@ def test_a_kernel_that_does_not_fit_is_explained() -> None:
 
 
 NETWORKS = [card.title for card in zoo.list_models() if zoo.is_ready(card)]
+LARGE = ("Pets frozen", "Pets fine-tuned")  # heads on EfficientNet-Lite0
 
 
 @pytest.mark.parametrize(
     ("network", "view"),
-    [(network, view) for network in NETWORKS for view in ("Layers", "Training")]
-    + [(network, "Weights") for network in NETWORKS if not network.startswith("Pets frozen")],
+    [
+        pytest.param(network, view, marks=[pytest.mark.slow] if network.startswith(LARGE) else [])
+        for network in NETWORKS
+        for view in ("Layers", "Training", "Weights")
+    ],
 )
 def test_every_network_can_be_looked_into(view: str, network: str) -> None:
     app = open_page("pages/models.py", models_view=view, model=network)
@@ -565,7 +585,7 @@ MAPS_VIEWS = (
 def finished(app: AppTest) -> AppTest:
     """Wait for work outside the script, then draw once more."""
     for job in list(jobs._jobs.values()):
-        job.wait(60)
+        job.wait(240)
     return app.run()
 
 
@@ -630,7 +650,10 @@ def test_the_traced_number_is_the_networks_own() -> None:
     assert float(computed[1]) == pytest.approx(float(computed[2]), rel=1e-5)
 
 
-@pytest.mark.parametrize("view", ["One filter", "A whole layer", "While it learned"])
+@pytest.mark.parametrize(
+    "view",
+    ["One filter", "A whole layer", pytest.param("While it learned", marks=pytest.mark.slow)],
+)
 def test_every_view_of_the_filter_pictures_works(view: str) -> None:
     app = finished(open_page("pages/filters.py", filters_view=view, model="SVHN Gabor CNN"))
     app = finished(app)  # the second piece of work begins when the first is done
@@ -674,6 +697,7 @@ def test_a_class_of_a_network_that_flattens_gets_its_own_size() -> None:
     assert "28 × 28, seed 0" in texts(app)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("choice", ["the 16 strongest for the picture", "16 at random"])
 def test_some_filters_of_a_layer_are_drawn_now_or_taken_from_the_atlas(choice: str) -> None:
     app = open_page("pages/filters.py", filters_view="A whole layer", model="Fashion Gabor CNN")

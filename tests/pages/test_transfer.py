@@ -1,6 +1,7 @@
 """The page on re-using features: the comparison, and a head on classes of one's own."""
 
 import numpy as np
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from cnnviz.figures import encode_png
@@ -50,6 +51,7 @@ def test_settings_change_nothing_but_the_look() -> None:
     assert len(app.image) == 1 + len(NETWORKS)
 
 
+@pytest.mark.slow
 def test_another_picture_is_asked_about_anew() -> None:
     app = shown()
     app.selectbox(key="source").select("fashion-mnist").run()

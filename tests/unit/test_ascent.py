@@ -212,6 +212,7 @@ def climbs(model: LoadedModel, layer_name: str, channels: list[int], recipe: Rec
     return rises
 
 
+@pytest.mark.slow
 def test_the_objective_rises_for_filters_of_all_networks() -> None:
     rises: list[bool] = []
     rng = np.random.default_rng(1)
@@ -327,6 +328,7 @@ def test_a_cell_is_excited_in_the_middle_only() -> None:
     assert changed[9:19, 9:19].mean() > 2 * changed[:4, :4].mean()
 
 
+@pytest.mark.slow
 def test_diversity_makes_the_pictures_of_a_batch_differ() -> None:
     model = load_model("svhn-gabor")
     recipe = replace(suggested_recipe(model), steps=50)
@@ -442,6 +444,7 @@ def test_every_preset_works(name: str) -> None:
     assert found.reached > found.start
 
 
+@pytest.mark.slow
 def test_the_lectures_recipe_is_noisier_than_lucids() -> None:
     model = load_model("efficientnet-lite0")
 

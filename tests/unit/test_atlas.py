@@ -108,6 +108,7 @@ def test_worker_processes_draw_the_same_bytes(tmp_path: Path, serial: Path) -> N
     assert contents(tmp_path) == contents(serial)
 
 
+@pytest.mark.slow
 def test_a_dask_cluster_draws_the_same_bytes_though_a_worker_is_killed(
     tmp_path: Path, serial: Path
 ) -> None:

@@ -295,7 +295,11 @@ def rounding_of(steps: tuple[Any, ...]) -> float:
 
 
 @pytest.mark.parametrize(
-    "name", ["mnist-cnn", "fashion-gabor", "svhn-gabor", "cats-dogs-150", "efficientnet-lite0"]
+    "name",
+    [
+        *("mnist-cnn", "fashion-gabor", "svhn-gabor", "cats-dogs-150"),
+        pytest.param("efficientnet-lite0", marks=pytest.mark.slow),
+    ],
 )
 def test_every_layer_is_rebuilt_by_hand(name: str, chelsea: ImageInput) -> None:
     model = load_model(name)

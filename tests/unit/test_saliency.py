@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 from keras import layers
 
-from cnnviz import datasets
+from cnnviz import datasets, saliency
 from cnnviz.cam import class_activation_map
 from cnnviz.errors import InvalidParameterError
 from cnnviz.evidence import BASELINES, Target, baseline, probability
 from cnnviz.images import image_from_pixels
 from cnnviz.probe import LoadedModel, load_model, wrap_model
 from cnnviz.results import PICTURE, ImageInput, upsample
-from cnnviz.saliency import METHODS, random_masks, saliency_map
+from cnnviz.saliency import MAX_POINTS, METHODS, random_masks, saliency_map
 from cnnviz.zoo import card_for_model
+from tests.conftest import slow_unless
 
 Tiny = Callable[..., Any]
 WEIGHTS = np.random.default_rng(4).normal(0, 0.05, (8, 8, 3)).astype(np.float32)
@@ -73,14 +74,33 @@ def test_integrated_gradients_of_a_weighted_sum_need_one_step(
     assert dict(found.facts)["gap_percent"] < 0.1
 
 
+def test_integrated_gradients_make_no_more_steps_than_they_say(
+    linear: LoadedModel, picture: ImageInput, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saliency, "_MAX_GAP", -1.0)
+    reports: list[tuple[int, int]] = []
+    found = saliency_map(
+        linear,
+        picture,
+        "integrated-gradients",
+        class_index=1,
+        steps=60,
+        on_progress=lambda done, total: reports.append((done, total)),
+    )
+    assert dict(found.facts)["points"] == MAX_POINTS + 1  # both ends of the way count
+    assert reports[-1] == (MAX_POINTS + 1, MAX_POINTS + 1)
+    assert f"{MAX_POINTS} of them" in METHODS["integrated-gradients"].summary
+
+
+NETWORKS = ("efficientnet-lite0", "svhn-gabor", "fashion-cnn", "cats-dogs-150")
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [
-        ("efficientnet-lite0", "mean"),
-        ("svhn-gabor", "black"),
-        ("fashion-cnn", "black"),
-        ("cats-dogs-150", "black"),
-    ],
+    slow_unless(
+        [("efficientnet-lite0", "mean"), *((name, "black") for name in NETWORKS[1:])],
+        [(name, kind) for name in NETWORKS for kind in ("black", "mean")],
+    ),
 )
 def test_integrated_gradients_are_complete(name: str, kind: str) -> None:
     model, image = load_model(name), datasets.picture("natural", "coffee")

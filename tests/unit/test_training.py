@@ -58,15 +58,20 @@ def test_the_same_seed_gives_the_same_weights(recipe: Recipe, tmp_path: Path) ->
         np.testing.assert_array_equal(one, other)
 
 
+AUGMENTED = {"augmentation": Augmentation(rotation_degrees=5, shear_degrees=5, zoom=0.1)}
+DROPOUT = {"architecture": "fashion-gabor", "keeps_checkpoints": True}  # batch norm, too
+
+
 @pytest.mark.parametrize(
     ("stop_after", "changed"),
     [
-        (1, {}),
-        (2, {}),
-        (1, {"augmentation": Augmentation(rotation_degrees=5, shear_degrees=5, zoom=0.1)}),
-        (2, {"architecture": "fashion-gabor", "keeps_checkpoints": True}),  # dropout, batch norm
+        pytest.param(1, {}, id="after one"),
+        pytest.param(2, {}, id="after two", marks=pytest.mark.slow),
+        pytest.param(1, AUGMENTED, id="augmented, after one", marks=pytest.mark.slow),
+        pytest.param(2, AUGMENTED, id="augmented, after two", marks=pytest.mark.slow),
+        pytest.param(1, DROPOUT, id="dropout, after one", marks=pytest.mark.slow),
+        pytest.param(2, DROPOUT, id="dropout, after two"),
     ],
-    ids=["after one", "after two", "augmented", "dropout"],
 )
 def test_an_interrupted_run_goes_on_and_ends_the_same(
     recipe: Recipe, tmp_path: Path, stop_after: int, changed: dict[str, Any]
@@ -203,6 +208,7 @@ def test_checkpoints_are_dense_at_first_and_end_with_the_network(
     assert trained.checkpoint_steps("nobody", tmp_path) == ()
 
 
+@pytest.mark.slow
 def test_a_bright_shape_that_only_shifts_is_learned_with_one_sigmoid(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,6 +241,7 @@ def transfer(monkeypatch: pytest.MonkeyPatch) -> dict[str, Recipe]:
     }
 
 
+@pytest.mark.slow
 def test_frozen_means_frozen_to_the_bit(transfer: dict[str, Recipe], tmp_path: Path) -> None:
     lite = zoo.build_model(zoo.find_card("efficientnet-lite0"))
     before = {layer.name: layer.get_weights() for layer in lite.layers}
