@@ -67,7 +67,7 @@ def start_server(folder: Path) -> Server:
 
 def stop_server(server: Server) -> None:
     server.process.terminate()
-    server.process.wait(10)
+    server.process.wait(60)  # one that is loading TensorFlow on a busy machine ends late
 
 
 @pytest.fixture(scope="session")
