@@ -435,7 +435,7 @@ def test_examples_of_a_confusion_are_shown_or_explained(
     assert len(app.image) == before == 1  # from the data set, or from the bundled samples
     monkeypatch.setenv("CNNVIZ_DATA_DIR", str(tmp_path))
     cached.confusion_examples.clear()
-    cached._held_out.clear()
+    cached.held_out_pictures.clear()
     app = open_page("pages/models.py", models_view="Training", model="Pets frozen")
     assert not app.exception
     assert "not on this computer" in texts(app)

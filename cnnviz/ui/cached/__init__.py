@@ -47,8 +47,7 @@ from cnnviz.ui.cached.networks import (
     training_record,
 )
 from cnnviz.ui.cached.own_classes import own_head, own_network, own_pictures, picture_features
-from cnnviz.ui.cached.pictures import _held_out as _held_out  # tests clear it
-from cnnviz.ui.cached.pictures import collection_for, smaller
+from cnnviz.ui.cached.pictures import collection_for, held_out_pictures, smaller
 from cnnviz.ui.cached.transfer import reuse_anatomies, reuse_evidence
 from cnnviz.ui.cached.trust import (
     forgetting,
@@ -89,6 +88,7 @@ __all__ = [
     "filters_at_steps",
     "forgetting",
     "fused_evidence",
+    "held_out_pictures",
     "invariance",
     "kernel_fit",
     "layer_maps",

@@ -7,11 +7,11 @@ from cnnviz import zoo
 from cnnviz.images import image_from_pixels
 from cnnviz.results import ImageInput
 from cnnviz.training import Augmentation, Invariance, draws, extremes, measure_invariance
-from cnnviz.ui.cached.keys import _BY_DIGEST
+from cnnviz.ui.cached.keys import BY_DIGEST
 from cnnviz.ui.cached.networks import model
 
 
-@st.cache_data(max_entries=16, hash_funcs=_BY_DIGEST, show_spinner=False)
+@st.cache_data(max_entries=16, hash_funcs=BY_DIGEST, show_spinner=False)
 def augmented(
     model_name: str, image: ImageInput, augmentation: Augmentation, num: int, seed: int
 ) -> np.ndarray:
@@ -19,7 +19,7 @@ def augmented(
     return draws(zoo.model_view(model(model_name).card, image), augmentation, num, seed)
 
 
-@st.cache_data(max_entries=16, hash_funcs=_BY_DIGEST, show_spinner=False)
+@st.cache_data(max_entries=16, hash_funcs=BY_DIGEST, show_spinner=False)
 def augmentation_extremes(
     model_name: str, image: ImageInput, augmentation: Augmentation
 ) -> dict[str, np.ndarray]:
@@ -27,7 +27,7 @@ def augmentation_extremes(
     return extremes(zoo.model_view(model(model_name).card, image), augmentation)
 
 
-@st.cache_data(max_entries=64, hash_funcs=_BY_DIGEST, show_spinner=False)
+@st.cache_data(max_entries=64, hash_funcs=BY_DIGEST, show_spinner=False)
 def invariance(
     model_name: str, image: ImageInput, augmentation: Augmentation, num: int, seed: int
 ) -> Invariance:

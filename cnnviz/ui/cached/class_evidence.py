@@ -10,7 +10,7 @@ from cnnviz.evidence import Target, explained
 from cnnviz.explanations import explain, find_method
 from cnnviz.results import ClassHeatmap, ImageInput
 from cnnviz.ui import jobs
-from cnnviz.ui.cached.keys import _BY_DIGEST
+from cnnviz.ui.cached.keys import BY_DIGEST
 from cnnviz.ui.cached.networks import model
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cnnviz.evidence_table import EvidenceTable
 
 
-@st.cache_resource(max_entries=6, hash_funcs=_BY_DIGEST, show_spinner="Looking at the layer…")
+@st.cache_resource(max_entries=6, hash_funcs=BY_DIGEST, show_spinner="Looking at the layer…")
 def case(
     model_name: str, image: ImageInput, target: Target, layer_names: tuple[str, ...]
 ) -> "Case":
@@ -57,7 +57,7 @@ def evidence(
     return jobs.result_of(key, method.title, work)
 
 
-@st.cache_data(max_entries=256, hash_funcs=_BY_DIGEST, show_spinner=False)
+@st.cache_data(max_entries=256, hash_funcs=BY_DIGEST, show_spinner=False)
 def _fast_evidence(
     model_name: str,
     image: ImageInput,
@@ -71,7 +71,7 @@ def _fast_evidence(
     return explained(seen, method, layer_name, dict(settings))
 
 
-@st.cache_data(max_entries=64, hash_funcs=_BY_DIGEST, show_spinner=False)
+@st.cache_data(max_entries=64, hash_funcs=BY_DIGEST, show_spinner=False)
 def fused_evidence(
     model_name: str, image: ImageInput, layer_names: tuple[str, ...], target: Target
 ) -> ClassHeatmap:

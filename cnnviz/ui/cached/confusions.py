@@ -7,7 +7,7 @@ from cnnviz import datasets
 from cnnviz.errors import DatasetError
 from cnnviz.images import image_from_pixels
 from cnnviz.ui.cached.networks import model, training_record
-from cnnviz.ui.cached.pictures import _held_out
+from cnnviz.ui.cached.pictures import held_out_pictures
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -21,7 +21,7 @@ def confusion_examples(model_name: str, true: int, answer: int) -> tuple[list[np
     if not places:
         return [], "There is no such picture."
     try:
-        held_out = _held_out(record.facts["data"])
+        held_out = held_out_pictures(record.facts["data"])
     except DatasetError:
         return _examples_among_samples(model_name, record.facts["data"], true, answer)
     return [_rgb(held_out.images[place]) for place in places], f"{held_out.title}."

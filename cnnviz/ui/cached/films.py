@@ -9,7 +9,7 @@ from cnnviz import zoo
 from cnnviz.results import ImageInput
 from cnnviz.training_film import KernelFits, TrainingFilm, networks_with_films
 from cnnviz.ui import jobs, reel
-from cnnviz.ui.cached.keys import _BY_DIGEST
+from cnnviz.ui.cached.keys import BY_DIGEST
 
 
 @st.cache_data(max_entries=1, ttl=60, show_spinner=False)
@@ -58,7 +58,7 @@ def film_fits(model_name: str) -> KernelFits | None:
 @st.cache_data(
     max_entries=8,
     hash_funcs={
-        **_BY_DIGEST,
+        **BY_DIGEST,
         TrainingFilm: attrgetter("key"),
         KernelFits: attrgetter("name"),
     },

@@ -26,7 +26,7 @@ from cnnviz.filter_banks import (
 from cnnviz.gabor_fit import GaborFit, fit_gabor
 from cnnviz.images import image_from_pixels
 from cnnviz.results import GaborResponse, ImageInput
-from cnnviz.ui.cached.keys import _BY_DIGEST
+from cnnviz.ui.cached.keys import BY_DIGEST
 from cnnviz.ui.cached.networks import model
 
 
@@ -44,7 +44,7 @@ def filter_kernel(
     return gabor_kernel(frequency, theta, sigma, aspect=aspect, phase=phase, remove_dc=remove_dc)
 
 
-@st.cache_data(max_entries=32, hash_funcs=_BY_DIGEST, show_spinner=False)
+@st.cache_data(max_entries=32, hash_funcs=BY_DIGEST, show_spinner=False)
 def filter_response(image: ImageInput, **settings: Any) -> GaborResponse:
     """Answer of one Gabor filter; the settings are those of `gabor_response`."""
     return gabor_response(image, **settings)
@@ -62,7 +62,7 @@ def filter_bank(
     return gabor_bank(frequencies, thetas, sigmas or None, remove_dc=True)
 
 
-@st.cache_resource(max_entries=2, hash_funcs=_BY_DIGEST, show_spinner="Asking all filters…")
+@st.cache_resource(max_entries=2, hash_funcs=BY_DIGEST, show_spinner="Asking all filters…")
 def bank_responses(
     image: ImageInput,
     kind: str,
@@ -98,7 +98,7 @@ def responses_to_ten(
     return images, names, [bank.responses(image) for image in images]
 
 
-@st.cache_data(max_entries=32, hash_funcs=_BY_DIGEST, show_spinner=False)
+@st.cache_data(max_entries=32, hash_funcs=BY_DIGEST, show_spinner=False)
 def bank_usefulness(
     image: ImageInput,
     kind: str,

@@ -7,7 +7,7 @@ from typing import Any
 from cnnviz.evidence import Target
 from cnnviz.results import ClassHeatmap, ImageInput
 
-_BY_DIGEST: dict[str | type[Any], Callable[[Any], Any]] = {
+BY_DIGEST: dict[str | type[Any], Callable[[Any], Any]] = {
     ImageInput: attrgetter("digest"),
     ClassHeatmap: attrgetter("digest"),
     Target: repr,

@@ -10,14 +10,14 @@ from cnnviz.datasets import Collection
 from cnnviz.feature_maps import LayerGlance, MapStatistics, feature_maps, glance, map_statistics
 from cnnviz.results import ImageInput
 from cnnviz.ui import jobs
-from cnnviz.ui.cached.keys import _BY_DIGEST
+from cnnviz.ui.cached.keys import BY_DIGEST
 from cnnviz.ui.cached.networks import model
 
 if TYPE_CHECKING:
     from cnnviz.exemplars import LayerExemplars
 
 
-@st.cache_resource(max_entries=12, hash_funcs=_BY_DIGEST, show_spinner=False)
+@st.cache_resource(max_entries=12, hash_funcs=BY_DIGEST, show_spinner=False)
 def layer_maps(model_name: str, image: ImageInput, layer_name: str) -> np.ndarray:
     """All maps of a layer, float32 (h, w, K): shared, read-only.
 
@@ -26,19 +26,19 @@ def layer_maps(model_name: str, image: ImageInput, layer_name: str) -> np.ndarra
     return feature_maps(model(model_name), image)[layer_name].values
 
 
-@st.cache_data(max_entries=64, hash_funcs=_BY_DIGEST, show_spinner=False)
+@st.cache_data(max_entries=64, hash_funcs=BY_DIGEST, show_spinner=False)
 def layer_statistics(model_name: str, image: ImageInput, layer_name: str) -> MapStatistics:
     """What the maps of a layer are like for a picture."""
     return map_statistics(layer_maps(model_name, image, layer_name))
 
 
-@st.cache_data(max_entries=16, hash_funcs=_BY_DIGEST, show_spinner="Looking at all layers…")
+@st.cache_data(max_entries=16, hash_funcs=BY_DIGEST, show_spinner="Looking at all layers…")
 def overview(model_name: str, image: ImageInput) -> dict[str, LayerGlance]:
     """Range and strongest maps of every layer."""
     return glance(model(model_name), image)
 
 
-@st.cache_data(max_entries=32, hash_funcs=_BY_DIGEST, show_spinner=False)
+@st.cache_data(max_entries=32, hash_funcs=BY_DIGEST, show_spinner=False)
 def cell_trace(
     model_name: str, image: ImageInput, layer_name: str, channel: int, row: int, column: int
 ) -> Any:
@@ -48,7 +48,7 @@ def cell_trace(
     return trace_cell(model(model_name), image, layer_name, channel, row, column)
 
 
-@st.cache_data(max_entries=64, hash_funcs=_BY_DIGEST, show_spinner=False)
+@st.cache_data(max_entries=64, hash_funcs=BY_DIGEST, show_spinner=False)
 def ablated(
     model_name: str, image: ImageInput, layer_name: str, channels: tuple[int, ...]
 ) -> np.ndarray:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from cnnviz import figures, zoo
 from cnnviz.results import ImageInput, LayerFacts, Prediction
-from cnnviz.ui.cached.keys import _BY_DIGEST
+from cnnviz.ui.cached.keys import BY_DIGEST
 from cnnviz.ui.server import keep_server_fast
 from cnnviz.zoo import TrainingRecord
 
@@ -24,7 +24,7 @@ def model(model_name: str):  # type: ignore[no-untyped-def]  # the type would lo
         return load_model(model_name)
 
 
-@st.cache_data(max_entries=256, hash_funcs=_BY_DIGEST, show_spinner=False)
+@st.cache_data(max_entries=256, hash_funcs=BY_DIGEST, show_spinner=False)
 def predictions(model_name: str, image: ImageInput, top: int = 5) -> tuple[Prediction, ...]:
     """Name the most probable classes."""
     return model(model_name).predict(image, top)

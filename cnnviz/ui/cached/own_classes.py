@@ -9,7 +9,7 @@ import streamlit as st
 from cnnviz.own_classes import BASE, CheckedClasses, NamedPicture, read_files
 from cnnviz.results import ImageInput
 from cnnviz.ui import jobs
-from cnnviz.ui.cached.keys import _BY_DIGEST
+from cnnviz.ui.cached.keys import BY_DIGEST
 from cnnviz.ui.cached.networks import model
 from cnnviz.ui.server import keep_server_fast
 
@@ -62,7 +62,7 @@ def own_head(
     return result
 
 
-@st.cache_data(max_entries=32, hash_funcs=_BY_DIGEST, show_spinner=False)
+@st.cache_data(max_entries=32, hash_funcs=BY_DIGEST, show_spinner=False)
 def picture_features(image: ImageInput) -> np.ndarray:
     """What the base says about a picture, float32 (1, 1280)."""
     network = model(BASE)

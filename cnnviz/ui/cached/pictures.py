@@ -7,13 +7,13 @@ from cnnviz.datasets import Collection, LabelledImages
 from cnnviz.errors import DatasetError
 from cnnviz.images import shrink_to_fit
 from cnnviz.results import ImageInput
-from cnnviz.ui.cached.keys import _BY_DIGEST
+from cnnviz.ui.cached.keys import BY_DIGEST
 from cnnviz.ui.cached.networks import model, training_record
 
 _EXEMPLAR_BYTES, _LEAST_PICTURES = 48 << 20, 20  # what is kept of all filters' answers to pictures
 
 
-@st.cache_data(max_entries=32, hash_funcs=_BY_DIGEST, show_spinner=False)
+@st.cache_data(max_entries=32, hash_funcs=BY_DIGEST, show_spinner=False)
 def smaller(image: ImageInput, max_side_px: int) -> ImageInput:
     """Reduce a picture so that its longer side fits."""
     return shrink_to_fit(image, max_side_px)
@@ -45,11 +45,12 @@ def _held_out_collection(data_name: str) -> Collection:
             "This network was not trained here, so its held-out pictures are not known. Use the "
             "bundled ones."
         )
-    return datasets.collection_of(data_name, _held_out(data_name))
+    return datasets.collection_of(data_name, held_out_pictures(data_name))
 
 
 @st.cache_resource(max_entries=1, show_spinner="Reading the held-out pictures…")
-def _held_out(data_name: str) -> LabelledImages:
+def held_out_pictures(data_name: str) -> LabelledImages:
+    """Read the pictures of a data set that networks here are measured on: shared, read-only."""
     from cnnviz.training.recipes import DATA
 
     return DATA[data_name]("test")

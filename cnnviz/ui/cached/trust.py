@@ -11,7 +11,7 @@ from cnnviz.explanations import explain, find_method
 from cnnviz.results import ClassHeatmap, ImageInput
 from cnnviz.ui import jobs
 from cnnviz.ui.cached.class_evidence import case
-from cnnviz.ui.cached.keys import _BY_DIGEST
+from cnnviz.ui.cached.keys import BY_DIGEST
 from cnnviz.ui.cached.networks import model
 from cnnviz.ui.cached.pictures import collection_for
 
@@ -37,7 +37,7 @@ def pixel_curves(
     return jobs.result_of(key, "Taking pixels away and bringing them back", work)
 
 
-@st.cache_data(max_entries=32, hash_funcs=_BY_DIGEST, show_spinner=False)
+@st.cache_data(max_entries=32, hash_funcs=BY_DIGEST, show_spinner=False)
 def picture_without(
     model_name: str,
     image: ImageInput,
@@ -52,7 +52,7 @@ def picture_without(
     return without(case(model_name, image, target, ()), heatmap.values, share, kind=kind)
 
 
-@st.cache_data(max_entries=256, hash_funcs=_BY_DIGEST, show_spinner=False)
+@st.cache_data(max_entries=256, hash_funcs=BY_DIGEST, show_spinner=False)
 def masked_drop(
     model_name: str, image: ImageInput, heatmap: ClassHeatmap, target: Target
 ) -> "Drop":
