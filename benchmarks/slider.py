@@ -5,8 +5,10 @@
 Needs a running app (`cnnviz app`) and Chromium. Moves the frequency slider of the Gabor page, on a
 photograph reduced to 512 pixels, and waits each time until the new picture of the magnitude is
 loaded; then does the same with banks of 8 to 48 filters on a digit of 32 pixels, and with the
-opacity slider of the class activation page. Browser and server share the machine. Prints median
-and slowest; asserts nothing.
+opacity slider of the class activation page, and with the rotation of twelve draws of the
+augmentation page, through a large and a small network (the second half of the moves goes back over
+draws that are kept). Browser and server share the machine. Prints median and slowest; asserts
+nothing.
 """
 
 import argparse
@@ -56,6 +58,8 @@ def main() -> None:
         (f"gabor?{PICTURE}", "Frequency", "Magnitude of the response", options.moves),
         (bank, "Frequencies", "Strength of the", 10),
         (f"class_activation?{PICTURE}", "Opacity", "with the evidence for", options.moves),
+        ("augmentation", "Rotation", "changed versions of", options.moves),
+        ("augmentation?model=SVHN+Gabor+CNN", "Rotation", "changed versions of", options.moves),
     ]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
