@@ -97,14 +97,18 @@ def compile_model(
     rate: Any = recipe.learning_rate
     if recipe.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, num_steps)
-    loss = "binary" if model.output_shape[-1] == 1 else "sparse_categorical"
-    optimizer = getattr(keras.optimizers, OPTIMIZERS[recipe.optimizer])
+    is_binary = model.output_shape[-1] == 1
+    accuracy = (
+        keras.metrics.BinaryAccuracy if is_binary else keras.metrics.SparseCategoricalAccuracy
+    )
+    optimizer = getattr(keras.optimizers, OPTIMIZERS[recipe.optimizer])(rate)
     model.compile(
-        optimizer(rate),
-        f"{loss}_crossentropy",
-        metrics=["accuracy"],
+        optimizer,
+        "binary_crossentropy" if is_binary else "sparse_categorical_crossentropy",
+        metrics=[accuracy(name="accuracy")],
         jit_compile=False if begins_at_once else "auto",
     )
+    optimizer.build(model.trainable_variables)  # else TensorFlow builds the graph of a step twice
 
 
 def fit_epoch(

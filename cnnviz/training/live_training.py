@@ -79,9 +79,11 @@ def train_live(
     recipe = settings.recipe
     stream = Stream(recipe, training)
     measured = Stream(recipe, held_out, is_training=False).epoch(0)
+    on_batch()
     model = build_blocks(settings.network, settings.name, settings.seed)
     compile_model(model, recipe, recipe.epochs * stream.steps_an_epoch, begins_at_once=True)
     _forget_gradients(model.optimizer)
+    on_batch()
     watch = _Watch(_Onlooker(model, held_out), stream.steps_an_epoch, on_batch, on_look)
     watch.look()
     history: list[dict[str, float]] = []
@@ -251,6 +253,9 @@ class _Watch(keras.callbacks.Callback):
         self._so_far: dict[str, float] = {}
         self._next_look = 0.0
 
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self._on_batch()  # the first batch takes half a second: TensorFlow builds its graph
+
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._batches_done = batch + 1
         self._so_far = {key: float(logs[key]) for key in ("loss", "accuracy")}
@@ -263,6 +268,9 @@ class _Watch(keras.callbacks.Callback):
         self._on_batch()
         if time.monotonic() > self._next_look:
             self.look()
+
+    def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self._on_batch()
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
         self._on_batch()
