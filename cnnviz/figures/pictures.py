@@ -230,6 +230,7 @@ def labelled_grid(
     tiles : rows of uint8 ndarray of shape (h, w, 3)
         None leaves a place empty.
     row_names, column_names : sequence of str
+        Long ones are broken; a column's may have lines of its own.
     captions : rows of str
         One or two lines each.
     tile_px : int
@@ -240,22 +241,27 @@ def labelled_grid(
     size_px = max(14, tile_px // 7)
     font = ImageFont.load_default(size=size_px)
     line = round(1.3 * size_px)
-    left, top = tile_px + GAP_PX, 2 * line + GAP_PX
+
+    def broken(text: str) -> list[str]:
+        width = round(tile_px / (0.56 * size_px))
+        return [part for one in text.splitlines() for part in textwrap.wrap(one, width)]
+
+    heads = [broken(name) for name in column_names]
+    left, top = tile_px + GAP_PX, max(map(len, heads), default=0) * line + GAP_PX
     cell_width, cell_height = tile_px + 2 * GAP_PX, tile_px + 2 * line + 2 * GAP_PX
     size = (left + cell_width * len(column_names), top + cell_height * len(row_names))
     sheet = Image.new("RGB", size, _PAPER)
     pen = ImageDraw.Draw(sheet)
 
-    def write(text: str, x: int, y: int, width: int, num_lines: int) -> None:
-        parts = textwrap.wrap(text, width=round(width / (0.56 * size_px)))
-        for place, part in enumerate(parts[:num_lines]):
+    def write(parts: Sequence[str], x: int, y: int) -> None:
+        for place, part in enumerate(parts):
             pen.text((x, y + place * line), part, fill=(255, 255, 255), font=font)
 
-    for column, name in enumerate(column_names):
-        write(name, left + column * cell_width, GAP_PX, tile_px, 2)
+    for column, parts in enumerate(heads):
+        write(parts, left + column * cell_width, GAP_PX)
     for row, name in enumerate(row_names):
         y = top + row * cell_height
-        write(name, GAP_PX, y + tile_px // 6, tile_px, 5)
+        write(broken(name)[:5], GAP_PX, y + tile_px // 6)
         for column in range(len(column_names)):
             x = left + column * cell_width
             tile = tiles[row][column]

@@ -75,7 +75,7 @@ def _columns(
     if against == "layers":
         chosen = _stages(model_name, controls.layer_picker(model_name))
         sizes = {name: " x ".join(map(str, model.map_shapes[name][:2])) for name in chosen}
-        names = [f"{name} {size}" for name, size in sizes.items()]
+        names = [f"{name}\n{size}" for name, size in sizes.items()]
         return tuple((model_name, name, target) for name in chosen), names
     layer_name = model.default_cam_layer
     if against == "classes":

@@ -1,7 +1,7 @@
 """Holding a map to account: pixels taken away, networks that forget, pictures under stress."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
@@ -13,12 +13,11 @@ from cnnviz.stress import Stress, stressed
 from cnnviz.ui import cached, class_panels
 from cnnviz.ui.class_panels import MAX_SIDE_PX, Asked, Look
 from cnnviz.ui.controls import Picked
-from cnnviz.ui.pictures import number, show_map, show_painted, show_picture
+from cnnviz.ui.pictures import number, show_chart, show_map, show_painted, show_picture
 
 if TYPE_CHECKING:
     from cnnviz.faithfulness import PixelCurves
 
-_CHART = {"displaylogo": False}
 _LOOK = Look(0.5, "inferno", 0.0, False, True)
 
 
@@ -77,12 +76,8 @@ def _show_curves(
         with place:
             st.markdown(f"**{name.capitalize()}**")
             lines = {one: getattr(found, name) for one, found in curves.items()}
-            st.plotly_chart(
-                figures.pixel_curves_figure(mine.shares, lines, share, title),
-                config=_CHART,
-                alt=f"{name.capitalize()} curves",
-                key=name,
-            )
+            figure = figures.pixel_curves_figure(mine.shares, lines, share, title)
+            show_chart(figure, f"{name.capitalize()} curves", key=name)
     drop = cached.masked_drop(model_name, picked.image, heatmap, asked.target)
     st.markdown(
         _table(curves)
@@ -120,12 +115,8 @@ def _show_road(
         return
     lines = {name: found.deletion for name, found in curves.items()}
     shares = curves["this map"].shares
-    st.plotly_chart(
-        figures.pixel_curves_figure(shares, lines, share, "share of pixels gone"),
-        config=_CHART,
-        alt="ROAD curves",
-        key="road curves",
-    )
+    figure = figures.pixel_curves_figure(shares, lines, share, "share of pixels gone")
+    show_chart(figure, "ROAD curves", key="road curves")
     st.markdown(
         "**What you see.** Pixels that go are replaced by weighted means of their neighbours, so "
         "that there is no hole to be seen. The lower the curve stays below chance, the better.\n\n"
@@ -203,19 +194,12 @@ def _show_forgetting(model_name: str, picked: Picked, asked: Asked) -> None:
                 f"{said}: probability {one.probability:.1%}; own scale",
                 said,
             )
-    st.plotly_chart(
-        figures.forgetting_figure(
-            counts,
-            {
-                "order of the cells (Spearman)": [one.spearman for one in levels],
-                "as pictures (SSIM)": [one.ssim for one in levels],
-            },
-            num,
-        ),
-        config=_CHART,
-        alt="How alike the map stays",
-        key="forgetting",
-    )
+    likeness = {
+        "order of the cells (Spearman)": [one.spearman for one in levels],
+        "as pictures (SSIM)": [one.ssim for one in levels],
+    }
+    figure = figures.forgetting_figure(counts, likeness, num)
+    show_chart(figure, "How alike the map stays", key="forgetting")
     lowest = f", down to `{level.lowest}`" if level.lowest else ""
     st.markdown(
         f"**What you see.** On a copy of the network the weights of {num} layers{lowest} are drawn "
@@ -316,19 +300,22 @@ def _bars(predictions: Sequence[Prediction]) -> None:
 
 
 def _ask_stress() -> Stress:
-    def slider(title: str, low: float, high: float, default: float, step: float, key: str) -> float:
-        return st.slider(title, low, high, default, step, key=key, bind="query-params")
+    def slider(
+        title: str, low: float, high: float, default: float, step: float, key: str, form: str
+    ) -> float:
+        where: dict[str, Any] = {"key": key, "bind": "query-params", "format": form}
+        return st.slider(title, low, high, default, step, **where)
 
-    rotation = slider("Turn (degrees)", -180.0, 180.0, 0.0, 5.0, "stress_turn")
-    scale = slider("Scale", 0.25, 4.0, 1.0, 0.05, "stress_scale")
-    noise = slider("Noise", 0.0, 0.6, 0.0, 0.02, "stress_noise")
-    square = slider("Grey square (share of the side)", 0.0, 0.9, 0.3, 0.05, "stress_square")
-    square_x = slider("Square to the right", 0.0, 1.0, 0.5, 0.05, "stress_square_x")
-    square_y = slider("Square down", 0.0, 1.0, 0.5, 0.05, "stress_square_y")
+    rotation = slider("Turn", -180.0, 180.0, 0.0, 5.0, "stress_turn", "%.0f°")
+    scale = slider("Scale", 0.25, 4.0, 1.0, 0.05, "stress_scale", "× %.2f")
+    noise = slider("Noise", 0.0, 0.6, 0.0, 0.02, "stress_noise", "±%.2f")
+    square = slider("Grey square (share of the side)", 0.0, 0.9, 0.3, 0.05, "stress_square", "%.2f")
+    square_x = slider("Square to the right", 0.0, 1.0, 0.5, 0.05, "stress_square_x", "%.2f")
+    square_y = slider("Square down", 0.0, 1.0, 0.5, 0.05, "stress_square_y", "%.2f")
     with st.expander("More: shift and contrast"):
-        shift_x = slider("Shift to the right", -0.5, 0.5, 0.0, 0.05, "stress_x")
-        shift_y = slider("Shift down", -0.5, 0.5, 0.0, 0.05, "stress_y")
-        contrast = slider("Contrast", 0.0, 3.0, 1.0, 0.1, "stress_contrast")
+        shift_x = slider("Shift to the right", -0.5, 0.5, 0.0, 0.05, "stress_x", "%.2f")
+        shift_y = slider("Shift down", -0.5, 0.5, 0.0, 0.05, "stress_y", "%.2f")
+        contrast = slider("Contrast", 0.0, 3.0, 1.0, 0.1, "stress_contrast", "× %.1f")
     return Stress(
         shift_x=shift_x,
         shift_y=shift_y,
