@@ -29,6 +29,7 @@ TRIAL_SECONDS = 60
 TRIAL_MEMORY_MB = 2500
 MAX_SIDE_PX = 1024
 
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # LZMA may ask for gigabytes to unpack
 _PARTS = {"config.json", "metadata.json", "model.weights.h5"}
 _MODULES = {
     *("keras", "keras.layers", "keras.models", "keras.initializers", "keras.regularizers"),
@@ -160,6 +161,8 @@ def _read_config(path: Path, max_unpacked_bytes: int) -> Any:
         if sorted(part.filename for part in parts) != sorted(_PARTS):
             names = ", ".join(part.filename[:40] for part in parts[:5])
             raise ValueError(f"it holds other parts than a .keras file has: {names or 'none'}")
+        if any(part.compress_type not in _PACKINGS for part in parts):
+            raise ValueError("it is packed in another way than Keras packs (stored or deflated)")
         if sum(part.file_size for part in parts) > max_unpacked_bytes:
             raise ValueError(f"it unpacks to more than {max_unpacked_bytes >> 20} MB")
         if archive.getinfo("config.json").file_size > MAX_CONFIG_BYTES:

@@ -196,6 +196,8 @@ def static_corpus(trap: Path) -> dict[str, Make]:
     good = good_parts()
     function = {"module": "os", "class_name": "function", "config": "system"}
     return {
+        "packed with LZMA": lambda: packed(good_parts(), zipfile.ZIP_LZMA),
+        "packed with BZIP2": lambda: packed(good_parts(), zipfile.ZIP_BZIP2),
         "empty": lambda: b"",
         "text": lambda: b"not a network at all",
         "png": lambda: b"\x89PNG\r\n\x1a\n" + bytes(100),
