@@ -42,7 +42,7 @@ ROOMS: dict[str, set[str]] = {
     "own_classes": {"errors", "results", "images", "datasets", "zoo", "numpy"},
     "training": {
         *("errors", "results", "downloads", "datasets", "zoo", "own_classes", "graph_walk"),
-        *("probe", "numpy", "keras", "tensorflow", "sklearn", "lazy_loader"),
+        *("probe", "numpy", "h5py", "keras", "tensorflow", "sklearn", "lazy_loader"),
     },
     "graph_walk": {"errors", "keras", "tensorflow"},
     "probe": {
