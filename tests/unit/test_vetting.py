@@ -11,6 +11,7 @@ import pytest
 from cnnviz.errors import ModelLoadError
 from cnnviz.zoo import check_picture, load_model_file, try_in_child
 from cnnviz.zoo.architectures import build_architecture
+from tests.conftest import slow_unless
 from tests.unit.hostile_models import good_parts, packed, static_corpus, trial_corpus
 
 TRAP = Path(mkdtemp()) / "trap"  # exists if something of a file happened
@@ -20,6 +21,7 @@ NO_PICTURE = {  # said of a network that is to take a picture; a part of one may
     *("a picture of minus one pixel", "a picture of a text"),
 }
 STATIC, TRIAL = static_corpus(TRAP), trial_corpus()
+QUICK_TRIAL = ("weights are text", "weights of another file", "a billion filters", "not a number")
 
 
 def written(folder: Path, content: bytes) -> Path:
@@ -45,7 +47,8 @@ def test_a_hostile_file_is_refused_before_anything_is_built(name: str, tmp_path:
     assert not TRAP.exists()
 
 
-@pytest.mark.parametrize("name", TRIAL)
+# each of these takes up to a minute in a child process
+@pytest.mark.parametrize("name", slow_unless(QUICK_TRIAL, list(TRIAL)))
 def test_what_looks_honest_fails_in_a_process_of_its_own(name: str, tmp_path: Path) -> None:
     path = written(tmp_path, TRIAL[name]())
     check_picture(path)
