@@ -132,7 +132,8 @@ def compared_curves(
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    for (name, history), colour in zip(histories.items(), (VALIDATION, TRAINING), strict=False):
+    looks = ((VALIDATION, 14), (TRAINING, -14))
+    for (name, history), (colour, shift) in zip(histories.items(), looks, strict=False):
         ends = []
         for part, source, dash in (
             ("training", key, "solid"),
@@ -141,7 +142,7 @@ def compared_curves(
             line = {"color": colour, "dash": dash}
             _add_curve(figure, f"{name}: {part}", history[source], smoothing, line)
             ends.append(float(smoothed(history[source], smoothing)[-1]))
-        _add_gap(figure, len(history[key]), ends, colour)
+        _add_gap(figure, len(history[key]), ends, colour, shift)
     return figure.update_layout(
         xaxis_title="epoch",
         yaxis_title=title,
@@ -175,8 +176,13 @@ def _add_curve(
     )
 
 
-def _add_gap(figure: "go.Figure", epoch: int, ends: Sequence[float], colour: str) -> None:
-    """Draw what lies between the ends of two curves as a bar, and write it beside."""
+def _add_gap(
+    figure: "go.Figure", epoch: int, ends: Sequence[float], colour: str, shift_px: int
+) -> None:
+    """Draw what lies between the ends of two curves as a bar, and write it beside its middle.
+
+    Trainings may end at one place: the words of one stand above, of the other below.
+    """
     figure.add_scatter(
         x=[epoch, epoch],
         y=ends,
@@ -193,6 +199,7 @@ def _add_gap(figure: "go.Figure", epoch: int, ends: Sequence[float], colour: str
         showarrow=False,
         xanchor="left",
         xshift=8,
+        yshift=shift_px,
         font={"color": colour, "size": 16},
     )
 

@@ -172,7 +172,7 @@ RECIPES = {
         ),
         Recipe(
             name="svhn-few",
-            title="SVHN on 1,000",
+            title="SVHN few",
             summary="Saw the same thousand pictures again and again: it learned them by heart.",
             architecture="svhn-small",
             data="svhn",
@@ -182,7 +182,7 @@ RECIPES = {
         ),
         Recipe(
             name="svhn-few-augmented",
-            title="SVHN on 1,000, augmented",
+            title="SVHN few, augmented",
             summary="Saw the same thousand pictures, each time changed by chance.",
             architecture="svhn-small",
             data="svhn",

@@ -50,7 +50,7 @@ _KEYS = {  # session key of each number of a recipe
 }
 _PAIRS = {
     "Pets from scratch": ("cats-dogs-150", "cats-dogs-150-augmented"),
-    "A thousand street-view digits": ("svhn-few", "svhn-few-augmented"),
+    "Few street-view digits": ("svhn-few", "svhn-few-augmented"),
     "Pets on a frozen base": ("cats-dogs-features", "cats-dogs-features-augmented"),
 }
 
@@ -427,10 +427,12 @@ def _advice(without: TrainingRecord) -> str:
             "Compare the gaps with those of the networks from scratch: on a base that has already "
             "seen a million pictures there is little left to learn by heart."
         )
-    best = int(without.history["val_loss"].argmin()) + 1
+    losses = without.history["val_loss"]
+    best = int(losses.argmin())
+    after = "goes up" if losses[-1] > 1.05 * losses[best] else "gets no better"
     return (
-        f"Look at the loss: without augmentation validation is best after epoch {best} and then "
-        "goes up, while training still falls. Then choose the networks on a frozen base."
+        f"Look at the loss: without augmentation validation is best after epoch {best + 1} and "
+        f"then {after}, while training still falls. Then choose the networks on a frozen base."
     )
 
 

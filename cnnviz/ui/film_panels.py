@@ -44,7 +44,7 @@ def choose(model_name: str, picked: Picked) -> tuple[Scene, ...]:
     """Ask for a second network, the layer of the maps, the class, and the layer of the evidence."""
     model = cached.model(model_name)
     pairs, second, maps, classes, more = st.columns(
-        [0.7, 1.2, 1.4, 1.2, 0.7], vertical_alignment="bottom"
+        [0.6, 1.5, 1.4, 1.1, 0.6], vertical_alignment="bottom"
     )
     with pairs, st.popover("Pairs", width="stretch", help="Two networks worth comparing."):
         for title, pair in _PAIRS.items():

@@ -69,7 +69,7 @@ def test_a_ready_pair_differs_in_one_thing_and_the_page_says_in_what() -> None:
     said = texts(finished(app))
     assert not app.exception
     assert said.count("**What you see") == 2
-    assert "| | SVHN on 1,000 | SVHN on 1,000, augmented |" in said
+    assert "| | SVHN few | SVHN few, augmented |" in said
     assert (
         "| augmentation | no change at all | rotation ±10°, shift ±8 %, shear ±8°, zoom ±15 % |"
         in said
@@ -91,8 +91,8 @@ def test_a_network_without_checkpoints_is_not_offered(model: str) -> None:
     app = opened(model=model, beside="nothing")
     assert app.selectbox(key="suitable_model").options == [
         "Fashion Gabor CNN",
-        "SVHN on 1,000",
-        "SVHN on 1,000, augmented",
+        "SVHN few",
+        "SVHN few, augmented",
         "SVHN Gabor CNN",
         "SVHN small",
         "SVHN small, noisy",
