@@ -1,10 +1,12 @@
 """Work that takes longer than a moment: outside the script, with progress and a stop button."""
 
+import atexit
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
+from weakref import WeakSet
 
 import streamlit as st
 
@@ -13,7 +15,9 @@ from cnnviz.errors import CnnvizError
 Report = Callable[..., None]  # done, total, and perhaps what there is to see so far
 MAX_JOBS = 12  # results kept by one server
 _PATIENCE_S = 0.6  # work that ends within it shows no progress bar
+_FAREWELL_S = 10.0  # for all jobs to end with the server
 _jobs: "OrderedDict[Hashable, Job]" = OrderedDict()
+_all_jobs: "WeakSet[Job]" = WeakSet()  # also those that a session or the downloads hold
 _lock = threading.Lock()
 
 
@@ -33,6 +37,7 @@ class Job:
         self._started = time.monotonic()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
+        _all_jobs.add(self)
         self._thread.start()
 
     def _run(self, work: Callable[[Report], Any]) -> None:
@@ -117,6 +122,21 @@ def result_of(
         st.button("Try again", on_click=forget, args=(key,), key=f"again {key}")
         return None
     return job.value
+
+
+@atexit.register
+def _end_all() -> None:
+    """Stop all work before Python ends.
+
+    Python would freeze the threads where they are. One that was reading a network then keeps the
+    lock of the HDF5 library, and the process waits for it for ever.
+    """
+    running = [job for job in list(_all_jobs) if job.is_running]
+    deadline = time.monotonic() + _FAREWELL_S
+    for job in running:
+        job.stop()
+    for job in running:
+        job.wait(max(0.0, deadline - time.monotonic()))
 
 
 def forget(key: Hashable) -> None:

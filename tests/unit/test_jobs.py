@@ -1,5 +1,7 @@
 """Work outside the script: shared, stopped, and its mistakes kept as sentences."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -116,3 +118,27 @@ def test_only_so_many_results_are_kept() -> None:
     assert jobs.result_of(("number", jobs.MAX_JOBS + 4), "Counting", lambda report: 0) == (
         jobs.MAX_JOBS + 5
     )
+
+
+READS_FOR_EVER = """
+import io, time
+import h5py
+from h5py._objects import phil
+from cnnviz.ui import jobs
+
+kept = h5py.File(io.BytesIO(), "w")  # its end wants the library's lock
+
+def work(report):
+    while True:
+        with phil:
+            time.sleep(0.3)
+        report(0, 1)
+
+jobs.Job(work)
+time.sleep(0.5)
+"""
+
+
+def test_a_process_ends_although_a_job_is_reading_a_network() -> None:
+    ended = subprocess.run([sys.executable, "-c", READS_FOR_EVER], timeout=60, check=False)
+    assert ended.returncode == 0
