@@ -196,8 +196,8 @@ def _gabor(
     Noise can die in the first layer: small initial weights, weight decay, and a plain ReLU instead
     of batch normalisation, which would blow small kernels up again. Pixels are centred about zero
     first, so that kernels need not learn to ignore the brightness. Behind stand 3 × 3 blocks with
-    batch normalisation, the mean of each map, and one dense layer. Where there are few pictures
-    whole maps are dropped by chance as well.
+    batch normalisation, the mean of each map, and one dense layer. `filters` are those of each
+    layer; `map_dropout` drops whole maps by chance, `dropout` their means.
 
     With `keeps_noise` the first layer begins as layers usually do (Glorot and Bengio 2010) and
     without weight decay, to show what those two are good for; all else is the same.
