@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import softmax
 
 from cnnviz.errors import InvalidParameterError
 from cnnviz.evidence import (
@@ -268,8 +269,7 @@ def _score_weights(
     nothing = case.target.confidences(case.model, case.model.scores_of(base))
     gained = case.target.confidences(case.model, scores) - nothing
     if settings["weighting"] == "softmax":
-        gained = np.exp(gained - gained.max())
-        gained /= gained.sum()
+        gained = softmax(gained)
     weights[order] = np.maximum(gained, 0)
     return weights
 

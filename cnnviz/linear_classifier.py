@@ -126,18 +126,6 @@ class LinearClassifier:
         return self.weights[class_index].astype(np.float64) * pixels / 255
 
 
-def softmax(scores: np.ndarray) -> np.ndarray:
-    """Turn scores into probabilities along the last axis.
-
-    Examples
-    --------
-    >>> softmax(np.log([1.0, 3.0])).round(6).tolist()
-    [0.25, 0.75]
-    """
-    powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
-
-
 def shifted(pixels: np.ndarray, right: int, down: int) -> np.ndarray:
     """Shift pictures by whole pixels.
 

@@ -19,6 +19,7 @@ import numpy as np
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import tensorflow as tf
+from scipy.special import softmax
 
 from cnnviz import zoo
 from cnnviz.errors import AnalysisError, InvalidParameterError, ModelLoadError, UnknownLayerError
@@ -190,8 +191,7 @@ class LoadedModel:
         scores = np.asarray(scores, dtype=np.float64)
         if self.head == "sigmoid":
             return 0.5 * (1 + np.tanh(scores / 2))
-        shifted = np.exp(scores - scores.max(axis=-1, keepdims=True))
-        return shifted / shifted.sum(axis=-1, keepdims=True)
+        return softmax(scores, axis=-1)
 
     def scores_of(self, batch: np.ndarray) -> np.ndarray:
         """Give the logits of preprocessed pictures (N, h, w, C), float32 (N, num_classes)."""

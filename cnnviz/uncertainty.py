@@ -1,20 +1,16 @@
 """How sure a share is that was counted on a few pictures."""
 
-from math import sqrt
-
 from cnnviz.errors import InvalidParameterError
 
 
-def wilson_interval(num_right: int, num_all: int, z: float = 1.96) -> tuple[float, float]:
-    """Give the range in which a share plausibly lies: Wilson's score interval.
+def wilson_interval(num_right: int, num_all: int) -> tuple[float, float]:
+    """Give the range in which a share plausibly lies: Wilson's score interval for 95 %.
 
     Parameters
     ----------
     num_right, num_all : int
         The count and what it is out of. Each picture counts as drawn independently of the others:
         for many views of one thing the truth is wider.
-    z : float
-        Standard deviations of the normal distribution on each side; 1.96 covers 95 %.
 
     Returns
     -------
@@ -39,8 +35,7 @@ def wilson_interval(num_right: int, num_all: int, z: float = 1.96) -> tuple[floa
         raise InvalidParameterError(
             f"expected a count from 0 to a total of at least 1, got {num_right} of {num_all}."
         )
-    share = num_right / num_all
-    middle = share + z**2 / (2 * num_all)
-    half = z * sqrt(share * (1 - share) / num_all + z**2 / (4 * num_all**2))
-    scale = 1 + z**2 / num_all
-    return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
+    from scipy.stats import binomtest  # takes half a second the first time
+
+    low, high = binomtest(num_right, num_all).proportion_ci(0.95, method="wilson")
+    return float(low), float(high)

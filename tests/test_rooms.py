@@ -42,11 +42,12 @@ ROOMS: dict[str, set[str]] = {
     "own_classes": {"errors", "results", "images", "datasets", "zoo", "numpy"},
     "training": {
         *("errors", "results", "downloads", "datasets", "zoo", "own_classes", "graph_walk"),
-        *("probe", "numpy", "h5py", "keras", "tensorflow", "sklearn", "lazy_loader"),
+        *("probe", "numpy", "scipy", "h5py", "keras", "tensorflow", "sklearn", "lazy_loader"),
     },
     "graph_walk": {"errors", "keras", "tensorflow"},
     "probe": {
-        *("errors", "results", "images", "zoo", "graph_walk", "numpy", "keras", "tensorflow"),
+        *("errors", "results", "images", "zoo", "graph_walk"),
+        *("numpy", "scipy", "keras", "tensorflow"),
     },
     "feature_maps": {"errors", "results", "probe", "numpy", "sklearn"},
     "ablation": {"errors", "results", "graph_walk", "probe", "numpy", "tensorflow"},
@@ -62,7 +63,7 @@ ROOMS: dict[str, set[str]] = {
         *("errors", "results", "images", "zoo", "graph_walk", "probe"),
         *("numpy", "cv2", "tensorflow"),
     },
-    "cam": {"errors", "results", "evidence", "ablation", "probe", "numpy"},
+    "cam": {"errors", "results", "evidence", "ablation", "probe", "numpy", "scipy"},
     "saliency": {
         *("errors", "results", "evidence", "cam", "graph_walk", "probe", "numpy", "tensorflow"),
     },
@@ -83,7 +84,7 @@ ROOMS: dict[str, set[str]] = {
     "orientation_tuning": {"errors", "images", "filter_banks", "probe", "numpy"},
     "receptive_field": {"results", "probe", "numpy"},
     "weight_drift": {"errors", "results", "numpy"},
-    "uncertainty": {"errors"},
+    "uncertainty": {"errors", "scipy"},
     "reuse": {"results", "zoo", "weight_drift", "probe", "cam", "numpy", "keras"},
     "layer_table": {"results", "receptive_field", "probe"},
     "figures": {"errors", "results", "numpy", "PIL", "cv2", "plotly", "imageio"},

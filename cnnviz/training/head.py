@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
+from scipy.special import softmax
 
 from cnnviz import zoo
 from cnnviz.errors import InvalidParameterError, UnknownLayerError
@@ -78,9 +79,7 @@ class TrainedHead:
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
         """Turn features (N, num_features) into the softmax of their logits, (N, num_classes)."""
-        logits = features @ self.kernel + self.bias
-        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return shifted / shifted.sum(axis=1, keepdims=True)
+        return softmax(features @ self.kernel + self.bias, axis=1)
 
 
 def features(

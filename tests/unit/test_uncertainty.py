@@ -1,6 +1,7 @@
 """Wilson's interval, against its defining equation and published figures."""
 
 import math
+from statistics import NormalDist
 
 import pytest
 
@@ -10,10 +11,11 @@ from cnnviz.uncertainty import wilson_interval
 
 @pytest.mark.parametrize(("right", "total"), [(0, 5), (3, 8), (60, 100), (991, 1000)])
 def test_at_both_ends_the_count_is_z_standard_deviations_away(right: int, total: int) -> None:
+    z = NormalDist().inv_cdf(0.975)
     for end in wilson_interval(right, total):
         if 0 < end < 1:
             deviation = math.sqrt(end * (1 - end) / total)
-            assert abs(right / total - end) == pytest.approx(1.96 * deviation)
+            assert abs(right / total - end) == pytest.approx(z * deviation)
 
 
 def test_published_values() -> None:  # Newcombe 1998, table I, Wilson without continuity correction
