@@ -170,11 +170,17 @@ def ask_colours() -> str:
     return st.selectbox("Colours", maps, key="colours", bind="query-params")
 
 
-def heatmap_of(model_name: str, picked: Picked, asked: Asked) -> ClassHeatmap | None:
-    """Make the map; None, with the reason or the progress drawn, while there is none."""
+def fits(model_name: str, asked: Asked) -> bool:
+    """Whether the method suits network and layer; if not, say why."""
     reason = asked.method.misfit(cached.model(model_name), asked.layer_name)
     if reason:
         st.info(reason)
+    return not reason
+
+
+def heatmap_of(model_name: str, picked: Picked, asked: Asked) -> ClassHeatmap | None:
+    """Make the map; None, with the reason or the progress drawn, while there is none."""
+    if not fits(model_name, asked):
         return None
     if asked.fused_with:
         names = (asked.layer_name, *asked.fused_with)

@@ -22,9 +22,7 @@ def show_sum(model_name: str, picked: Picked) -> None:
         asked = class_panels.ask(model_name, predictions, fits_only="cam")
         class_panels.show_predictions(model_name, predictions, asked.target)
     with results:
-        reason = asked.method.misfit(cached.model(model_name), asked.layer_name)
-        if reason:
-            st.info(reason)
+        if not class_panels.fits(model_name, asked):
             return
         weights = cached.channel_weights(
             model_name,

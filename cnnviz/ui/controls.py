@@ -27,6 +27,7 @@ EXAMPLE, UPLOAD = "example", "upload"
 _OTHER_SOURCES = {EXAMPLE: "This page's example", UPLOAD: "Your own picture"}
 _BEST = -1  # stands for the most probable class
 GUEST = "own_model"  # session key: the network that this session brought
+SUITABLE_MODEL = "suitable_model"  # session key: the network of a page that offers only some
 WANTED_MODEL = "wanted_model"  # session key: the network to pick on the next run
 _CHOICE = "picture_choice"  # session key: what app.py hands to the page
 _UPLOADED, _UPLOAD_ID = "uploaded_image", "upload_id"  # session keys: the checked picture, its file
@@ -180,7 +181,7 @@ def model_picker(among: Collection[str] | None = None) -> str:
     `among` names those that suit the page; without it all are offered. Such a page keeps its choice
     to itself: the network of all other pages may be one that it cannot show.
     """
-    key = "model" if among is None else "suitable_model"
+    key = "model" if among is None else SUITABLE_MODEL
     cards = {name: card for name, card in _cards().items() if among is None or name in among}
     if st.session_state.get(WANTED_MODEL) in cards:  # else it waits for a page that can show it
         st.session_state[key] = st.session_state.pop(WANTED_MODEL)

@@ -16,7 +16,7 @@ from cnnviz.ui.recipe_words import difference_table
 
 _NONE = "none"
 _FRAME_MS = 500  # of the GIF
-_NETWORK, _BESIDE = "suitable_model", "beside"  # session keys of the two networks
+_BESIDE = "beside"  # session key of the second network
 _PAIRS = {
     "First layer with and without the cure for noise": ("svhn-small", "svhn-small-noisy"),
     "With and without augmentation": ("svhn-few", "svhn-few-augmented"),
@@ -67,7 +67,8 @@ def choose(model_name: str, picked: Picked) -> tuple[Scene, ...]:
 
 
 def _take(model_name: str, beside: str) -> None:
-    st.session_state[_NETWORK], st.session_state[_BESIDE] = model_name, beside
+    st.session_state[controls.SUITABLE_MODEL] = model_name
+    st.session_state[_BESIDE] = beside
 
 
 def _choose_second(model_name: str) -> str | None:

@@ -122,6 +122,11 @@ def _explain_parts(records: dict[str, TrainingRecord]) -> None:
     trained = frozen.facts["num_trained_parameters"]
     share = trained / frozen.facts["num_parameters"]
     low, high = _range(tuned)
+    verdict = (
+        "The frozen network lies in it, so here fine-tuning is *not* shown to help."
+        if low <= frozen.accuracy <= high
+        else "The frozen network lies outside: fine-tuning makes a difference."
+    )
     st.markdown(
         f"**What you see.** From scratch {scratch.facts['num_trained_parameters']:,} numbers are "
         f"learned from {scratch.facts['num_training_pictures']:,} photographs, and "
@@ -130,8 +135,7 @@ def _explain_parts(records: dict[str, TrainingRecord]) -> None:
         f"a million ImageNet pictures; only {trained:,} numbers ({share:.0%}) are learned here, "
         f"and {frozen.accuracy:.1%} are right. Fine-tuning lets one more block learn on: "
         f"{tuned.accuracy:.1%}. In brackets is the range (in percent) that so many pictures leave "
-        f"open (95 %, Wilson): {100 * low:.1f} to {100 * high:.1f} holds the frozen network, too, "
-        "so here fine-tuning is *not* shown to help.\n\n"
+        f"open (95 %, Wilson): {100 * low:.1f} to {100 * high:.1f}. {verdict}\n\n"
         "**Try this.** Ask yourself why cats and dogs are an easy case: ImageNet has more than a "
         "hundred breeds of dog and five of domestic cat. Then train a head on your own classes.\n\n"
         ":small[Yosinski et al. 2014, «How transferable are features in deep neural networks?», "

@@ -154,9 +154,7 @@ def show_sanity(model_name: str, picked: Picked) -> None:
         asked = class_panels.ask(model_name, predictions)
         class_panels.show_predictions(model_name, predictions, asked.target)
     with results:
-        reason = asked.method.misfit(cached.model(model_name), asked.layer_name)
-        if reason:
-            st.info(reason)
+        if not class_panels.fits(model_name, asked):
             return
         _show_forgetting(model_name, picked, asked)
         _show_saturation(model_name, picked, asked)
