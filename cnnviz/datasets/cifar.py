@@ -1,14 +1,9 @@
 """CIFAR-10: found on this computer, or downloaded by Keras when allowed."""
 
-import zipfile
-import zlib
-from pathlib import Path
-
-import numpy as np
-
+from cnnviz.datasets.keras_sets import read_npz, through_keras
 from cnnviz.datasets.records import LabelledImages, checked_split, data_dir, keras_cache
 from cnnviz.downloads import has_hash
-from cnnviz.errors import DatasetError, DownloadError
+from cnnviz.errors import DatasetError
 
 CIFAR_CLASSES = (
     *("airplane", "automobile", "bird", "cat", "deer"),
@@ -55,9 +50,15 @@ def cifar10(split: str = "test", *, download: bool = False) -> LabelledImages:
     chosen = data_dir()
     path = chosen / "cifar10.npz" if chosen else None
     if path is not None and path.is_file():
-        images, labels = _read(path, split)
+        images, labels = read_npz(path, split, (32, 32, 3), "CIFAR-10")
     elif download or _is_in_keras_cache():
-        images, labels = _through_keras(split)
+        images, labels = through_keras(
+            "cifar10",
+            split,
+            "CIFAR-10 could not be fetched: no connection, or the file came damaged. Try again "
+            "later.",
+            ARCHIVE_URL,
+        )
     else:
         raise DatasetError(
             "CIFAR-10 is not on this computer. Put cifar10.npz into a folder that "
@@ -73,30 +74,3 @@ def cifar10(split: str = "test", *, download: bool = False) -> LabelledImages:
 def _is_in_keras_cache() -> bool:
     archive = keras_cache() / "cifar-10-batches-py-target_archive"
     return archive.is_file() and has_hash(archive, ARCHIVE_HASH)
-
-
-def _read(path: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            images, labels = arrays[f"x_{split}"], arrays[f"y_{split}"].ravel()
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DatasetError(f"{path} cannot be read ({error}). Delete it.") from error
-    fits = images.dtype == np.uint8 and images.shape == (len(labels), 32, 32, 3)
-    if not fits or not len(labels) or not np.isin(labels, range(10)).all():
-        raise DatasetError(f"{path} does not hold CIFAR-10. Delete it.")
-    return images, labels
-
-
-def _through_keras(split: str) -> tuple[np.ndarray, np.ndarray]:
-    from keras.datasets import cifar10 as loader
-
-    try:
-        train, test = loader.load_data()
-    except Exception as error:  # Keras wraps what went wrong into a bare Exception
-        raise DownloadError(
-            "CIFAR-10 could not be fetched: no connection, or the file came damaged. Try again "
-            "later.",
-            url=ARCHIVE_URL,
-        ) from error
-    images, labels = train if split == "train" else test
-    return images, labels.ravel()

@@ -1,13 +1,10 @@
 """MNIST: found on this computer, or downloaded by Keras when allowed."""
 
-import zipfile
-import zlib
 from pathlib import Path
 
-import numpy as np
-
+from cnnviz.datasets.keras_sets import read_npz, through_keras
 from cnnviz.datasets.records import LabelledImages, checked_split, data_dir, keras_cache
-from cnnviz.errors import DatasetError, DownloadError
+from cnnviz.errors import DatasetError
 
 DIGIT_CLASSES = tuple(str(digit) for digit in range(10))
 MNIST_ORIGIN = "MNIST, handwritten digits (LeCun, Cortes and Burges, 1998), CC BY-SA 3.0."
@@ -49,7 +46,15 @@ def mnist(split: str = "test", *, download: bool = False) -> LabelledImages:
             "MNIST is not on this computer. Put mnist.npz into a folder that CNNVIZ_DATA_DIR "
             "names, or call mnist(download=True) once: 11 MB."
         )
-    images, labels = _read(path, split) if path else _through_keras(split)
+    if path is not None:
+        images, labels = read_npz(path, split, (28, 28), "MNIST")
+    else:
+        images, labels = through_keras(
+            "mnist",
+            split,
+            "MNIST could not be fetched: no connection, or the file came damaged. Try again later.",
+            "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz",
+        )
     return LabelledImages(images, labels, DIGIT_CLASSES, f"MNIST, {split} pictures", MNIST_ORIGIN)
 
 
@@ -57,28 +62,3 @@ def _path() -> Path | None:
     chosen = data_dir()
     places = [chosen / "mnist.npz"] if chosen else []
     return next((path for path in [*places, keras_cache() / "mnist.npz"] if path.is_file()), None)
-
-
-def _read(path: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            images, labels = arrays[f"x_{split}"], arrays[f"y_{split}"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DatasetError(f"{path} cannot be read ({error}). Delete it.") from error
-    fits = images.dtype == np.uint8 and images.shape == (len(labels), 28, 28)
-    if not fits or not np.isin(labels, range(10)).all():
-        raise DatasetError(f"{path} does not hold MNIST. Delete it.")
-    return images, labels
-
-
-def _through_keras(split: str) -> tuple[np.ndarray, np.ndarray]:
-    from keras.datasets import mnist as loader
-
-    try:
-        train, test = loader.load_data()
-    except Exception as error:  # Keras wraps what went wrong into a bare Exception
-        raise DownloadError(
-            "MNIST could not be fetched: no connection, or the file came damaged. Try again later.",
-            url="https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz",
-        ) from error
-    return train if split == "train" else test

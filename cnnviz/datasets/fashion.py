@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from cnnviz.datasets.keras_sets import through_keras
 from cnnviz.datasets.records import LabelledImages, checked_split, data_dir, keras_cache
 from cnnviz.downloads import cache_dir
-from cnnviz.errors import DatasetError, DownloadError
+from cnnviz.errors import DatasetError
 
 FASHION_CLASSES = (
     *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
@@ -63,28 +64,19 @@ def fashion_mnist(split: str = "test", *, download: bool = False) -> LabelledIma
         raise DatasetError(message)
     title = f"Fashion-MNIST, {split} pictures"
     if folder is None:
-        images, labels = _through_keras(split)
+        images, labels = through_keras(
+            "fashion_mnist",
+            split,
+            "Fashion-MNIST could not be fetched: no connection, or the files came damaged. Try "
+            "again later, or install the Debian package dataset-fashion-mnist.",
+            "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
+        )
         return LabelledImages(images, labels, FASHION_CLASSES, title, FASHION_ORIGIN)
     images = _read_idx(folder / names[0], IMAGES_MAGIC, (SIDE_PX, SIDE_PX))
     labels = _read_idx(folder / names[1], LABELS_MAGIC, ())
     if len(images) != len(labels) or labels.max(initial=0) >= len(FASHION_CLASSES):
         raise DatasetError(f"{names[1]} in {folder} does not fit {names[0]}. Delete both files.")
     return LabelledImages(images, labels, FASHION_CLASSES, title, FASHION_ORIGIN)
-
-
-def _through_keras(split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Let Keras fetch the files; they stay in its cache, where they are found the next time."""
-    from keras.datasets import fashion_mnist as loader
-
-    try:
-        train, test = loader.load_data()
-    except Exception as error:  # Keras wraps what went wrong into a bare Exception
-        raise DownloadError(
-            "Fashion-MNIST could not be fetched: no connection, or the files came damaged. Try "
-            "again later, or install the Debian package dataset-fashion-mnist.",
-            url="https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
-        ) from error
-    return train if split == "train" else test
 
 
 def _places() -> Iterator[Path]:

@@ -179,24 +179,30 @@ def test_labels_beyond_the_ten_classes_are_refused(empty_computer: Path) -> None
         fashion_mnist()
 
 
-def test_without_a_network_fashion_mnist_says_what_to_do(tmp_path: Path) -> None:
-    code = (
-        "from cnnviz.datasets import fashion, fashion_mnist; from pathlib import Path\n"
-        "fashion.DEBIAN_FOLDER = Path('nowhere')\n"
-        "try: fashion_mnist(download=True)\n"
-        "except fashion.DownloadError as error: print('said:', error)"
-    )
+def said_without_a_network(folder: Path, code: str) -> str:
+    """Run some Python where nothing is cached and nobody answers."""
     nobody_there = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
-    folders = dict.fromkeys(("KERAS_HOME", "CNNVIZ_CACHE_DIR", "CNNVIZ_DATA_DIR"), str(tmp_path))
-    done = subprocess.run(
+    folders = dict.fromkeys(("KERAS_HOME", "CNNVIZ_CACHE_DIR", "CNNVIZ_DATA_DIR"), str(folder))
+    return subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | nobody_there | folders,
         capture_output=True,
         text=True,
         check=True,
+    ).stdout
+
+
+def test_without_a_network_fashion_mnist_says_what_to_do(tmp_path: Path) -> None:
+    code = (
+        "from cnnviz.datasets import fashion, fashion_mnist; from pathlib import Path\n"
+        "from cnnviz.errors import DownloadError\n"
+        "fashion.DEBIAN_FOLDER = Path('nowhere')\n"
+        "try: fashion_mnist(download=True)\n"
+        "except DownloadError as error: print('said:', error)"
     )
-    assert "said: Fashion-MNIST could not be fetched" in done.stdout
-    assert "dataset-fashion-mnist" in done.stdout
+    said = said_without_a_network(tmp_path, code)
+    assert "said: Fashion-MNIST could not be fetched" in said
+    assert "dataset-fashion-mnist" in said
 
 
 # SVHN
@@ -638,17 +644,10 @@ def test_a_damaged_archive_of_cifar_does_not_count(
 
 def test_without_a_network_cifar_says_what_went_wrong(tmp_path: Path) -> None:
     code = (
-        "from cnnviz.datasets import cifar, cifar10\n"
+        "from cnnviz.datasets import cifar10\n"
+        "from cnnviz.errors import DownloadError\n"
         "try: cifar10(download=True)\n"
-        "except cifar.DownloadError as error: print('said:', error)"
+        "except DownloadError as error: print('said:', error)"
     )
-    nobody_there = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
-    folders = dict.fromkeys(("KERAS_HOME", "CNNVIZ_CACHE_DIR", "CNNVIZ_DATA_DIR"), str(tmp_path))
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=os.environ | nobody_there | folders,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "said: CIFAR-10 could not be fetched" in done.stdout
+    said = said_without_a_network(tmp_path, code)
+    assert "said: CIFAR-10 could not be fetched" in said
