@@ -199,11 +199,16 @@ def _show_forgetting(model_name: str, picked: Picked, asked: Asked) -> None:
     figure = figures.forgetting_figure(counts, likeness, num)
     show_chart(figure, "How alike the map stays", key="forgetting")
     lowest = f", down to `{level.lowest}`" if level.lowest else ""
+    empty = (
+        " Nothing argues for it any more: the map is empty."
+        if not level.heatmap.values.any()
+        else ""
+    )
     st.markdown(
         f"**What you see.** On a copy of the network the weights of {num} layers{lowest} are drawn "
         "anew by chance, from the top down. A map that shows what the network has learned must "
         f"change: here its cells still go along to **{level.spearman:.2f}** (1: the same order, 0: "
-        "none). A map that stays as it is shows edges of the picture, not reasons of the "
+        f"none).{empty} A map that stays as it is shows edges of the picture, not reasons of the "
         "network.\n\n"
         "**Try this.** Compare Grad-CAM with guided backpropagation.\n\n"
         ":small[Adebayo et al., NeurIPS 2018, arXiv:1810.03292; here the new weights have the mean "

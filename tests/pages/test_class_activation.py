@@ -265,3 +265,10 @@ def test_every_download_is_made() -> None:
         "Map",
         "Everything needed to make it again",
     ]
+
+
+def test_a_map_that_became_empty_is_called_so() -> None:
+    app = finished(open_page(PAGE, class_view="Sanity"))  # nothing argues for the cat any more
+    assert "Nothing argues for it any more: the map is empty." in texts(app)
+    app.select_slider(key="forgotten").set_value(0).run()
+    assert "the map is empty" not in texts(app)
