@@ -17,8 +17,7 @@ import tensorflow as tf
 
 from cnnviz import load_model
 from cnnviz.ascent import LUCID, channel, visualize
-from cnnviz.graph_walk import walk_through
-from cnnviz.probe import LoadedModel
+from cnnviz.network.inspected_model import LoadedModel
 
 SIZE_PX, STEPS, RUNS = 128, 128, 3
 LAYERS = ("block2b_expand_relu6", "block4b_expand_relu6", "block5c_expand_relu6", "head_relu6")
@@ -38,8 +37,8 @@ def alone(model: LoadedModel, layer_name: str) -> Callable[[], object]:
     def step(i: Any, x: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(x)
-            walk = walk_through(model.keras_model, x, before=(layer_name,), until=(layer_name,))
-            value = tf.reduce_mean(walk.before[layer_name][..., CHANNEL])
+            forward = model.run(x, pre_activations=(layer_name,), until=(layer_name,))
+            value = tf.reduce_mean(forward.pre_activations[layer_name][..., CHANNEL])
         return i + 1, x + 1e-9 * tape.gradient(value, x)
 
     @tf.function(autograph=False)

@@ -84,7 +84,7 @@ except ImportError as error:
 from cnnviz import class_activation_map, datasets, load_model
 from cnnviz.cam import METHODS
 from cnnviz.images import image_from_pixels
-from cnnviz.probe import LoadedModel
+from cnnviz.network.inspected_model import LoadedModel
 from cnnviz.results import ImageInput
 
 LOGIT_TOLERANCE = 1e-4

@@ -13,8 +13,8 @@ from .filter_banks import gabor_response as gabor_response
 from .gabor_fit import fit_gabor as fit_gabor
 from .images import read_image as read_image
 from .layer_table import layer_table as layer_table
-from .probe import LoadedModel as LoadedModel
-from .probe import load_model as load_model
+from .network.inspected_model import LoadedModel as LoadedModel
+from .network.loading import load_model as load_model
 from .receptive_field import receptive_fields as receptive_fields
 from .results import ClassHeatmap as ClassHeatmap
 from .results import FeatureMaps as FeatureMaps

@@ -7,12 +7,11 @@ import numpy as np
 import tensorflow as tf
 
 from cnnviz.errors import InvalidParameterError
-from cnnviz.graph_walk import walk_through
-from cnnviz.probe import compiled
+from cnnviz.network.inspected_model import compiled
 from cnnviz.results import ImageInput
 
 if TYPE_CHECKING:
-    from cnnviz.probe import LoadedModel
+    from cnnviz.network.inspected_model import LoadedModel
 
 CHUNK_CELLS = 4_000_000  # numbers of a layer that are held at once
 
@@ -21,6 +20,8 @@ def ablated_scores(
     model: "LoadedModel", image: ImageInput, layer_name: str, channels: Sequence[int]
 ) -> np.ndarray:
     """Compute the logits with the maps of some channels set to zero.
+
+    Of a layer of tokens, the channels of all tokens are set to zero, also of a class token.
 
     Parameters
     ----------
@@ -80,7 +81,7 @@ def ablation_scores(
     Desai and Ramaswamy, "Ablation-CAM", WACV 2020.
     """
     num_channels = _num_channels(model, layer_name)
-    rows, columns, _ = model.layer_shapes[layer_name]
+    rows, columns, _ = model.map_shapes[layer_name]
     chunk = int(np.clip(CHUNK_CELLS // (rows * columns * num_channels), 1, 64))
     keep = 1 - np.eye(num_channels, dtype=np.float32)
     found = []
@@ -118,11 +119,14 @@ def _scores(
 
 def _ablation(model: "LoadedModel", layer_name: str) -> Callable[..., Any]:
     def ablation(batch: Any, keep: Any) -> Any:
-        def change(name: str, maps: Any) -> Any:
-            return maps * keep[:, None, None, :] if name == layer_name else maps
+        def change(name: str, output: Any) -> Any:
+            if name != layer_name:
+                return output
+            axes = (-1, *[1] * (output.shape.rank - 2), keep.shape[-1])
+            return output * tf.cast(tf.reshape(keep, axes), output.dtype)
 
-        return walk_through(model.keras_model, batch, change).scores
+        return model.run(batch, change).logits
 
-    picture = tf.TensorSpec((1, *model.input_shape), tf.float32)
+    image = tf.TensorSpec((1, *model.input_shape), tf.float32)
     num_channels = model.layer_shapes[layer_name][-1]
-    return compiled(ablation, picture, tf.TensorSpec((None, num_channels), tf.float32))
+    return compiled(ablation, image, tf.TensorSpec((None, num_channels), tf.float32))

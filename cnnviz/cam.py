@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import softmax
 
-from cnnviz.errors import InvalidParameterError
+from cnnviz.errors import AnalysisError, InvalidParameterError
 from cnnviz.evidence import (
     BASELINES,
     SIGNED,
@@ -31,11 +31,16 @@ from cnnviz.evidence import (
 from cnnviz.results import ClassHeatmap, ImageInput, upsample
 
 if TYPE_CHECKING:  # TensorFlow is loaded when there is a model, not before
-    from cnnviz.probe import LoadedModel
+    from cnnviz.network.inspected_model import LoadedModel
 
 Weigh = Callable[[Case, str, Mapping[str, Any], OnProgress | None], np.ndarray]
 _TINY = 1e-12
-_PASSING = ("Dropout", "SpatialDropout2D", "Identity", "Activation", "Softmax")  # at most a squash
+_MAX_CAM_GAP = 0.02  # between a CAM's mean plus bias and the logit; half precision has 0.1 %
+_AVERAGES = ("GlobalAveragePooling2D", "GlobalAveragePooling1D")
+_PASSING = {  # layers that leave every number as it is
+    *("Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianDropout", "GaussianNoise"),
+    *("Identity", "ActivityRegularization", "Flatten", "Reshape", "Cast", "Squeeze"),
+}
 
 
 def weighted_evidence(activations: np.ndarray, gradients: np.ndarray) -> np.ndarray:
@@ -198,7 +203,7 @@ def _from_slopes(rule: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Weigh:
 
 
 def gap_head(model: "LoadedModel") -> tuple[tuple[str, ...], np.ndarray, np.ndarray] | None:
-    """Find the head that CAM needs: global average pooling and one Dense layer for the classes.
+    """Find the head that CAM needs: global average pooling and one linear layer, nothing else.
 
     Returns
     -------
@@ -206,38 +211,48 @@ def gap_head(model: "LoadedModel") -> tuple[tuple[str, ...], np.ndarray, np.ndar
         The layers whose maps are averaged: the last of them and what only hands them on.
     kernel : float32 ndarray of shape (K, num_classes)
     bias : float32 ndarray of shape (num_classes,)
-        One sigmoid unit z counts as the two classes -z and z. None if there is no such head.
+        One unit z counts as the two classes -z and z. None if there is no such head.
     """
-    name = _before(model, model.layer_names[-1])
-    if type(model.operations[name]).__name__ != "Dense":
+    name = model.logits_layer
+    if not name or type(model.operations[name]).__name__ != "Dense":
         return None
-    weights = model.operations[name].get_weights()
-    below = _before(model, *model.layer_inputs[name])
-    if type(model.operations.get(below)).__name__ != "GlobalAveragePooling2D":
+    pooling = _handed_on(model, model.layer_inputs[name])
+    pooling = [layer for layer in pooling if type(model.operations[layer]).__name__ in _AVERAGES]
+    if not pooling or model.operations[pooling[0]].data_format != "channels_last":
         return None
+    averaged = _handed_on(model, model.layer_inputs[pooling[0]])
+    grids = [model.grids.get(layer) for layer in averaged]
+    if not averaged or any(grid is None or grid.first or grid.last for grid in grids):
+        return None
+    weights = [np.asarray(one, np.float32) for one in model.operations[name].get_weights()]
     kernel = weights[0]
     bias = weights[1] if len(weights) > 1 else np.zeros(kernel.shape[1], np.float32)
     if kernel.shape[1] == 1:
         kernel, bias = np.concatenate([-kernel, kernel], axis=1), np.concatenate([-bias, bias])
-    handed = list(model.layer_inputs[below])
-    while handed and type(model.operations[handed[-1]]).__name__ in _PASSING[:3]:
-        handed += model.layer_inputs[handed[-1]]
-    return tuple(handed), kernel, bias
+    return tuple(averaged), kernel, bias
 
 
-def _before(model: "LoadedModel", name: str = "") -> str:
-    """Go back over layers that leave what they are given as it is, or squash it at the end."""
-    while name and type(model.operations[name]).__name__ in _PASSING and model.layer_inputs[name]:
-        name = model.layer_inputs[name][0]
-    return name
+def _handed_on(model: "LoadedModel", names: Sequence[str]) -> list[str]:
+    """Go back over layers that leave every number as it is; the first that computes comes last."""
+    found = list(names)
+    while found and _leaves_numbers(model.operations[found[-1]]) and model.layer_inputs[found[-1]]:
+        found += model.layer_inputs[found[-1]]
+    return found
+
+
+def _leaves_numbers(operation: Any) -> bool:
+    from cnnviz.network.operations import activation_name
+
+    kind = type(operation).__name__
+    return kind in _PASSING or (kind == "Activation" and not activation_name(operation))
 
 
 def _no_gap_head(model: "LoadedModel", layer_name: str) -> str:
     head = gap_head(model)
     if head is None:
         return (
-            "CAM needs a network that ends in global average pooling and one dense layer; "
-            f"{model.card.title} ends in something else. Grad-CAM does the same for any network."
+            "CAM needs global average pooling followed by one dense layer and nothing else; "
+            f"{model.card.title} ends in something else. Use Grad-CAM, which works for any network."
         )
     if layer_name not in head[0]:
         return f"CAM weighs the layer that is averaged: choose {head[0][0]!r}."
@@ -321,11 +336,20 @@ WEIGHTS: dict[str, Weigh] = {
 def _explain_cam(
     case: Case, layer_name: str, settings: Mapping[str, Any], on_progress: OnProgress | None
 ) -> Found:
-    """CAM keeps what speaks against the class: only so its mean is the logit."""
+    """Keep what opposes the class, too: only then mean and bias add up to the logit."""
     values = weighted_sum(
         case.activations[layer_name], _class_weights(case, layer_name, settings, on_progress)
     )
-    return Found(values, (("mean", float(values.mean(dtype=np.float64))),))
+    mean = float(values.mean(dtype=np.float64))
+    head = gap_head(case.model)
+    if head is not None and case.target.is_linear:
+        bias = float(case.target.slopes(case.model, case.scores[np.newaxis])[0] @ head[2])
+        if abs(mean + bias - case.value) > _MAX_CAM_GAP * max(1.0, abs(case.value)):
+            raise AnalysisError(
+                f"The mean of the map and the bias add up to {mean + bias:.3g}, but the score is "
+                f"{case.value:.3g}: this network does more than average and weigh. Use Grad-CAM."
+            )
+    return Found(values, (("mean", mean),))
 
 
 METHODS = {

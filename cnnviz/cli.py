@@ -171,7 +171,7 @@ def _models(_: argparse.Namespace) -> int:
 
 def _show(options: argparse.Namespace) -> int:
     from cnnviz.layer_table import layer_table
-    from cnnviz.probe import load_model
+    from cnnviz.network.loading import load_model
 
     rows = layer_table(load_model(options.network))
     width = max(len(row.name) for row in rows)
@@ -252,7 +252,7 @@ def _atlas(options: argparse.Namespace) -> int:
 
     from cnnviz.ascent import suggested_recipe
     from cnnviz.ascent.atlas_run import make_atlas
-    from cnnviz.probe import load_model
+    from cnnviz.network.loading import load_model
 
     recipe = suggested_recipe(load_model(options.network))
     steps, size = options.steps or recipe.steps, options.size or recipe.size_px
@@ -289,7 +289,7 @@ def _atlas(options: argparse.Namespace) -> int:
 def _cam(options: argparse.Namespace) -> int:
     from cnnviz.explanations import METHODS
     from cnnviz.explanations_run import explain_files, find_class, parse_settings, picture_files
-    from cnnviz.probe import load_model
+    from cnnviz.network.loading import load_model
 
     if options.list or not options.images:
         for method in METHODS.values():

@@ -12,7 +12,7 @@ from cnnviz.images import image_from_pixels
 from cnnviz.results import PICTURE, ClassHeatmap, ImageInput
 
 if TYPE_CHECKING:  # TensorFlow is loaded when there is a model, not before
-    from cnnviz.probe import LoadedModel
+    from cnnviz.network.inspected_model import LoadedModel
 
 OnProgress = Callable[[int, int], None]  # done, in all; what it raises ends the computation
 BASELINES = ("black", "mean", "blurred", "noise")
@@ -129,7 +129,9 @@ class Target:
         weights = np.broadcast_to(self._vector(scores.shape[1]), scores.shape)
         if self.is_probability:
             shares = model.probabilities(scores)
-            if model.head == "sigmoid":
+            if not model.has_probabilities:
+                return weights.astype(np.float32)
+            if model.has_independent_probabilities:
                 weights = weights * shares * (1 - shares)
             else:
                 weights = shares * (weights - (weights * shares).sum(axis=1, keepdims=True))
@@ -482,12 +484,11 @@ def masked_scores(
 def _masked(model: "LoadedModel") -> Callable[..., Any]:
     import tensorflow as tf
 
-    from cnnviz.graph_walk import walk_through
-    from cnnviz.probe import compiled
+    from cnnviz.network.inspected_model import compiled
 
     def masked(picture: Any, base: Any, masks: Any) -> Any:
         large = tf.image.resize(masks[..., None], model.input_shape[:2])
-        return walk_through(model.keras_model, base + large * (picture - base)).scores
+        return model.run(base + large * (picture - base)).logits
 
     one = tf.TensorSpec((1, *model.input_shape), tf.float32)
     return compiled(masked, one, one, tf.TensorSpec((None, None, None), tf.float32))

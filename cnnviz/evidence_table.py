@@ -10,7 +10,7 @@ from cnnviz.faithfulness import pixel_curves
 from cnnviz.results import PICTURE, ClassHeatmap, ImageInput
 
 if TYPE_CHECKING:
-    from cnnviz.probe import LoadedModel
+    from cnnviz.network.inspected_model import LoadedModel
 
 STEPS = 6  # of the curves behind a measure
 

@@ -8,12 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from cnnviz.errors import InvalidParameterError
-from cnnviz.graph_walk import walk_through
-from cnnviz.probe import compiled
+from cnnviz.network.inspected_model import compiled
 from cnnviz.results import ImageInput, read_only
 
 if TYPE_CHECKING:
-    from cnnviz.probe import LoadedModel
+    from cnnviz.network.inspected_model import LoadedModel
 
 MAX_PICTURES = 2000
 
@@ -115,10 +114,11 @@ def _joined(parts: Sequence[Mapping[str, Any]], name: str, num_columns: int) -> 
 
 def _summaries(model: "LoadedModel") -> Callable[..., Any]:
     def summaries(batch: Any) -> Any:
-        taps = walk_through(model.keras_model, batch).taps
+        forward = model.run(batch)
         found = {}
         for name, (rows, columns, channels) in model.map_shapes.items():
-            cells = tf.reshape(taps[name], (-1, rows * columns, channels))
+            maps = model.maps_of(forward, name)
+            cells = tf.reshape(maps, (-1, rows * columns, channels))
             found[name] = (
                 tf.reduce_mean(cells, axis=1),
                 tf.reduce_max(cells, axis=1),

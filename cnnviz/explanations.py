@@ -18,7 +18,7 @@ from cnnviz.evidence import (
 from cnnviz.results import ClassHeatmap, ImageInput
 
 if TYPE_CHECKING:
-    from cnnviz.probe import LoadedModel
+    from cnnviz.network.inspected_model import LoadedModel
 
 METHODS: dict[str, Method] = {**cam.METHODS, **saliency.METHODS}
 

@@ -14,7 +14,7 @@ from cnnviz.images import read_image, shrink_to_fit
 from cnnviz.results import PICTURE, ClassHeatmap, ImageInput
 
 if TYPE_CHECKING:
-    from cnnviz.probe import LoadedModel
+    from cnnviz.network.inspected_model import LoadedModel
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 COLUMNS = (

@@ -14,7 +14,7 @@ from cnnviz.images import image_from_pixels, resize_pixels
 from cnnviz.results import ClassHeatmap, ImageInput, read_only, upsample
 
 if TYPE_CHECKING:
-    from cnnviz.probe import LoadedModel
+    from cnnviz.network.inspected_model import LoadedModel
 
 RANDOM, CENTRE = "random order", "centre bump"  # what every map is held against
 ROAD_SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)

@@ -10,7 +10,7 @@ from cnnviz.errors import InvalidParameterError
 from cnnviz.results import FeatureMaps, ImageInput, read_only
 
 if TYPE_CHECKING:  # TensorFlow is loaded when there is a model, not before
-    from cnnviz.probe import LoadedModel
+    from cnnviz.network.inspected_model import LoadedModel
 
 ORDERS = ("number", "mean", "maximum", "variance", "entropy")
 _ENTROPY_BINS = 64

@@ -6,7 +6,7 @@ from cnnviz.receptive_field import dilation, kernel_size, receptive_fields, stri
 from cnnviz.results import LayerFacts
 
 if TYPE_CHECKING:
-    from cnnviz.probe import LoadedModel
+    from cnnviz.network.inspected_model import LoadedModel
 
 
 def layer_table(model: "LoadedModel") -> tuple[LayerFacts, ...]:

@@ -11,7 +11,7 @@ from cnnviz.filter_banks import grating
 from cnnviz.images import image_from_pixels
 
 if TYPE_CHECKING:
-    from cnnviz.probe import LoadedModel
+    from cnnviz.network.inspected_model import LoadedModel
 
 
 def network_tuning(

@@ -12,7 +12,7 @@ from cnnviz.evidence import Case, Method, Target, explained, observe
 from cnnviz.results import ClassHeatmap, ImageInput, upsample
 
 if TYPE_CHECKING:
-    from cnnviz.probe import LoadedModel
+    from cnnviz.network.inspected_model import LoadedModel
 
 MAX_LEVELS = 9
 _SIDE = 64  # maps are compared at this size
@@ -133,7 +133,7 @@ def _level(
 def _copy_of(model: "LoadedModel") -> "LoadedModel":
     import keras
 
-    from cnnviz.probe import wrap_model
+    from cnnviz.network.inspection import wrap_model
 
     copy = keras.models.clone_model(model.keras_model)
     copy.set_weights(model.keras_model.get_weights())

@@ -9,7 +9,7 @@ import numpy as np
 from cnnviz.results import Axis, ReceptiveField
 
 if TYPE_CHECKING:
-    from cnnviz.probe import LoadedModel
+    from cnnviz.network.inspected_model import LoadedModel
 
 _NOTHING = np.iinfo(np.int64).max  # first pixel of a cell of padding, which sees nothing
 

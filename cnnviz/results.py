@@ -43,11 +43,14 @@ class ImageInput:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a model says about one class: its name, probability (0 to 1) and logit."""
+    """A class with its name, probability (0 to 1) and logit.
+
+    The probability is None if the network gives none; the logit is then its raw score.
+    """
 
     class_index: int
     label: str
-    probability: float
+    probability: float | None
     logit: float
 
 

@@ -140,7 +140,7 @@ def look_at(name: str, image: ImageInput) -> Evidence:
         If the network is not here.
     """
     from cnnviz.cam import class_activation_map
-    from cnnviz.probe import wrap_model
+    from cnnviz.network.inspection import wrap_model
 
     card = zoo.find_card(name)
     model = wrap_model(zoo.build_model(card), card)

@@ -26,7 +26,7 @@ from cnnviz.evidence import (
 from cnnviz.results import PICTURE, ClassHeatmap, ImageInput, upsample
 
 if TYPE_CHECKING:
-    from cnnviz.probe import LoadedModel
+    from cnnviz.network.inspected_model import LoadedModel
 
 MAX_POINTS = 256  # on the way of integrated gradients, after the one where it begins
 _MAX_GAP = 0.005  # at which no more points are added
@@ -186,8 +186,7 @@ def guided_slopes(case: Case) -> np.ndarray:
 def _guided(model: "LoadedModel") -> Callable[..., Any]:
     import tensorflow as tf
 
-    from cnnviz.graph_walk import walk_through
-    from cnnviz.probe import compiled
+    from cnnviz.network.inspected_model import compiled
 
     @tf.custom_gradient
     def gate(values: Any) -> Any:
@@ -199,7 +198,7 @@ def _guided(model: "LoadedModel") -> Callable[..., Any]:
     def guided(batch: Any, directions: Any) -> Any:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(batch)
-            scores = walk_through(model.keras_model, batch, change).scores
+            scores = model.run(batch, change).logits
             weighted = tf.reduce_sum(scores * directions)
         return tape.gradient(weighted, batch)
 
@@ -208,13 +207,10 @@ def _guided(model: "LoadedModel") -> Callable[..., Any]:
 
 
 def has_relu(operation: Any) -> bool:
-    """Whether a layer or operation ends in a ReLU, capped or not."""
-    kind = type(operation).__name__
-    if kind == "ReLU":
-        return not float(getattr(operation, "negative_slope", 0) or 0)
-    if kind in ("Relu", "Relu6"):
-        return True
-    return getattr(getattr(operation, "activation", None), "__name__", "") in ("relu", "relu6")
+    """Whether a layer or operation ends in a ReLU, capped or not, also inside a wrapper."""
+    from cnnviz.network.operations import activation_name
+
+    return activation_name(operation) in ("relu", "relu6")
 
 
 def _no_relu(model: "LoadedModel", layer_name: str) -> str:

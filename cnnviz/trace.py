@@ -8,13 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from cnnviz.errors import InvalidParameterError
-from cnnviz.graph_walk import walk_through
-from cnnviz.probe import compiled
+from cnnviz.network.inspected_model import compiled
 from cnnviz.receptive_field import dilation, kernel_size, padding_before, receptive_fields, strides
 from cnnviz.results import PICTURE, CellStep, CellTrace, ImageInput, Step, WindowStep
 
 if TYPE_CHECKING:
-    from cnnviz.probe import LoadedModel
+    from cnnviz.network.inspected_model import LoadedModel
 
 
 def trace_cell(
@@ -45,7 +44,7 @@ def trace_cell(
     Luo et al., "Understanding the effective receptive field in deep convolutional neural
     networks", NeurIPS 2016, arXiv:1701.04128.
     """
-    shape = model.layer_shapes[model.checked_maps(layer_name)]
+    shape = model.map_shapes[model.checked_maps(layer_name)]
     for what, place, length in zip(
         ("row", "column", "channel"), (row, column, channel), shape, strict=True
     ):
@@ -85,7 +84,7 @@ def _cell_gradient(model: "LoadedModel", name: str) -> Callable[..., Any]:
     def cell_gradient(batch: Any, places: Any) -> Any:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(batch)
-            cell = tf.gather_nd(walk_through(model.keras_model, batch).taps[name], places)
+            cell = tf.gather_nd(model.maps_of(model.run(batch), name), places)
         return tape.gradient(cell, batch, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
     picture = tf.TensorSpec((1, *model.input_shape), tf.float32)

@@ -19,7 +19,7 @@ from cnnviz.results import ImageInput, LayerDrift, read_only
 from cnnviz.weight_drift import layer_drift
 
 if TYPE_CHECKING:  # TensorFlow is loaded when there is a model, not before
-    from cnnviz.probe import LoadedModel
+    from cnnviz.network.inspected_model import LoadedModel
 
 Progress = Callable[[int, int], None]  # frames or fits done, and in all
 
@@ -325,7 +325,7 @@ class _PrivateCopy:
 @lru_cache(maxsize=3)
 def _private_copy(name: str) -> _PrivateCopy:
     """Build the network once; what is compiled for it serves all its weights."""
-    from cnnviz.probe import wrap_model
+    from cnnviz.network.inspection import wrap_model
 
     card = zoo.find_card(name)
     return _PrivateCopy(wrap_model(zoo.build_model(card), card))

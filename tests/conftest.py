@@ -140,7 +140,7 @@ def tiny() -> Callable[[str], Any]:
     """Give the tiny network of a kind, ready to be looked at."""
     from functools import cache
 
-    from cnnviz.probe import wrap_model
+    from cnnviz.network.inspection import wrap_model
     from cnnviz.zoo import card_for_model
 
     @cache

@@ -94,7 +94,7 @@ def make_atlas(
     ModelLoadError, DownloadError
         If the network cannot be loaded.
     """
-    from cnnviz.probe import load_model
+    from cnnviz.network.loading import load_model
 
     model = load_model(model_name)
     target = folder / model.name
@@ -129,7 +129,7 @@ def draw_strip(strip: Strip) -> tuple[bytes, dict[str, Any]]:
     """Draw the filters of one strip; runs in any process, and gives a file's content and facts."""
     from cnnviz.ascent.loop import visualize
     from cnnviz.ascent.objectives import channel
-    from cnnviz.probe import load_model
+    from cnnviz.network.loading import load_model
 
     model = load_model(strip.model)
     indices = range(strip.first, strip.first + strip.count)

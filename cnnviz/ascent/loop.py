@@ -13,14 +13,13 @@ from cnnviz.ascent import canvas
 from cnnviz.ascent.objectives import Objective, channel, evaluated, stacked_weights
 from cnnviz.ascent.recipe import Recipe, suggested_recipe
 from cnnviz.errors import InvalidParameterError
-from cnnviz.graph_walk import walk_through
 from cnnviz.images import as_gray, image_from_pixels, resize_pixels
-from cnnviz.probe import compiled
+from cnnviz.network.inspected_model import compiled
 from cnnviz.results import FilterImage, ImageInput
 from cnnviz.zoo import scaled
 
 if TYPE_CHECKING:
-    from cnnviz.probe import LoadedModel
+    from cnnviz.network.inspected_model import LoadedModel
 
 MAX_BATCH = 64  # pictures that are climbed at once
 NUM_FRAMES = 16  # of the film, besides its first
@@ -317,10 +316,9 @@ def _spec(model: "LoadedModel", recipe: Recipe) -> Any:
 
 def _walked(model: "LoadedModel", objective: Objective, images: Any) -> Any:
     names = objective.layer_names
-    return walk_through(
-        model.keras_model,
+    return model.run(
         scaled(model.card.preprocessing, images * 255),
-        before=names,
+        pre_activations=names,
         until=() if objective.needs_logits else names,
     )
 
@@ -331,7 +329,7 @@ def _compiled_answers(
     """Compute the objectives of pictures as they are, neither moved nor penalised."""
 
     def answers(images: Any, *weights: Any) -> Any:
-        return evaluated(objective, _walked(model, objective, images), weights)
+        return evaluated(objective, model, _walked(model, objective, images), weights)
 
     size, channels = recipe.size_px, model.input_shape[2]
     picture = tf.TensorSpec((None, size, size, channels), tf.float32)
@@ -358,7 +356,7 @@ def _compiled_steps(
             tape.watch(numbers)
             images = draw(numbers)
             turned = canvas.moved(recipe, images, chance)
-            values = evaluated(objective, _walked(model, objective, turned), weights)
+            values = evaluated(objective, model, _walked(model, objective, turned), weights)
             total = values - canvas.penalties(recipe, images)
         return tape.gradient(total, numbers), values
 

@@ -10,8 +10,8 @@ from cnnviz.errors import InvalidParameterError
 from cnnviz.results import read_only
 
 if TYPE_CHECKING:
-    from cnnviz.graph_walk import Walk
-    from cnnviz.probe import LoadedModel
+    from cnnviz.network.forward import ForwardPass
+    from cnnviz.network.inspected_model import LoadedModel
 
 LOGITS = ""  # stands for the class scores where a layer's name is expected
 KINDS = ("mean", "centre", "square", "diversity")
@@ -255,7 +255,9 @@ def stacked_weights(objectives: Sequence[Objective]) -> list[np.ndarray]:
     ]
 
 
-def evaluated(objective: Objective, walk: "Walk", weights: Sequence[Any]) -> Any:
+def evaluated(
+    objective: Objective, model: "LoadedModel", forward: "ForwardPass", weights: Sequence[Any]
+) -> Any:
     """Compute an objective for each picture of a batch, tensor (N,).
 
     `weights` are tensors as `stacked_weights` gives them. A channel whose ReLU is shut in every
@@ -268,10 +270,11 @@ def evaluated(objective: Objective, walk: "Walk", weights: Sequence[Any]) -> Any
     total = 0.0
     for term, weight in zip(objective.terms, weights, strict=True):
         if term.layer_name == LOGITS:
-            total += tf.reduce_sum(walk.scores * weight, axis=-1)
+            total += tf.reduce_sum(forward.logits * weight, axis=-1)
             continue
-        maps, before = walk.taps[term.layer_name], walk.before[term.layer_name]
-        has_gate = maps is not before
+        name = term.layer_name
+        has_gate = forward.outputs[name] is not forward.pre_activations[name]
+        before = model.as_maps(name, tf.cast(forward.pre_activations[name], tf.float32))
         if term.is_single:  # one channel: the others need not be looked at
             before, weight = _picked(before, weight)
         total += _value(term, _with_a_way_out(before) if has_gate else before, weight)

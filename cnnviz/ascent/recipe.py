@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from cnnviz.errors import InvalidParameterError
 
 if TYPE_CHECKING:
-    from cnnviz.probe import LoadedModel
+    from cnnviz.network.inspected_model import LoadedModel
 
 MAX_SIZE_PX, MAX_STEPS = 512, 4096
 COLOUR_SPACES = ("none", "imagenet", "svhn")

@@ -16,7 +16,7 @@ from cnnviz.downloads import cache_dir, write_atomically
 from cnnviz.results import FilterImage
 
 if TYPE_CHECKING:
-    from cnnviz.probe import LoadedModel
+    from cnnviz.network.inspected_model import LoadedModel
 
 MAX_FILES = 400
 MAX_BYTES = 400 << 20
@@ -24,10 +24,11 @@ MAX_BYTES = 400 << 20
 
 def picture_key(model: "LoadedModel", target: Target, recipe: Recipe, seed: int) -> str:
     """Give a fingerprint of all that a picture begun with noise depends on, weights included."""
-    from cnnviz.probe import fingerprint  # loads TensorFlow
+    from cnnviz.network.inspected_model import fingerprint
 
     digest = blake2b(digest_size=16)
-    told = [asdict(target), asdict(recipe), seed, model.card.preprocessing.name]
+    scaling, output = asdict(model.card.preprocessing), model.output_name
+    told = [asdict(target), asdict(recipe), seed, scaling, output]
     digest.update(json.dumps(told, sort_keys=True).encode())
     digest.update(fingerprint(model).encode())
     return digest.hexdigest()

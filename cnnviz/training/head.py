@@ -17,9 +17,8 @@ from scipy.special import softmax
 
 from cnnviz import zoo
 from cnnviz.errors import InvalidParameterError, UnknownLayerError
-from cnnviz.graph_walk import walk_through
+from cnnviz.network.inspected_model import LoadedModel, compiled
 from cnnviz.own_classes import BASE
-from cnnviz.probe import LoadedModel, compiled
 from cnnviz.results import ImageInput, read_only
 from cnnviz.zoo import ModelCard
 from cnnviz.zoo.transfer import frozen_part
@@ -115,7 +114,7 @@ def features(
 
     def make() -> Callable[..., Any]:
         def forward(batch: Any) -> Any:
-            return walk_through(model.keras_model, batch).taps[FEATURE_LAYER]
+            return model.run(batch).outputs[FEATURE_LAYER]
 
         return compiled(forward, tf.TensorSpec((None, *model.input_shape), tf.float32))
 

@@ -15,7 +15,7 @@ from cnnviz.figures import Scale
 from cnnviz.results import PICTURE, ClassHeatmap, ImageInput, Prediction
 from cnnviz.ui import cached, controls
 from cnnviz.ui.controls import Picked
-from cnnviz.ui.pictures import download, number, show_map, show_painted, show_picture
+from cnnviz.ui.pictures import download, number, show_bars, show_map, show_painted, show_picture
 
 MAX_SIDE_PX = 768  # of the picture under the overlay; a projector shows no more
 PIXEL_PERCENTILE = 99.0  # where the scale of a map of single pixels ends
@@ -307,7 +307,7 @@ def _offer_downloads(
 
 
 def _origin(model_name: str, picked: Picked) -> Mapping[str, Any]:
-    from cnnviz.probe import fingerprint
+    from cnnviz.network.inspected_model import fingerprint
 
     model = cached.model(model_name)
     return {
@@ -370,11 +370,10 @@ def target_label(model_name: str, target: Target) -> str:
 def show_predictions(model_name: str, predictions: Sequence[Prediction], target: Target) -> None:
     """List the most probable classes with bars, and what the map argues for."""
     st.markdown("**What the network says**")
-    for prediction in predictions:
-        st.progress(
-            prediction.probability,
-            f"{prediction.label}: {prediction.probability:.1%} (logit {prediction.logit:.2f})",
-        )
+    show_bars(predictions, with_logits=True)
+    head = cached.model(model_name).network_head
+    if not head.has_probabilities or (head.is_independent and head.num_units > 1):
+        st.markdown(f":small[The network ends in {head.description}.]")
     st.markdown(f":small[The map argues for {target_label(model_name, target)}.]")
 
 

@@ -11,7 +11,7 @@ from cnnviz.feature_maps import embed
 from cnnviz.results import ImageInput
 from cnnviz.ui import cached, controls, map_panels
 from cnnviz.ui.controls import Picked
-from cnnviz.ui.pictures import CHART, number, show_chart, show_painted, show_picture
+from cnnviz.ui.pictures import CHART, likelihood, number, show_chart, show_painted, show_picture
 
 _PAIRS = 10
 _OFF = "switched_off"
@@ -118,7 +118,7 @@ def _show_inputs(model_name: str, picked: Picked, other: ImageInput, label: str)
                 figures.encode_png(figures.enlarge(zoo.model_view(card, image), 224)), alt=name
             )
         columns[2 * place + 1].markdown(
-            f"{name}\n\nThe network says **{best.label}** ({best.probability:.0%})."
+            f"{name}\n\nThe network says **{best.label}** ({likelihood(best, 0)})."
         )
 
 
@@ -251,7 +251,7 @@ def show_embedding(model_name: str, picked: Picked, layer_name: str) -> None:
             best = cached.predictions(model_name, pictures.images[place])[0]
             show_picture(
                 view,
-                f"{pictures.labels[place]}; the network says {best.label} ({best.probability:.0%})",
+                f"{pictures.labels[place]}; the network says {best.label} ({likelihood(best, 0)})",
                 pictures.labels[place],
             )
         else:

@@ -12,7 +12,7 @@ from cnnviz.figures import Scale
 from cnnviz.results import ClassHeatmap
 from cnnviz.ui import cached, class_panels, controls
 from cnnviz.ui.controls import Picked
-from cnnviz.ui.pictures import download, number, show_scale
+from cnnviz.ui.pictures import download, likelihood, number, show_scale
 
 if TYPE_CHECKING:
     from cnnviz.evidence_table import EvidenceTable, TableCell
@@ -101,7 +101,7 @@ def _columns(
         layer = cached.model(name).default_cam_layer
         columns.append((name, layer, one_class(best_one.class_index)))
         title = controls.card_of(name).title
-        names.append(f"{title}: {best_one.label} {best_one.probability:.0%}")
+        names.append(f"{title}: {best_one.label} {likelihood(best_one, 0)}")
     return tuple(columns), names
 
 

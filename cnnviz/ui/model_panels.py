@@ -9,7 +9,7 @@ from cnnviz import figures, zoo
 from cnnviz.results import LayerFacts
 from cnnviz.ui import cached
 from cnnviz.ui.controls import Picked
-from cnnviz.ui.pictures import number, show_chart, show_painted, show_picture
+from cnnviz.ui.pictures import number, show_bars, show_chart, show_painted, show_picture
 from cnnviz.zoo import ModelCard, TrainingRecord
 
 _MAX_TILES = 64
@@ -32,8 +32,7 @@ def show_architecture(model_name: str, picked: Picked) -> None:
             f"({parameters * 4 / 1e6:.1f} MB as float32) and needs **{_short(multiplications)}** "
             f"multiplications for this picture."
         )
-        for prediction in cached.predictions(model_name, picked.image, 3):
-            st.progress(prediction.probability, f"{prediction.label}: {prediction.probability:.1%}")
+        show_bars(cached.predictions(model_name, picked.image, 3))
     show_chart(cached.drawing(model_name), f"Drawing of {model.card.title}", key="draw")
     st.markdown(
         ":small[A block's height is the height of its maps, its width the number of channels, both "

@@ -18,7 +18,7 @@ from cnnviz.ui.server import keep_server_fast
 from cnnviz.zoo.vetting import TRIAL_SECONDS
 
 if TYPE_CHECKING:
-    from cnnviz.probe import LoadedModel
+    from cnnviz.network.inspected_model import LoadedModel
 
 _TRIAL = "own_model_trial"  # session key: the trial that runs
 
@@ -39,7 +39,7 @@ def _opened(content: bytes, title: str, report: Report) -> "LoadedModel":
         path = Path(folder) / f"{title}.keras"
         path.write_bytes(content)
         keep_server_fast()
-        from cnnviz.probe import load_guest
+        from cnnviz.network.loading import load_guest
 
         return load_guest(path, name, on_wait=lambda seconds: report(seconds, TRIAL_SECONDS))
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from cnnviz import figures
 from cnnviz.figures import Scale
+from cnnviz.results import Prediction
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -86,6 +87,23 @@ def number(value: float, num_digits: int = 3) -> str:
     is_plain = 100 <= abs(value) < 1e6  # without an exponent
     written = f"{value:,.0f}" if is_plain else f"{value:.{num_digits}g}"
     return written.replace("-", "−") if value else "0"
+
+
+def likelihood(prediction: Prediction, num_decimals: int = 1) -> str:
+    """Write the probability of a class; its raw score if the network gives no probabilities."""
+    if prediction.probability is None:
+        return f"score {number(prediction.logit)}"
+    return f"{prediction.probability:.{num_decimals}%}"
+
+
+def show_bars(predictions: Sequence[Prediction], *, with_logits: bool = False) -> None:
+    """List classes with a bar for each probability; raw scores stand without bars."""
+    for one in predictions:
+        if one.probability is None:
+            st.markdown(f"{one.label}: {likelihood(one)}")
+            continue
+        logit = f" (logit {one.logit:.2f})" if with_logits else ""
+        st.progress(one.probability, f"{one.label}: {likelihood(one)}{logit}")
 
 
 def exact(value: float) -> str:

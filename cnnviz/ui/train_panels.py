@@ -507,7 +507,7 @@ def show_use(settings: LiveSettings) -> None:
 
 def _open(trained: LiveTrained) -> None:
     keep_server_fast()
-    from cnnviz.probe import adopt
+    from cnnviz.network.loading import adopt
     from cnnviz.training import live_card, live_network
 
     with st.spinner("Opening the network…"):

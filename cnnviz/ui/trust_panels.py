@@ -1,6 +1,5 @@
 """Holding a map to account: pixels taken away, networks that forget, pictures under stress."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,12 +7,20 @@ import streamlit as st
 
 from cnnviz import figures, zoo
 from cnnviz.evidence import BASELINES, one_class, probability
-from cnnviz.results import ClassHeatmap, ImageInput, Prediction
+from cnnviz.results import ClassHeatmap, ImageInput
 from cnnviz.stress import Stress, stressed
 from cnnviz.ui import cached, class_panels
 from cnnviz.ui.class_panels import MAX_SIDE_PX, Asked, Look
 from cnnviz.ui.controls import Picked
-from cnnviz.ui.pictures import number, show_chart, show_map, show_painted, show_picture
+from cnnviz.ui.pictures import (
+    likelihood,
+    number,
+    show_bars,
+    show_chart,
+    show_map,
+    show_painted,
+    show_picture,
+)
 
 if TYPE_CHECKING:
     from cnnviz.faithfulness import PixelCurves
@@ -282,24 +289,19 @@ def show_stress(model_name: str, picked: Picked) -> None:
         now, then = st.columns([1, 1])
         with now:
             st.markdown("**As it was**")
-            _bars(before)
+            show_bars(before)
         with then:
             st.markdown("**Changed**")
-            _bars(predictions)
+            show_bars(predictions)
         stays = "stays" if predictions[0].class_index == before[0].class_index else "changes"
         st.markdown(
             f"**What you see.** The answer **{stays}**: «{before[0].label}» "
-            f"({before[0].probability:.1%}) before, «{predictions[0].label}» "
-            f"({predictions[0].probability:.1%}) now. The map argues for {label} in both, on "
+            f"({likelihood(before[0])}) before, «{predictions[0].label}» "
+            f"({likelihood(predictions[0])}) now. The map argues for {label} in both, on "
             "one scale.\n\n"
             "**Try this.** Lay the square over the brightest part of the map. Turn the picture by "
             "90°. How much noise does it take?"
         )
-
-
-def _bars(predictions: Sequence[Prediction]) -> None:
-    for one in predictions[:5]:
-        st.progress(one.probability, f"{one.label}: {one.probability:.1%}")
 
 
 def _ask_stress() -> Stress:

@@ -3,9 +3,16 @@
 Importing this package loads neither TensorFlow nor Keras: that happens where a network is built.
 """
 
-from cnnviz.zoo.cards import ModelCard, Preprocessing
+from cnnviz.zoo.cards import (
+    PREPROCESSINGS,
+    SOURCES,
+    InputScaling,
+    ModelCard,
+    Preprocessing,
+    find_preprocessing,
+)
 from cnnviz.zoo.class_names import class_names
-from cnnviz.zoo.model_files import card_for_file, card_for_model, load_model_file
+from cnnviz.zoo.model_files import load_model_file
 from cnnviz.zoo.preprocessing import (
     model_view,
     preprocess,
@@ -14,13 +21,23 @@ from cnnviz.zoo.preprocessing import (
     seen_part,
     unscaled,
 )
+from cnnviz.zoo.reference import ModelReference, plain_name
 from cnnviz.zoo.registry import (
     build_model,
+    choices_beside,
     download_weights,
     find_card,
     is_ready,
     list_models,
     list_own_files,
+    own_version,
+)
+from cnnviz.zoo.sidecar import (
+    card_beside,
+    card_for_file,
+    card_for_model,
+    file_version,
+    read_sidecar,
 )
 from cnnviz.zoo.trained import (
     TrainingRecord,
@@ -33,18 +50,26 @@ from cnnviz.zoo.trained import (
 from cnnviz.zoo.vetting import check_picture, try_in_child
 
 __all__ = [
+    "PREPROCESSINGS",
+    "SOURCES",
+    "InputScaling",
     "ModelCard",
+    "ModelReference",
     "Preprocessing",
     "TrainingRecord",
     "build_model",
+    "card_beside",
     "card_for_file",
     "card_for_model",
     "check_picture",
     "checkpoint",
     "checkpoint_steps",
+    "choices_beside",
     "class_names",
     "download_weights",
+    "file_version",
     "find_card",
+    "find_preprocessing",
     "has_training_record",
     "is_ready",
     "kernel_fits_path",
@@ -52,7 +77,10 @@ __all__ = [
     "list_own_files",
     "load_model_file",
     "model_view",
+    "own_version",
+    "plain_name",
     "preprocess",
+    "read_sidecar",
     "rgb_kernels",
     "scaled",
     "seen_part",

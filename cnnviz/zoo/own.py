@@ -1,14 +1,16 @@
-"""Networks of the user's own: the ``.keras`` files in the folder ``CNNVIZ_MODELS_DIR``."""
+"""Networks of the user's own: in the folder ``CNNVIZ_MODELS_DIR``, or ``CNNVIZ_MODEL_FILES``."""
 
+import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from cnnviz.errors import ModelLoadError
+from cnnviz.errors import CnnvizError
 from cnnviz.zoo import trained
 from cnnviz.zoo.cards import ModelCard
-from cnnviz.zoo.model_files import card_for_file, load_model_file
+from cnnviz.zoo.model_files import load_model_file
+from cnnviz.zoo.sidecar import card_for_file, file_version, read_sidecar
 
 if TYPE_CHECKING:
     import keras
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OwnFile:
-    """A file in that folder: its card, or a sentence that says why there is none."""
+    """One of these files: its card, or a sentence that says why there is none."""
 
     path: Path
     card: ModelCard | None
@@ -24,14 +26,31 @@ class OwnFile:
 
 
 def own_files(taken_names: Collection[str]) -> tuple[OwnFile, ...]:
-    """Look through the folder; empty if none is named.
+    """Look at all files; empty if there are none.
 
     Networks that `cnnviz train` left there have their whole card. `taken_names` are names that the
-    user's networks must not have.
+    user's networks must not have. A file that cannot be used costs nobody but itself.
     """
+    taken = set(taken_names)
+    found = []
+    for path in _paths():
+        file = _own_file(path, taken)
+        if file.card is not None:
+            taken.add(file.card.name)
+        found.append(file)
+    return tuple(found)
+
+
+def _paths() -> list[Path]:
+    named = os.environ.get("CNNVIZ_MODEL_FILES", "")
+    files = [Path(part).expanduser() for part in named.split(os.pathsep) if part]
     folder = trained.own_folder()
-    paths = sorted(folder.glob("*.keras")) if folder else []
-    return tuple(_own_file(path, taken_names) for path in paths if path.name[0] != ".")
+    try:
+        if folder is not None:
+            files += sorted(path for path in folder.glob("*.keras") if path.name[0] != ".")
+    except OSError:
+        return files
+    return list(dict.fromkeys(files))
 
 
 def build_own(file: OwnFile) -> "keras.Model":
@@ -41,13 +60,26 @@ def build_own(file: OwnFile) -> "keras.Model":
     return load_model_file(file.path)
 
 
+def own_choices(file: OwnFile) -> dict[str, Any]:
+    """Give what the JSON beside a file says about its output and its grid of tokens."""
+    return {} if trained.was_trained(file.path) else read_sidecar(file.path).choices
+
+
 def _own_file(path: Path, taken_names: Collection[str]) -> OwnFile:
     if path.stem in taken_names:
         problem = f"{path.name!r} has the name of another network here. Rename the file."
         return OwnFile(path, None, problem)
+    if set(path.stem) & set("?&#/"):
+        problem = f"{path.name!r} has a ?, & or # in its name. Rename the file."
+        return OwnFile(path, None, problem)
     try:
         if trained.was_trained(path):
             return OwnFile(path, trained.trained_card(path.with_suffix(".json")))
-        return OwnFile(path, card_for_file(path, path.stat().st_mtime_ns))
-    except (ModelLoadError, OSError) as error:
+        return OwnFile(path, card_for_file(path, file_version(path)))
+    except (CnnvizError, OSError) as error:
         return OwnFile(path, None, str(error))
+    except Exception as error:  # noqa: BLE001 - one odd file must not cost all other networks
+        problem = (
+            f"{path.name!r} cannot be used ({type(error).__name__}). Save it again with Keras 3."
+        )
+        return OwnFile(path, None, problem)

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cnnviz.errors import DownloadError, ModelLoadError
 from cnnviz.zoo import keras_applications, trained
 from cnnviz.zoo.cards import ModelCard
-from cnnviz.zoo.own import OwnFile, build_own, own_files
+from cnnviz.zoo.own import OwnFile, build_own, own_choices, own_files
 from cnnviz.zoo.published import PUBLISHED, build_published
+from cnnviz.zoo.reference import plain_name
+from cnnviz.zoo.sidecar import file_version
 
 if TYPE_CHECKING:
     import keras
@@ -17,34 +19,51 @@ if TYPE_CHECKING:
 def list_models() -> tuple[ModelCard, ...]:
     """List the cards of all networks; those that work without a network connection come first.
 
-    Networks in the folder ``CNNVIZ_MODELS_DIR`` stand behind those that come with cnnviz.
+    Networks of your own (``CNNVIZ_MODELS_DIR``, ``CNNVIZ_MODEL_FILES``) stand behind those that
+    come with cnnviz.
     """
     own = tuple(file.card for file in list_own_files() if file.card is not None)
     return (PUBLISHED[0], *_trained_here(), *own, *PUBLISHED[1:])
 
 
 def list_own_files() -> tuple[OwnFile, ...]:
-    """List the files in the folder ``CNNVIZ_MODELS_DIR``, also those that cannot be used."""
+    """List the files of your own networks, also those that cannot be used."""
     return own_files({card.name for card in (*PUBLISHED, *_trained_here())})
 
 
 def _trained_here() -> tuple[ModelCard, ...]:
-    return trained.trained_cards(trained.MODELS_FOLDER)
+    folder = trained.MODELS_FOLDER
+    return trained.trained_cards(folder, trained.folder_version(folder))
 
 
 def find_card(name: str) -> ModelCard:
-    """Find a card by its name.
+    """Find a card by its name; what a reference chooses besides the name does not matter.
 
     Raises
     ------
     ModelLoadError
         If there is no such network; the message lists those there are.
     """
+    name = plain_name(name)
     for card in list_models():
         if card.name == name:
             return card
     names = ", ".join(card.name for card in list_models())
     raise ModelLoadError(f"There is no network {name!r}. Choose one of: {names}.")
+
+
+def choices_beside(name: str) -> dict[str, Any]:
+    """Give what the JSON beside a network of your own says: ``output`` and ``token_grid``."""
+    own = (file for file in list_own_files() if file.card is not None and file.card.name == name)
+    return next(map(own_choices, own), {})
+
+
+def own_version(name: str) -> str:
+    """Give the fingerprint of a network's file and its JSON; empty unless it is one of your own."""
+    for file in list_own_files():
+        if file.card is not None and file.card.name == name:
+            return file_version(file.path)
+    return ""
 
 
 def is_ready(card: ModelCard) -> bool:

@@ -16,6 +16,7 @@ from cnnviz.results import read_only
 from cnnviz.zoo.cards import UNIT, ModelCard, Preprocessing
 from cnnviz.zoo.model_files import load_model_file
 from cnnviz.zoo.published import build_published, published_card
+from cnnviz.zoo.reference import plain_name
 from cnnviz.zoo.transfer import frozen_part, joined
 
 if TYPE_CHECKING:
@@ -55,8 +56,10 @@ class TrainingRecord:
 
 
 @lru_cache(maxsize=4)
-def trained_cards(folder: Path) -> tuple[ModelCard, ...]:
+def trained_cards(folder: Path, version: str = "") -> tuple[ModelCard, ...]:
     """Read the cards of all networks in a folder, in the order of their names.
+
+    `version` is the cache's key to their content, as from `folder_version`.
 
     Raises
     ------
@@ -68,6 +71,11 @@ def trained_cards(folder: Path) -> tuple[ModelCard, ...]:
         for path in sorted(folder.glob("*.json"), key=lambda path: path.stem)
         if "." not in path.stem
     )
+
+
+def folder_version(folder: Path) -> str:
+    """Say when the cards of a folder were last changed."""
+    return repr([(path.name, path.stat().st_mtime_ns) for path in sorted(folder.glob("*.json"))])
 
 
 def own_folder() -> Path | None:
@@ -86,11 +94,12 @@ def was_trained(path: Path) -> bool:
 
 def has_training_record(name: str) -> bool:
     """Whether a network was trained by a recipe and left its card in one of the two folders."""
-    return was_trained(_home(name) / f"{name}.json")
+    return was_trained(_home(name) / f"{plain_name(name)}.json")
 
 
 def _home(name: str) -> Path:
     """Find the folder of a network: the one that comes with cnnviz, or the user's own."""
+    name = plain_name(name)
     own = own_folder()
     is_own = own is not None and not (MODELS_FOLDER / f"{name}.json").is_file()
     return own if own is not None and is_own else MODELS_FOLDER
@@ -104,7 +113,7 @@ def training_record(name: str, folder: Path | None = None) -> TrainingRecord:
     ModelLoadError
         If its card or its history is missing or cannot be read.
     """
-    folder = folder or _home(name)
+    folder, name = folder or _home(name), plain_name(name)
     facts = _read_json(folder / f"{name}.json")
     epochs = _read_json(folder / f"{name}.history.json")
     try:
@@ -149,7 +158,7 @@ def build(card: ModelCard, folder: Path) -> "keras.Model":
 
 def checkpoints_folder(folder: Path, name: str) -> Path:
     """Say where the weights are that a network had on the way."""
-    return folder / f"{name}.checkpoints"
+    return folder / f"{plain_name(name)}.checkpoints"
 
 
 def checkpoint_steps(name: str, folder: Path | None = None) -> tuple[int, ...]:
@@ -163,7 +172,7 @@ def checkpoint_steps(name: str, folder: Path | None = None) -> tuple[int, ...]:
 
 def kernel_fits_path(name: str) -> Path:
     """Say where Gabor fits to a network's first kernels lie, if somebody kept them."""
-    return _home(name) / f"{name}.fits.npz"
+    return _home(name) / f"{plain_name(name)}.fits.npz"
 
 
 def checkpoint(name: str, step: int, folder: Path | None = None) -> dict[str, list[np.ndarray]]:

@@ -11,6 +11,7 @@ import cnnviz
 from cnnviz.evidence import one_class
 from cnnviz.explanations import METHODS
 from cnnviz.figures import encode_png
+from cnnviz.network.inspected_model import LoadedModel
 from cnnviz.ui import cached, class_panels, controls, jobs
 from tests.conftest import slow_unless
 from tests.pages.test_pages import finished, open_page, texts
@@ -146,7 +147,7 @@ def test_recolouring_computes_nothing_anew(monkeypatch: pytest.MonkeyPatch) -> N
     def forbidden(*_: Any, **__: Any) -> None:
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(cnnviz.probe.LoadedModel, "compute", forbidden)
+    monkeypatch.setattr(LoadedModel, "compute", forbidden)
     app.selectbox(key="colours").select("viridis").run()
     app.slider(key="threshold").set_value(50).run()
     app.toggle(key="contour").set_value(True).run()
@@ -164,7 +165,7 @@ def test_another_share_of_pixels_measures_nothing_anew(monkeypatch: pytest.Monke
     def forbidden(*_: Any, **__: Any) -> None:
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(cnnviz.probe.LoadedModel, "compute", forbidden)
+    monkeypatch.setattr(LoadedModel, "compute", forbidden)
     monkeypatch.setattr(cnnviz.faithfulness, "picture_without", forbidden)
     app.slider(key="gone_share").set_value(20).run()  # seen before
     assert not app.exception

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cnnviz.errors import ModelLoadError
-from cnnviz.probe import wrap_model
+from cnnviz.network.inspection import wrap_model
 from cnnviz.zoo import card_for_model
 from cnnviz.zoo.architectures import ARCHITECTURES, build_architecture
 

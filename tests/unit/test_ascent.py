@@ -35,7 +35,9 @@ from cnnviz.ascent import (
 from cnnviz.ascent.loop import _updated
 from cnnviz.errors import InvalidParameterError, UnknownLayerError
 from cnnviz.images import image_from_pixels, resize_pixels
-from cnnviz.probe import LoadedModel, load_checkpoint, load_model, wrap_model
+from cnnviz.network.inspected_model import LoadedModel
+from cnnviz.network.inspection import wrap_model
+from cnnviz.network.loading import load_checkpoint, load_model
 from cnnviz.zoo import card_for_model
 
 STILL = Recipe(

@@ -14,7 +14,7 @@ from cnnviz import cli
 from cnnviz.ascent import SMALL, atlas, channel, visualize
 from cnnviz.ascent.atlas_run import make_atlas
 from cnnviz.errors import AnalysisError, CnnvizError, InvalidParameterError
-from cnnviz.probe import load_model
+from cnnviz.network.loading import load_model
 
 MODEL = "fashion-gabor"
 TINY = replace(SMALL, size_px=16, steps=3)

@@ -23,7 +23,8 @@ from cnnviz.cam import (
 from cnnviz.errors import InvalidParameterError, UnknownLayerError
 from cnnviz.evidence import Target, contrast, observe, one_class, probability, sum_of
 from cnnviz.images import image_from_pixels
-from cnnviz.probe import load_model, wrap_model
+from cnnviz.network.inspection import wrap_model
+from cnnviz.network.loading import load_model
 from cnnviz.results import ClassHeatmap, ImageInput
 from cnnviz.zoo import card_for_model
 from tests.conftest import ALL_KINDS, DENSE_BIAS, DENSE_KERNEL, SIGMOID_KINDS
@@ -98,7 +99,7 @@ def test_unusable_choices_are_explained(tiny: Tiny, picture: ImageInput) -> None
     model = tiny("functional")
     with pytest.raises(InvalidParameterError, match="Choose one of: cam, grad-cam"):
         class_activation_map(model, picture, "guess")
-    with pytest.raises(InvalidParameterError, match="has no maps"):
+    with pytest.raises(InvalidParameterError, match="has no feature maps"):
         class_activation_map(model, picture, layer_name="dense")
     with pytest.raises(UnknownLayerError, match="Choose one of: conv"):
         class_activation_map(model, picture, layer_name="nowhere")
@@ -369,7 +370,7 @@ def test_why_this_and_not_that_is_the_difference_of_two_maps(
 
 def test_what_does_not_fit_is_said_with_the_reason(picture: ImageInput) -> None:
     model, image = load_model("fashion-cnn"), datasets.picture("fashion-mnist", "ankle-boot-1")
-    with pytest.raises(InvalidParameterError, match="needs a network that ends in global average"):
+    with pytest.raises(InvalidParameterError, match="followed by one dense layer"):
         class_activation_map(model, image, "cam")
     with pytest.raises(InvalidParameterError, match="choose 'conv3'"):
         class_activation_map(load_model("fashion-cnn-gap"), image, "cam", layer_name="conv2")

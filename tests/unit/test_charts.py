@@ -9,7 +9,7 @@ import pytest
 from cnnviz import figures
 from cnnviz.errors import InvalidParameterError
 from cnnviz.layer_table import layer_table
-from cnnviz.probe import wrap_model
+from cnnviz.network.inspection import wrap_model
 from cnnviz.ui.calculator import windows_drawing
 from cnnviz.zoo import card_for_model
 from cnnviz.zoo.architectures import build_architecture

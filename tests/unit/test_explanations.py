@@ -17,7 +17,7 @@ from cnnviz.evidence_table import EvidenceTable, evidence_table
 from cnnviz.explanations import METHODS, explain, find_method, target_code
 from cnnviz.explanations_run import find_class, parse_settings, picture_files
 from cnnviz.figures import Scale, encode_png
-from cnnviz.probe import load_model
+from cnnviz.network.loading import load_model
 from cnnviz.results import ClassHeatmap, ImageInput
 
 Tiny = Callable[..., Any]

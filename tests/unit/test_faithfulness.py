@@ -30,7 +30,8 @@ from cnnviz.faithfulness import (
     road,
 )
 from cnnviz.images import image_from_pixels
-from cnnviz.probe import load_model, wrap_model
+from cnnviz.network.inspection import wrap_model
+from cnnviz.network.loading import load_model
 from cnnviz.randomisation import MAX_LEVELS, randomised_maps, rank_correlation, similarity
 from cnnviz.results import ClassHeatmap, ImageInput
 from cnnviz.saliency import METHODS as SALIENCY

@@ -13,7 +13,9 @@ from cnnviz.ablation import ablated_scores, ablation_scores
 from cnnviz.errors import InvalidParameterError, UnknownLayerError
 from cnnviz.exemplars import find_exemplars
 from cnnviz.feature_maps import ORDERS, embed, feature_maps, glance, map_statistics
-from cnnviz.probe import LoadedModel, load_model, wrap_model
+from cnnviz.network.inspected_model import LoadedModel
+from cnnviz.network.inspection import wrap_model
+from cnnviz.network.loading import load_model
 from cnnviz.receptive_field import receptive_fields
 from cnnviz.results import CellStep, ImageInput, WindowStep
 from cnnviz.trace import trace_cell
@@ -196,7 +198,7 @@ def test_channels_that_do_not_exist_are_refused(
 )
 def test_layers_without_maps_are_refused(ask: Callable[..., Any], chelsea: ImageInput) -> None:
     model = wrapped(branching())
-    with pytest.raises(InvalidParameterError, match="has no maps"):
+    with pytest.raises(InvalidParameterError, match="has no feature maps"):
         ask(model, chelsea, "dense")
     with pytest.raises(UnknownLayerError):
         ask(model, chelsea, "nothing")

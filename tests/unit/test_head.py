@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from cnnviz import datasets, probe, zoo
+from cnnviz import datasets, zoo
 from cnnviz.errors import InvalidParameterError, ModelLoadError, UnknownLayerError
+from cnnviz.network import loading
+from cnnviz.network.loading import adopt, load_model
 from cnnviz.own_classes import BASE, bundled_classes
-from cnnviz.probe import adopt, load_model
 from cnnviz.training.head import (
     TrainedHead,
     build_with_head,
@@ -144,7 +145,7 @@ def test_a_network_is_gone_with_who_held_it(clothes_head: TrainedHead) -> None:
 def test_too_many_networks_are_refused(
     clothes_head: TrainedHead, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probe, "MAX_ADOPTED", 0)
+    monkeypatch.setattr(loading, "MAX_ADOPTED", 0)
     points, labels = clouds(2, 3, seed=5)
     head = train_head(np.pad(points, ((0, 0), (0, 1250))), labels, ("a", "b"))
     with pytest.raises(ModelLoadError, match="open on this server already"):

@@ -10,7 +10,8 @@ from keras import layers
 from cnnviz.convolution import convolution_parameters, dense_parameters, output_size
 from cnnviz.errors import InvalidParameterError
 from cnnviz.layer_table import layer_table
-from cnnviz.probe import LoadedModel, wrap_model
+from cnnviz.network.inspected_model import LoadedModel
+from cnnviz.network.inspection import wrap_model
 from cnnviz.receptive_field import receptive_fields
 from cnnviz.results import ImageInput
 from cnnviz.zoo import card_for_model

@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cnnviz import cli, datasets, probe, zoo
+from cnnviz import cli, datasets, zoo
 from cnnviz.datasets import LabelledImages
 from cnnviz.errors import AnalysisError, InvalidParameterError, ModelLoadError
 from cnnviz.images import image_from_pixels
+from cnnviz.network import loading
+from cnnviz.network.inspection import wrap_model
 from cnnviz.training import (
     LiveRun,
     LiveSettings,
@@ -116,7 +118,7 @@ def test_multiplications_are_those_of_the_layer_table() -> None:
 
     network = replace(TINY, filters=(4, 6), kernel_size=5, head="flatten").network
     model = build_blocks(network, "blocks", 1)
-    rows = layer_table(probe.wrap_model(model, zoo.card_for_model(model, "blocks")))
+    rows = layer_table(wrap_model(model, zoo.card_for_model(model, "blocks")))
     assert sum(row.num_multiplications for row in rows) == network.num_multiplications
 
 
@@ -453,17 +455,17 @@ def test_a_trained_network_is_a_guest_on_all_pages(
     done: LiveTrained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card = live_card(done)
-    guest = probe.adopt(live_network(done), card)
-    assert probe.load_model(card.name) is guest
-    assert probe.adopt(live_network(done), card) is guest
+    guest = loading.adopt(live_network(done), card)
+    assert loading.load_model(card.name) is guest
+    assert loading.adopt(live_network(done), card) is guest
     held_out = live_pictures(done.settings)[1]
     images = [image_from_pixels(np.stack([image] * 3, -1)) for image in held_out.images]
     answers = [guest.predict(image, 1)[0].class_index for image in images]
     share = np.mean(np.array(answers) == held_out.labels)
     assert share == pytest.approx(done.history[-1]["val_accuracy"], abs=0.021)  # grey by rounding
-    monkeypatch.setattr(probe, "MAX_ADOPTED", 1)
+    monkeypatch.setattr(loading, "MAX_ADOPTED", 1)
     with pytest.raises(ModelLoadError, match="open on this server already"):
-        probe.adopt(live_network(done), replace(card, name="live-another"))
+        loading.adopt(live_network(done), replace(card, name="live-another"))
 
 
 def test_the_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from cnnviz import datasets, figures
 from cnnviz.errors import InvalidParameterError
-from cnnviz.probe import load_model
+from cnnviz.network.loading import load_model
 from cnnviz.results import WindowStep
 from cnnviz.trace import trace_cell
 from cnnviz.ui.contrast_panels import parse_channels

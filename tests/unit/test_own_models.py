@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnviz import cli, probe, zoo
+from cnnviz import cli, zoo
 from cnnviz.errors import ModelLoadError
-from cnnviz.probe import load_guest, load_model
+from cnnviz.network import loading
+from cnnviz.network.inspection import wrap_model
+from cnnviz.network.loading import load_guest, load_model
 from cnnviz.results import ImageInput
 from tests.unit.hostile_models import good_parts, packed, static_corpus, trial_corpus
 
@@ -111,15 +113,15 @@ def test_a_bad_guest_is_refused_and_forgotten(tmp_path: Path) -> None:
     path.write_bytes(trial_corpus()["weights are text"]())
     with pytest.raises(ModelLoadError, match="cannot be used"):
         load_guest(path, "upload-2")
-    assert "upload-2" not in probe._guests
+    assert "upload-2" not in loading._guests
 
 
 def test_too_many_guests_are_asked_to_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "guest.keras"
     path.write_bytes(packed(good_parts()))
-    monkeypatch.setattr(probe, "MAX_GUESTS", 1)
+    monkeypatch.setattr(loading, "MAX_GUESTS", 1)
     network = zoo.load_model_file(path)
-    held = probe.wrap_model(network, zoo.card_for_model(network, "held"))
-    monkeypatch.setitem(probe._guests, "held", held)
+    held = wrap_model(network, zoo.card_for_model(network, "held"))
+    monkeypatch.setitem(loading._guests, "held", held)
     with pytest.raises(ModelLoadError, match="1 networks of visitors are open"):
         load_guest(path, "upload-3")

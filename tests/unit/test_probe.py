@@ -18,7 +18,10 @@ from cnnviz.errors import (
 )
 from cnnviz.feature_maps import feature_maps
 from cnnviz.images import image_from_pixels
-from cnnviz.probe import MAX_FUNCTIONS, _Bounded, load_model, wrap_model
+from cnnviz.network.bounded_store import BoundedStore
+from cnnviz.network.inspected_model import MAX_FUNCTIONS
+from cnnviz.network.inspection import wrap_model
+from cnnviz.network.loading import load_model
 from cnnviz.results import ImageInput
 from cnnviz.zoo import card_for_model
 from tests.conftest import (
@@ -205,7 +208,7 @@ def test_unknown_layers_and_classes_are_named(tiny: Tiny, picture: ImageInput) -
     for class_index in (-1, 3):
         with pytest.raises(InvalidParameterError, match="0 to 2"):
             model.activations_and_gradients(picture, "conv", class_index)
-    with pytest.raises(InvalidParameterError, match="has no maps"):
+    with pytest.raises(InvalidParameterError, match="has no feature maps"):
         feature_maps(model, picture, ["dense"])
 
 
@@ -230,12 +233,6 @@ def test_values_that_are_not_finite_are_said(picture: ImageInput) -> None:
         model.activations_and_gradients(picture, "conv", 0)
 
 
-def _two_outputs() -> Any:
-    inputs = keras.Input((8, 8, 3))
-    flat = layers.Flatten()(inputs)
-    return keras.Model(inputs, [layers.Dense(2)(flat), layers.Dense(3)(flat)])
-
-
 class _OwnClass(keras.Model):
     def call(self, x: Any) -> Any:
         return x
@@ -244,15 +241,14 @@ class _OwnClass(keras.Model):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: keras.Sequential([keras.Input((5,)), layers.Dense(2)]), "must take one picture"),
+        (lambda: keras.Sequential([keras.Input((5,)), layers.Dense(2)]), "must take one image"),
         (lambda: keras.Sequential([keras.Input((8, 8, 4)), layers.Flatten()]), "1 or 3 channels"),
-        (_two_outputs, "one output"),
         (_OwnClass, "class of its own"),
         (
             lambda: keras.Sequential(
-                [keras.Input((8, 8, 3)), layers.Conv2D(2, 8, activation="softmax")]
+                [keras.Input((8, 8, 3)), layers.Conv2D(2, 3, activation="softmax")]
             ),
-            "Conv2D layer with softmax",
+            "6 × 6 × 2: a map",
         ),
     ],
 )
@@ -281,7 +277,7 @@ def test_a_saved_model_opens_by_its_path(tmp_path: Path, picture: ImageInput) ->
 def test_compiled_functions_are_bounded(tiny: Tiny) -> None:
     assert tiny("functional")._functions._max_entries == MAX_FUNCTIONS
     made = []
-    store = _Bounded(2)
+    store = BoundedStore(2)
     for key in ("a", "b", "a", "c", "a", "b"):
         store.get(key, lambda key=key: made.append(key))
     assert made == ["a", "b", "c", "b"]
@@ -296,7 +292,7 @@ def test_many_threads_make_one_value_and_a_failure_is_tried_again() -> None:
         made.append(1)
         return 42
 
-    store = _Bounded(4)
+    store = BoundedStore(4)
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(lambda _: store.get("key", make), range(64))) == {42}
     assert len(made) == 1

@@ -5,7 +5,7 @@ import pytest
 
 from cnnviz import datasets, zoo
 from cnnviz.figures import drift_figure, parts_figure, side_by_side_curves
-from cnnviz.probe import load_model
+from cnnviz.network.loading import load_model
 from cnnviz.results import LayerDrift, NetworkPart
 from cnnviz.reuse import NETWORKS, look_at, network_parts, take_apart
 

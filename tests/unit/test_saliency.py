@@ -13,7 +13,9 @@ from cnnviz.cam import class_activation_map
 from cnnviz.errors import InvalidParameterError
 from cnnviz.evidence import BASELINES, Target, baseline, probability
 from cnnviz.images import image_from_pixels
-from cnnviz.probe import LoadedModel, load_model, wrap_model
+from cnnviz.network.inspected_model import LoadedModel
+from cnnviz.network.inspection import wrap_model
+from cnnviz.network.loading import load_model
 from cnnviz.results import PICTURE, ImageInput, upsample
 from cnnviz.saliency import MAX_POINTS, METHODS, random_masks, saliency_map
 from cnnviz.zoo import card_for_model

@@ -13,7 +13,7 @@ from cnnviz.errors import InvalidParameterError, UnknownLayerError
 from cnnviz.feature_maps import feature_maps
 from cnnviz.filter_banks import gabor_kernel
 from cnnviz.gabor_fit import fit_gabor
-from cnnviz.probe import load_checkpoint, load_model
+from cnnviz.network.loading import load_checkpoint, load_model
 from cnnviz.results import ImageInput
 from cnnviz.training_film import (
     TrainingFilm,
@@ -117,7 +117,7 @@ def test_what_cannot_be_filmed_is_explained(digit: ImageInput) -> None:
         training_film("mnist-cnn", digit, "conv1")
     with pytest.raises(UnknownLayerError, match="no layer 'nowhere'"):
         training_film("svhn-gabor", digit, "nowhere")
-    with pytest.raises(InvalidParameterError, match="has no maps"):
+    with pytest.raises(InvalidParameterError, match="has no feature maps"):
         training_film("svhn-gabor", digit, "predictions")
     with pytest.raises(InvalidParameterError, match="class 10 does not exist"):
         training_film("svhn-gabor", digit, "conv1", 10)

@@ -32,8 +32,8 @@ from cnnviz.filter_banks import (
     picture_spectrum,
     slope_bank,
 )
+from cnnviz.network.inspection import wrap_model
 from cnnviz.orientation_tuning import network_tuning
-from cnnviz.probe import wrap_model
 from cnnviz.zoo import card_for_model
 
 THETAS = [place * math.pi / 12 for place in range(12)]

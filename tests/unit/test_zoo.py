@@ -198,7 +198,7 @@ def test_a_model_that_takes_no_picture_gets_no_card() -> None:
         keras.Sequential([keras.layers.Dense(2)]),
         own_network(channels=2),
     ):
-        with pytest.raises(ModelLoadError, match="one picture is needed"):
+        with pytest.raises(ModelLoadError, match="one image is needed"):
             card_for_model(model, "odd")
 
 

@@ -86,7 +86,7 @@ def filters_at_steps(
 
     def work(report: jobs.Report) -> list[list[np.ndarray]]:
         from cnnviz.ascent import Progress, channel, suggested_recipe, visualize
-        from cnnviz.probe import load_checkpoint
+        from cnnviz.network.loading import load_checkpoint
 
         rows = []
         for done, step in enumerate(steps):

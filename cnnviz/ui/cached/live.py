@@ -37,7 +37,7 @@ def live_drawing(settings: LiveSettings) -> tuple[Any, tuple[LayerFacts, ...]]:
     """Draw a small network before any training, and describe its layers."""
     keep_server_fast()
     from cnnviz.layer_table import layer_table
-    from cnnviz.probe import wrap_model
+    from cnnviz.network.inspection import wrap_model
     from cnnviz.zoo.blocks import build_blocks
 
     network = build_blocks(settings.network, settings.name, settings.seed)

@@ -19,7 +19,7 @@ def model(model_name: str):  # type: ignore[no-untyped-def]  # the type would lo
     """
     with st.spinner("Loading the network. This takes a few seconds the first time…"):
         keep_server_fast()
-        from cnnviz.probe import load_model
+        from cnnviz.network.loading import load_model
 
         return load_model(model_name)
 

@@ -43,7 +43,7 @@ def own_head(
 
     def work(report: jobs.Report) -> "tuple[TrainedHead, dict[str, np.ndarray]]":
         keep_server_fast()
-        from cnnviz.probe import load_model
+        from cnnviz.network.loading import load_model
         from cnnviz.training.head import features, train_head
 
         report(0, len(classes.pictures))
@@ -76,7 +76,7 @@ def own_network(head: "TrainedHead") -> Any:
 
     def work(report: jobs.Report) -> Any:
         keep_server_fast()
-        from cnnviz.probe import adopt
+        from cnnviz.network.loading import adopt
         from cnnviz.training.head import build_with_head, head_card
 
         network = build_with_head(head)

@@ -124,8 +124,9 @@ def mosaic_check(model_name: str, method_name: str, layer_name: str) -> "MosaicC
         chosen: dict[int, tuple[float, ImageInput]] = {}
         for image in images:  # of each class the picture that it is surest of
             best = network.predict(image, top=1)[0]
-            if best.probability > chosen.get(best.class_index, (0.5,))[0]:
-                chosen[best.class_index] = (best.probability, image)
+            probability = best.probability or 0.0  # None if the network gives none
+            if probability > chosen.get(best.class_index, (0.5,))[0]:
+                chosen[best.class_index] = (probability, image)
         surest = sorted(chosen, key=lambda index: -chosen[index][0])[:4]
         if len(surest) < 4:
             raise DatasetError(

@@ -1,0 +1,5 @@
+"""A Keras model looked at, never edited: its layers run one by one, its logits, its maps.
+
+`forward` runs a model layer by layer; `head` finds the logits behind whatever the model ends in;
+`map_layout` finds out which outputs are maps; `input_scaling` finds the scaling inside a model.
+"""

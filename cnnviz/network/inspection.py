@@ -1,0 +1,236 @@
+"""From a Keras model to one that is ready to be looked at: its layers, maps, head and scaling."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from cnnviz import zoo
+from cnnviz.errors import CnnvizError, ModelLoadError
+from cnnviz.network.failures import TF_ERRORS, brief
+from cnnviz.network.forward import ForwardPass, graph_of, run_layers
+from cnnviz.network.head import check_output
+from cnnviz.network.input_scaling import (
+    ScalingProbe,
+    application_preprocessing,
+    expected_range,
+    probe_images,
+)
+from cnnviz.network.inspected_model import LoadedModel, compiled
+from cnnviz.network.map_layout import AxisLabels, TokenGrid, map_grid
+from cnnviz.zoo import InputScaling, ModelCard
+
+
+def wrap_model(
+    keras_model: Any,
+    card: ModelCard,
+    *,
+    name: str | None = None,
+    output: str | int | None = None,
+    token_grid: tuple[int, int] | None = None,
+    is_live: bool = False,
+) -> LoadedModel:
+    """Make a network of your own ready to be looked at; it is not changed.
+
+    Parameters
+    ----------
+    keras_model : keras.Model
+    card : ModelCard
+        If its preprocessing is assumed, layers inside the network may tell a better one.
+    name : str, optional
+        Instead of the card's.
+    output : str or int, optional
+        Which of several outputs is explained, by its name or number; the first if left out.
+    token_grid : (rows, columns), optional
+        Where tokens lie in the image, if the layers do not tell it rightly.
+    is_live : bool
+        Whether its owner may train it further.
+
+    Raises
+    ------
+    ModelLoadError
+        If it does not take one image (h, w, 1 or 3), or the output is not one list of class scores.
+    """
+    _check_graph(keras_model)
+    names = output_names(keras_model)
+    place = _output_place(names, output)
+    check_output(graph_of(keras_model).outputs[place].shape, names[place] if names[1:] else "")
+    input_shape = (card.input_height, card.input_width, card.channels)
+    try:
+        look = _look_at(keras_model, input_shape, place)
+    except CnnvizError:
+        raise
+    except TF_ERRORS as error:
+        raise ModelLoadError(f"{card.name!r} cannot be computed: {brief(error)}") from error
+    forward = look.forward
+    card, scaling = _with_scaling(card, keras_model, look)
+    shapes = {key: tuple(value.shape[1:]) for key, value in forward.outputs.items()}
+    return LoadedModel(
+        name=card.name if name is None else name,
+        card=card,
+        keras_model=keras_model,
+        class_names=zoo.class_names(card, forward.logits.shape[-1]),
+        input_shape=input_shape,
+        layer_shapes=shapes,
+        grids=_grids(look, shapes, token_grid),
+        output_names=names,
+        output_name=names[place],
+        network_head=forward.head,
+        logits_layer=forward.logits_layer,
+        input_scaling=scaling,
+        operations=forward.operations,
+        layer_inputs=forward.inputs,
+        is_live=is_live,
+    )
+
+
+def output_names(keras_model: Any) -> tuple[str, ...]:
+    """Name the outputs of a model: by the layers that give them, or as its dictionary does."""
+    names = getattr(keras_model, "output_names", None)
+    graph = graph_of(keras_model)
+    if names is None or len(names) != len(graph.outputs) or len(set(names)) < len(names):
+        names = [symbol._keras_history.operation.name for symbol in graph.outputs]
+    found: list[str] = []
+    for name in names:
+        found.append(f"{name}-{found.count(name) + 1}" if name in found else str(name))
+    return tuple(found)
+
+
+def _output_place(names: Sequence[str], wanted: str | int | None) -> int:
+    if wanted in (None, ""):
+        return 0
+    text = str(wanted)
+    if text in names:
+        return list(names).index(text)
+    if text.isdigit() and int(text) < len(names):
+        return int(text)
+    raise ModelLoadError(
+        f"There is no output {wanted!r}. Choose one of: {', '.join(names)}, or a number from 0 "
+        f"to {len(names) - 1}."
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Look:
+    """What the first run through a model tells."""
+
+    forward: ForwardPass
+    labels: AxisLabels
+    scaling_ends: list[np.ndarray]
+
+
+def _look_at(keras_model: Any, input_shape: tuple[int, int, int], place: int) -> _Look:
+    """Run through a model once without computing more than its first layers."""
+    seen: list[tuple[ForwardPass, AxisLabels]] = []
+
+    def run(batch: Any) -> Any:
+        image = batch[..., 0] if len(keras_model.inputs[0].shape) == 3 else batch
+        labels, probe = AxisLabels(image), ScalingProbe(image)
+
+        def observe(*step: Any) -> None:
+            labels.observe(*step)
+            probe.observe(*step)
+
+        forward = run_layers(keras_model, image, output=place, observe=observe)
+        seen.append((forward, labels))
+        return list(probe.ends.values())
+
+    function = compiled(run, tf.TensorSpec((None, *input_shape), tf.float32))
+    ends = function(tf.constant(probe_images(*input_shape)))
+    return _Look(*seen[0], [np.asarray(end, np.float64) for end in ends])
+
+
+def _with_scaling(card: ModelCard, keras_model: Any, look: _Look) -> tuple[ModelCard, InputScaling]:
+    """Find out what the network expects, unless somebody said it."""
+    dtype = keras.backend.standardize_dtype(keras_model.inputs[0].dtype)
+    preprocessing, source, note = card.preprocessing, card.preprocessing_source, ""
+    inside, how, unclear = expected_range(look.scaling_ends, dtype)
+    if source == "assumed":
+        note = unclear
+        known = application_preprocessing(tuple(look.forward.outputs))
+        if inside is not None:
+            preprocessing, source = inside, how
+        elif known is not None and card.channels == 3:
+            preprocessing, source = known[0], "application"
+            note = f"The layers are those of {known[1]} from keras.applications."
+    elif source != "card" and inside is not None and inside != preprocessing:
+        note = f"Layers inside the network expect {inside.description}."
+    if source != card.preprocessing_source:
+        card = replace(card, preprocessing=preprocessing, preprocessing_source=source)
+    return card, InputScaling(preprocessing, source, dtype, card.channels, note)
+
+
+def _grids(
+    look: _Look, shapes: Mapping[str, tuple[int, ...]], wanted: tuple[int, int] | None
+) -> dict[str, TokenGrid]:
+    found = {}
+    for name, shape in shapes.items():
+        labels = look.labels.labels_of(look.forward.outputs[name])
+        grid = map_grid(labels, shape, is_guessed=look.labels.has_attention)
+        if grid is not None and wanted is not None and len(shape) == 2:
+            grid = _wanted_grid(name, shape[0], wanted)
+        if grid is not None:
+            found[name] = grid
+    if wanted is not None and not any(len(shapes[name]) == 2 for name in found):
+        raise ModelLoadError("A grid of tokens was given, but the network has no token layers.")
+    return found
+
+
+def _wanted_grid(name: str, num_tokens: int, wanted: tuple[int, int]) -> TokenGrid:
+    rows, columns = wanted
+    if min(wanted) < 1 or rows * columns > num_tokens:
+        raise ModelLoadError(
+            f"A grid of {rows} × {columns} does not fit layer {name!r}, which has {num_tokens} "
+            "tokens. Rows times columns are at most that; tokens before the grid are left out."
+        )
+    return TokenGrid(rows, columns, first=num_tokens - rows * columns)
+
+
+def _check_graph(keras_model: Any) -> None:
+    if graph_of(keras_model) is None:
+        raise ModelLoadError(
+            "The model must be a Sequential or functional Keras model that has been built: "
+            "of a class of its own nobody can list the layers."
+        )
+    inputs = keras_model.inputs
+    if not inputs or len(inputs) != 1:
+        raise ModelLoadError(
+            "The model must take one image (height, width, channels). "
+            f"This one takes {[tuple(x.shape) for x in inputs or ()]}."
+        )
+    shape = tuple(inputs[0].shape)
+    if len(shape) not in (3, 4):
+        raise ModelLoadError(
+            f"The model must take one image (height, width, channels), not an input of {shape}."
+        )
+    if len(shape) == 4 and shape[-1] not in (1, 3):
+        raise ModelLoadError(f"The model must take images with 1 or 3 channels, not {shape[-1]}.")
+    _check_layers(keras_model)
+
+
+def _check_layers(keras_model: Any) -> None:
+    """Refuse layers that cannot be computed or shown here, with the reason."""
+    for layer in keras_model._flatten_layers(include_self=False):
+        kind = type(layer).__name__
+        if kind == "TimeDistributed":
+            raise ModelLoadError(
+                f"The layer {layer.name!r} is TimeDistributed: it treats its input as a sequence "
+                "of images, and this app explains single images. Dense and normalization layers "
+                "work on every position by themselves: use the layer inside it directly."
+            )
+        if _needs_gpu(layer) and not tf.config.list_physical_devices("GPU"):
+            raise ModelLoadError(
+                f"The layer {layer.name!r} has data_format='channels_first', which TensorFlow "
+                "cannot compute without a GPU. Build the network with 'channels_last' "
+                "(images of shape height, width, channels) and save it again."
+            )
+
+
+def _needs_gpu(layer: Any) -> bool:
+    """Whether a layer slides a window over maps whose channels come first."""
+    kind = type(layer).__name__
+    slides = ("Conv" in kind or "Pooling2D" in kind) and "Global" not in kind
+    return slides and getattr(layer, "data_format", None) == "channels_first"
