@@ -1,4 +1,5 @@
 from .ablation import ablated_scores as ablated_scores
+from .app_server import launch as launch
 from .ascent import visualize_filter as visualize_filter
 from .cam import class_activation_map as class_activation_map
 from .convolution import LayerSettings as LayerSettings

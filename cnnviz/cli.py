@@ -7,13 +7,13 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from cnnviz.errors import CnnvizError
 
-_CHECKOUT = Path(__file__).parents[1]
-# glibc keeps a memory pool for each thread; thirty sessions are content with two pools in all
-SERVER_ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
+if TYPE_CHECKING:
+    from cnnviz.network.inspected_model import LoadedModel
+
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 _OPEN_WHEN_READY = """
 import sys, time, urllib.request, webbrowser
@@ -23,7 +23,7 @@ for _ in range(240):
     except OSError:
         time.sleep(0.25)
     else:
-        webbrowser.open(sys.argv[1])
+        webbrowser.open(sys.argv[2])
         break
 """
 
@@ -49,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _add_app(commands: _Commands) -> None:
     app = commands.add_parser("app", help="open the app in the browser")
+    app.add_argument("files", nargs="*", type=Path, help="networks of your own: .keras files")
     app.add_argument("--port", type=int, default=8501, help="default: 8501")
     app.add_argument(
         "--address", default="127.0.0.1", help="0.0.0.0 lets the class in; default: this computer"
@@ -62,7 +63,31 @@ def _add_lists(commands: _Commands) -> None:
     models.set_defaults(run=_models)
     show = commands.add_parser("show", help="print the layers of a network")
     show.add_argument("network", help="a name from the list, or the path of a .keras file")
+    _add_reading(show)
     show.set_defaults(run=_show)
+
+
+def _add_reading(command: argparse.ArgumentParser) -> None:
+    """Add the options that say how a network is to be looked at."""
+    command.add_argument(
+        "--preprocessing", help="what it expects: raw (0 to 255), unit (0 to 1), tf, caffe, torch …"
+    )
+    command.add_argument("--output", help="which of several outputs: its name or number")
+    command.add_argument("--grid", help="rows x columns of token layers, such as 8x8")
+    command.add_argument("--class-names", nargs="+", help="one for each class, in order")
+
+
+def _read_network(name: str, options: argparse.Namespace) -> "LoadedModel":
+    from cnnviz.network.loading import load_model
+    from cnnviz.zoo import ModelReference
+
+    return load_model(
+        name,
+        preprocessing=options.preprocessing,
+        output=options.output,
+        token_grid=ModelReference(name, grid=options.grid or "").grid_size,
+        class_names=options.class_names,
+    )
 
 
 def _add_training(commands: _Commands) -> None:
@@ -97,7 +122,7 @@ def _add_evaluate(commands: _Commands) -> None:
 
 def _add_models_folder(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--folder", type=Path, default=_CHECKOUT / "models", help="default: models/"
+        "--folder", type=Path, default=Path(__file__).parents[1] / "models", help="default: models/"
     )
 
 
@@ -121,6 +146,7 @@ def _add_cam(commands: _Commands) -> None:
     cam.add_argument("images", nargs="*", type=Path, help="pictures and folders of pictures")
     cam.add_argument("--model", default="efficientnet-lite0", help="default: efficientnet-lite0")
     cam.add_argument("--method", nargs="+", default=["grad-cam"], help="default: grad-cam")
+    _add_reading(cam)
     cam.add_argument("--layer", help="default: the last one with maps")
     cam.add_argument("--class", dest="class_name", help="name or number; default: the top one")
     cam.add_argument("--set", nargs="+", default=[], help="settings, such as samples=16")
@@ -130,23 +156,31 @@ def _add_cam(commands: _Commands) -> None:
 
 
 def _app(options: argparse.Namespace) -> int:
-    script = _CHECKOUT / "app.py"
-    if not script.exists():
-        raise CnnvizError(
-            "The app's pages are not installed with the package. Run this command from an "
-            "editable installation of the project's folder: python -m pip install -e ."
-        )
-    server = [sys.executable, "-m", "streamlit", "run", str(script)]
-    server += ["--server.port", str(options.port), "--server.address", options.address]
+    from cnnviz import app_server
+
+    server = app_server.server_command(options.port, options.address)
+    files = _checked_networks(options.files)
     if not options.no_browser and _has_screen():
         # Streamlit would ask for an e-mail address before it opens a browser by itself
         url = f"http://127.0.0.1:{options.port}"
-        subprocess.Popen([sys.executable, "-c", _OPEN_WHEN_READY, url])
-    os.chdir(_CHECKOUT)  # the folder holds .streamlit/config.toml
-    environment = SERVER_ENVIRONMENT | os.environ
+        page = app_server.start_page(files[0].stem if files else "")
+        subprocess.Popen([sys.executable, "-c", _OPEN_WHEN_READY, url, url + page])
+    os.chdir(app_server.CHECKOUT)  # the folder holds .streamlit/config.toml
+    environment = app_server.ENVIRONMENT | os.environ
+    if files:
+        environment["CNNVIZ_MODEL_FILES"] = os.pathsep.join(map(str, files))
     if os.name == "posix":
         os.execve(sys.executable, server, environment)  # this process becomes the server
     return subprocess.call(server, env=environment)
+
+
+def _checked_networks(files: Sequence[Path]) -> list[Path]:
+    """Refuse files that the app could not show, before it starts."""
+    from cnnviz.zoo import card_for_file, file_version
+
+    for path in files:
+        card_for_file(path.resolve(), file_version(path))
+    return [path.resolve() for path in files]
 
 
 def _has_screen() -> bool:
@@ -171,9 +205,9 @@ def _models(_: argparse.Namespace) -> int:
 
 def _show(options: argparse.Namespace) -> int:
     from cnnviz.layer_table import layer_table
-    from cnnviz.network.loading import load_model
 
-    rows = layer_table(load_model(options.network))
+    model = _read_network(options.network, options)
+    rows = layer_table(model)
     width = max(len(row.name) for row in rows)
     for row in rows:
         shape = "×".join(map(str, row.output_shape))
@@ -289,7 +323,6 @@ def _atlas(options: argparse.Namespace) -> int:
 def _cam(options: argparse.Namespace) -> int:
     from cnnviz.explanations import METHODS
     from cnnviz.explanations_run import explain_files, find_class, parse_settings, picture_files
-    from cnnviz.network.loading import load_model
 
     if options.list or not options.images:
         for method in METHODS.values():
@@ -301,7 +334,13 @@ def _cam(options: argparse.Namespace) -> int:
         return 0
     settings = parse_settings(options.method, options.set)
     files = picture_files(options.images)
-    model = load_model(options.model)
+    model = _read_network(options.model, options)
+    if model.input_scaling.is_assumed:
+        print(
+            f"Input scaling is assumed: {model.input_scaling.description}. If that is wrong, give "
+            "--preprocessing.",
+            file=sys.stderr,
+        )
     wanted = None if options.class_name is None else find_class(model, options.class_name)
     started = time.monotonic()
 

@@ -88,7 +88,12 @@ ROOMS: dict[str, set[str]] = {
     "layer_table": {"results", "receptive_field", "network"},
     "figures": {"errors", "results", "numpy", "PIL", "cv2", "plotly", "imageio"},
 }
-EVERYTHING = {"cli", "__main__", "ui"}  # the rooms at the end of the way may import all others
+EVERYTHING = {
+    "cli",
+    "__main__",
+    "app_server",
+    "ui",
+}  # the rooms at the end of the way may import all others
 
 
 def room_of(path: Path) -> str:

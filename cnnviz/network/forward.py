@@ -6,8 +6,6 @@ is private to Keras: its version is pinned, and the tests of nested models fail 
 changes it.
 """
 
-import inspect
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,11 +14,10 @@ import keras
 import tensorflow as tf
 
 from cnnviz.network.head import Graph, Head, logits_of
-from cnnviz.network.operations import activation_name, pre_activation, with_attributes
+from cnnviz.network.operations import activation_name, called, pre_activation
 
 Change = Callable[[str, Any], Any]  # a layer's name and output to what shall stand in its place
 Observe = Callable[[Any, Any, Mapping[str, Any], Sequence[Any]], None]  # operation, in, in, out
-_SCOPE_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")  # what TensorFlow takes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,17 +187,6 @@ class _Run(Graph):
 
     def inner(self, keras_model: Any) -> Any:
         return graph_of(keras_model) if isinstance(keras_model, keras.Model) else None
-
-
-def called(operation: Any, args: Any, kwargs: Mapping[str, Any]) -> Any:
-    """Call a layer or operation as in prediction, under a name that TensorFlow takes."""
-    kwargs = dict(kwargs)
-    if "training" in inspect.signature(operation.call).parameters:
-        kwargs["training"] = False
-    if isinstance(operation, keras.Layer) and not _SCOPE_NAME.fullmatch(operation.name):
-        plain = re.sub(r"[^A-Za-z0-9]", "_", operation.name)
-        operation = with_attributes(operation, name=f"layer_{plain}")
-    return operation(*args, **kwargs)
 
 
 def _before_relu(operation: Any, args: Any, kwargs: Any, output: Any) -> Any:

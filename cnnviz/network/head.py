@@ -11,6 +11,7 @@ from keras import layers
 from cnnviz.errors import ModelLoadError
 from cnnviz.network.operations import (
     activation_name,
+    called,
     is_activation,
     pre_activation,
     unwrapped,
@@ -217,7 +218,7 @@ def _handed_on(symbol: Any, node: Any, graph: Graph, path: Path) -> Logits:
     if found.head.kind == "scores":
         return _raw(symbol, graph, path, found.head.ending)
     args, kwargs = graph.arguments(node, path, {id(source): found.values})
-    values = node.operation(*args, **kwargs)
+    values = called(node.operation, args, kwargs)
     return Logits(values, found.head, found.layer_name)
 
 

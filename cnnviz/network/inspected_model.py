@@ -8,7 +8,7 @@ are float32.
 import os
 import threading
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -186,7 +186,26 @@ class LoadedModel:
 
         The probability of each is None if the network gives none (`has_probabilities`).
         """
-        scores = self.scores(image)
+        return self._predictions(self.scores(image), top)
+
+    def predict_by_scaling(
+        self, image: ImageInput, top: int = 5
+    ) -> dict[str, tuple[Prediction, ...]]:
+        """Predict under every input scaling that fits the network, to see which one is right.
+
+        Returns
+        -------
+        dict
+            For each name of `zoo.PREPROCESSINGS` what `predict` gives.
+        """
+        found = {}
+        for name, preprocessing in zoo.fitting_preprocessings(self.input_shape[2]).items():
+            card = replace(self.card, preprocessing=preprocessing)
+            scores = self.scores_of(zoo.preprocess(card, image))[0]
+            found[name] = self._predictions(scores, top)
+        return found
+
+    def _predictions(self, scores: np.ndarray, top: int) -> tuple[Prediction, ...]:
         probabilities = self.probabilities(scores)
         order = np.argsort(-scores, kind="stable")[:top]
         return tuple(

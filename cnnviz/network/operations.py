@@ -1,11 +1,13 @@
 """Facts about single Keras layers and operations: their activation, and what goes into it."""
 
+import inspect
 import re
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 
+_SCOPE_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")  # what TensorFlow takes
 _LINEAR = {"linear", ""}
 _ACTIVATION_LAYERS = {  # layers and operations that are an activation and nothing else
     *("Softmax", "Sigmoid", "ReLU", "Relu", "Relu6", "LeakyReLU", "LeakyRelu", "PReLU", "ELU"),
@@ -65,7 +67,18 @@ def pre_activation(operation: Any, args: Any, kwargs: Mapping[str, Any]) -> Any:
     operation = unwrapped(operation)
     if is_activation(operation):
         return args[0]
-    return with_attributes(operation, activation=keras.activations.linear)(*args, **kwargs)
+    return called(with_attributes(operation, activation=keras.activations.linear), args, kwargs)
+
+
+def called(operation: Any, args: Any, kwargs: Mapping[str, Any]) -> Any:
+    """Call a layer or operation as in prediction, under a name that TensorFlow takes."""
+    kwargs = dict(kwargs)
+    if "training" in inspect.signature(operation.call).parameters:
+        kwargs["training"] = False
+    if isinstance(operation, keras.Layer) and not _SCOPE_NAME.fullmatch(operation.name):
+        plain = re.sub(r"[^A-Za-z0-9]", "_", operation.name)
+        operation = with_attributes(operation, name=f"layer_{plain}")
+    return operation(*args, **kwargs)
 
 
 def with_attributes(layer: Any, **attributes: Any) -> Any:

@@ -315,6 +315,8 @@ def _origin(model_name: str, picked: Picked) -> Mapping[str, Any]:
         "network_fingerprint": fingerprint(model),
         "input_shape": list(model.input_shape),
         "preprocessing": model.card.preprocessing.name,
+        "input_scaling": str(model.input_scaling),
+        "output": model.output_name,
         "picture": picked.label,
         "picture_digest": picked.image.digest,
     }
@@ -323,7 +325,14 @@ def _origin(model_name: str, picked: Picked) -> Mapping[str, Any]:
 def python_for(model_name: str, picked: Picked, asked: Asked) -> str:
     """Write the lines of Python that make the same map."""
     known = {card.name for card in zoo.list_models()}
-    network = model_name if model_name in known else "your-network.keras"
+    reference = zoo.ModelReference.parse(model_name)
+    network = reference.name if reference.name in known else "your-network.keras"
+    options = {
+        "preprocessing": reference.preprocessing or None,
+        "output": reference.output or None,
+        "token_grid": reference.grid_size,
+    }
+    chosen = "".join(f", {key}={value!r}" for key, value in options.items() if value is not None)
     layer: Any = asked.layer_name
     if asked.fused_with:
         layer = [asked.layer_name, *asked.fused_with]
@@ -331,7 +340,7 @@ def python_for(model_name: str, picked: Picked, asked: Asked) -> str:
     function = "class_activation_map" if asked.fused_with else "explain"
     return (
         "import cnnviz\n\n"
-        f'model = cnnviz.load_model("{network}")\n'
+        f'model = cnnviz.load_model("{network}"{chosen})\n'
         f"image = {picked.code}\n"
         f"heatmap = cnnviz.{function}(\n"
         "    model,\n    image,\n"

@@ -9,7 +9,7 @@ import streamlit as st
 from cnnviz import datasets, zoo
 from cnnviz.images import read_image
 from cnnviz.results import ImageInput, Prediction
-from cnnviz.ui import cached, downloads, frame
+from cnnviz.ui import cached, downloads, frame, network_choices
 from cnnviz.zoo import ModelCard
 
 PHOTOGRAPH, DIGIT = ("natural", "chelsea"), ("svhn", "svhn-0-5")  # examples of the pages
@@ -194,17 +194,25 @@ def model_picker(among: Collection[str] | None = None) -> str:
             key=key,
             bind="query-params",
             label_visibility="collapsed",
+            on_change=network_choices.forget,
         )
         st.caption(cards[name].summary)
     if not zoo.is_ready(cards[name]):
         _offer_network(cards[name])
         st.stop()
-    return name
+    with st.sidebar:
+        return network_choices.ask(name, _image_for(name))
+
+
+def _image_for(model_name: str) -> ImageInput:
+    """Give the image that a page will show with a network: the chosen one, or its example."""
+    choice, _ = st.session_state.get(_CHOICE, (None, None))
+    return (choice or _from_source(*example_for(model_name))).image
 
 
 def card_of(model_name: str) -> ModelCard:
     """Give the card of a network that was picked, also of one that this session brought."""
-    return _cards()[model_name]
+    return _cards()[zoo.plain_name(model_name)]
 
 
 def _cards() -> dict[str, ModelCard]:

@@ -72,7 +72,7 @@ def _take(model_name: str, beside: str) -> None:
 
 
 def _choose_second(model_name: str) -> str | None:
-    others = [name for name in cached.filmed_networks() if name != model_name]
+    others = [name for name in cached.filmed_networks() if name != zoo.plain_name(model_name)]
     beside = st.selectbox(
         "Beside it",
         [_NONE, *others],

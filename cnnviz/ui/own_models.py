@@ -3,9 +3,11 @@
 import os
 import re
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,8 +47,56 @@ def _opened(content: bytes, title: str, report: Report) -> "LoadedModel":
 
 
 def is_upload_allowed() -> bool:
-    """Whether whoever runs this server lets visitors bring networks."""
-    return os.environ.get("CNNVIZ_ALLOW_MODEL_UPLOAD") == "1"
+    """Whether this visitor may bring a network.
+
+    ``CNNVIZ_ALLOW_MODEL_UPLOAD`` decides with 1 or 0. Otherwise only whoever sits at the computer
+    that runs the server may.
+    """
+    told = os.environ.get("CNNVIZ_ALLOW_MODEL_UPLOAD", "")
+    if told:
+        return told == "1"
+    return is_local(st.get_option("server.address"), st.context.headers)
+
+
+def is_local(bound_to: str | None, headers: Mapping[str, str]) -> bool:
+    """Whether a visitor sits at the computer that runs the server.
+
+    The server must listen on a loopback address, the visitor must have come by a loopback name, and
+    no proxy may stand in between: one on this computer would bring in the whole world.
+
+    Parameters
+    ----------
+    bound_to : str or None
+        Address that the server listens on; None for all addresses.
+    headers : mapping
+        Of the visitor's request.
+    """
+    names = {name.lower(): value for name, value in headers.items()}
+    if any(name in _FORWARDING or name.startswith("x-forwarded") for name in names):
+        return False
+    return _is_loopback(bound_to or "") and _is_loopback(_host_name(names.get("host", "")))
+
+
+_FORWARDING = {
+    *("forwarded", "via", "x-real-ip", "x-client-ip", "x-original-host", "x-cluster-client-ip"),
+    *("true-client-ip", "cf-connecting-ip", "fastly-client-ip", "x-envoy-external-address"),
+}
+
+
+def _host_name(host: str) -> str:
+    """Take the port off a Host header."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]
+
+
+def _is_loopback(name: str) -> bool:
+    if name.lower() == "localhost":
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def show() -> None:
@@ -54,14 +104,16 @@ def show() -> None:
     st.subheader("A network of your own")
     st.markdown(
         "Save it in Keras 3 with `model.save('mine.keras')`. It must be a Sequential or functional "
-        "model of Keras' own layers that takes one picture (1 or 3 channels) and gives class "
-        "scores. Then either\n\n"
-        "- put it into a folder and start the server with that folder's name in "
-        "`CNNVIZ_MODELS_DIR`: it appears under **Network** on every page. A file `mine.json` "
-        "beside it may give `title`, `class_names` and `preprocessing` "
-        "(`unit`, `raw`, `tf`, `lite`, `caffe` or `torch`),\n"
-        '- or open it in Python with `cnnviz.load_model("mine.keras")`, or print its layers with '
-        "`cnnviz show mine.keras`."
+        "model of Keras' own layers that takes one image (1 or 3 channels) and gives class "
+        "scores. Then\n\n"
+        "- open the app on it with `cnnviz app mine.keras`, or from Python with "
+        "`cnnviz.launch(model)`,\n"
+        "- or put it into a folder and start the server with that folder's name in "
+        "`CNNVIZ_MODELS_DIR`: it appears under **Network** on every page,\n"
+        '- or open it in a notebook with `cnnviz.load_model("mine.keras")`.\n\n'
+        "A file `mine.json` beside it may give `title`, `class_names`, `preprocessing` "
+        f"({', '.join(f'`{name}`' for name in zoo.PREPROCESSINGS)}, or `mean` and `std`), `output` "
+        "and `token_grid`."
     )
     for file in zoo.list_own_files():
         if file.problem:
@@ -72,15 +124,24 @@ def show() -> None:
         _upload()
     else:
         st.info(
-            "Uploading networks is switched off on this server. Whoever runs it can allow it with "
-            "`CNNVIZ_ALLOW_MODEL_UPLOAD=1`."
+            "Uploading networks is off: it is open to the person at the computer that runs this "
+            "server, by the name localhost. Whoever runs the server can allow it for everybody "
+            "with `CNNVIZ_ALLOW_MODEL_UPLOAD=1`."
         )
 
 
 def _upload() -> None:
     guest = st.session_state.get(GUEST)
     if guest is not None:
-        st.success(f"«{guest.card.title}» is open under **Network**, on every page.")
+        st.success(
+            f"**{guest.card.title}** is open under **Network**, on every page. "
+            f"Input: {guest.input_scaling}."
+        )
+        if guest.input_scaling.is_assumed:
+            st.warning(
+                "The input scaling is assumed. Set it in the sidebar under **Input scaling**, "
+                "where predictions under each scaling stand side by side."
+            )
         if st.button("Close this network"):
             _close()
             st.rerun()

@@ -10,6 +10,7 @@ from cnnviz.zoo.cards import (
     ModelCard,
     Preprocessing,
     find_preprocessing,
+    fitting_preprocessings,
 )
 from cnnviz.zoo.class_names import class_names
 from cnnviz.zoo.model_files import load_model_file
@@ -70,6 +71,7 @@ __all__ = [
     "file_version",
     "find_card",
     "find_preprocessing",
+    "fitting_preprocessings",
     "has_training_record",
     "is_ready",
     "kernel_fits_path",

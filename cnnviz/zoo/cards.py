@@ -118,6 +118,15 @@ def find_preprocessing(told: "str | Mapping[str, Any] | Preprocessing") -> Prepr
     )
 
 
+def fitting_preprocessings(channels: int) -> dict[str, Preprocessing]:
+    """Give those of `PREPROCESSINGS` that fit images of 1 or 3 channels."""
+    return {
+        name: one
+        for name, one in PREPROCESSINGS.items()
+        if channels == 3 or (len(one.mean) == len(one.std) == 1 and not one.is_bgr)
+    }
+
+
 _KEYS = {"mean", "std", "scale", "offset", "order"}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnviz import cli, zoo
+from cnnviz import app_server, cli, zoo
 from tests.conftest import REPOSITORY
 
 
@@ -26,7 +26,7 @@ def test_the_networks_are_listed_with_whether_they_are_here() -> None:
 def test_without_the_pages_the_app_says_how_to_install(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli, "_CHECKOUT", tmp_path)
+    monkeypatch.setattr(app_server, "CHECKOUT", tmp_path)
     assert cli.main(["app"]) == 1
     assert "pip install -e ." in capsys.readouterr().err
 

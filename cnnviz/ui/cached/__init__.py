@@ -44,6 +44,7 @@ from cnnviz.ui.cached.networks import (
     layers,
     model,
     predictions,
+    predictions_by_scaling,
     training_record,
 )
 from cnnviz.ui.cached.own_classes import own_head, own_network, own_pictures, picture_features
@@ -111,6 +112,7 @@ __all__ = [
     "picture_without",
     "pixel_curves",
     "predictions",
+    "predictions_by_scaling",
     "preferred_waves",
     "responses_to_ten",
     "reuse_anatomies",

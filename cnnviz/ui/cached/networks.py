@@ -30,6 +30,14 @@ def predictions(model_name: str, image: ImageInput, top: int = 5) -> tuple[Predi
     return model(model_name).predict(image, top)
 
 
+@st.cache_data(max_entries=64, hash_funcs=BY_DIGEST, show_spinner=False)
+def predictions_by_scaling(
+    model_name: str, image: ImageInput, top: int = 3
+) -> dict[str, tuple[Prediction, ...]]:
+    """Predict the classes of an image under every input scaling that fits the network."""
+    return model(model_name).predict_by_scaling(image, top)
+
+
 @st.cache_data(max_entries=8, show_spinner=False)
 def layers(model_name: str) -> tuple[LayerFacts, ...]:
     """Describe every layer of a network."""
