@@ -228,7 +228,7 @@ def _joined(symbol: Any, node: Any, graph: Graph, path: Path) -> Logits:
     parts = [_found(source, graph, path) for source in node.input_tensors]
     kinds = {part.head.kind for part in parts}
     ending = next((part.head.ending for part in parts if part.head.ending), "")
-    if kinds == {"linear"}:
+    if kinds == {"linear"} and (len(parts) == 1 or kind not in _PRODUCTS):
         return Logits(graph.value(symbol, path), Head("linear"))
     if len(kinds) == 1 and kind == "Average" and kinds <= set(_LOG_ODDS):
         (same,) = kinds
@@ -269,6 +269,7 @@ _WEIGHTED = (
     *(layers.Dense, layers.EinsumDense, layers.Conv1D, layers.Conv2D),
     *(layers.SeparableConv2D, layers.DepthwiseConv2D),
 )
+_PRODUCTS = {"Multiply", "TrueDivide", "Divide"}  # not linear in several inputs
 # linear in their inputs, so that logits stay logits
 _JOINING = {
     *("Average", "Concatenate", "Add", "Subtract", "Multiply", "TrueDivide", "Divide", "Mean"),

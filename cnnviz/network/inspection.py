@@ -88,14 +88,14 @@ def wrap_model(
 
 
 def output_names(keras_model: Any) -> tuple[str, ...]:
-    """Name the outputs of a model: by the layers that give them, or as its dictionary does."""
-    names = getattr(keras_model, "output_names", None)
+    """Name the outputs of a model as its dictionary does, or by the layers that give them."""
     graph = graph_of(keras_model)
-    if names is None or len(names) != len(graph.outputs) or len(set(names)) < len(names):
-        names = [symbol._keras_history.operation.name for symbol in graph.outputs]
+    structure = keras.tree.flatten_with_path(graph._outputs_struct)
     found: list[str] = []
-    for name in names:
-        found.append(f"{name}-{found.count(name) + 1}" if name in found else str(name))
+    for path, symbol in structure:
+        keys = [str(part) for part in path if isinstance(part, str)]
+        name = "/".join(keys) or symbol._keras_history.operation.name
+        found.append(f"{name}-{len(found) + 1}" if name in found else name)
     return tuple(found)
 
 

@@ -222,8 +222,9 @@ def as_functional(keras_model: Any) -> Any:
     shape = getattr(keras_model, "input_shape", None) or _built_shape(keras_model)
     if not isinstance(shape, (tuple, list)) or None in shape[1:]:
         raise ModelLoadError(
-            f"The model {keras_model.name!r} has not been built, so its layers are not known. Call "
-            "it on one batch of images first, or give it an Input layer."
+            f"The layers of {keras_model.name!r} cannot be reached: it has not been built, or its "
+            "call() uses something else than Keras layers and keras.ops. Call it on one batch of "
+            "images first, or build it as a functional model."
         )
     inputs = keras.Input(tuple(shape[1:]))
     try:

@@ -87,9 +87,10 @@ def own_folder() -> Path | None:
 def was_trained(path: Path) -> bool:
     """Whether a recipe wrote the card of this ``.keras`` or ``.json`` file."""
     try:
-        return "sha256" in json.loads(path.with_suffix(".json").read_text())
-    except (OSError, ValueError, TypeError):
+        told = json.loads(path.with_suffix(".json").read_text())
+    except (OSError, ValueError, RecursionError):
         return False
+    return isinstance(told, dict) and "sha256" in told
 
 
 def has_training_record(name: str) -> bool:
