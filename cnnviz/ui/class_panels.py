@@ -392,7 +392,7 @@ def explain(model_name: str, asked: Asked, heatmap: ClassHeatmap) -> None:
     if method.warning:
         st.warning(method.warning)
     if method.is_on_a_layer:
-        rows, columns, channels = cached.model(model_name).layer_shapes[asked.layer_name]
+        rows, columns, channels = cached.model(model_name).map_shapes[asked.layer_name]
         where = (
             f"Layer `{heatmap.layer_name}` holds {channels} feature maps $A_k$ of {rows} × "
             f"{columns} cells. "

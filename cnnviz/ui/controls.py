@@ -246,12 +246,12 @@ def layer_picker(
 ) -> str:
     """Ask for a layer with maps; the last one is the default if none is given."""
     model = cached.model(model_name)
-    names = [name for name in model.map_layer_names if max(model.layer_shapes[name][:2]) > 1]
+    names = [name for name, shape in model.map_shapes.items() if max(shape[:2]) > 1]
     return st.selectbox(
         label,
         names,
         index=names.index(default or model.default_cam_layer),
-        format_func=lambda name: f"{name} ({' × '.join(map(str, model.layer_shapes[name]))})",
+        format_func=lambda name: f"{name} ({' × '.join(map(str, model.map_shapes[name]))})",
         key=key,
         bind="query-params",
         help="Rows × columns × channels. Late layers know more and see more coarsely.",

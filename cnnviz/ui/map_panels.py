@@ -53,7 +53,7 @@ def choose_layer(model_name: str, picked: Picked, at_share: float = 0.0) -> str:
         index=order.index(names[round(at_share * (len(names) - 1))]),
         key=LAYER,
         bind="query-params",
-        format_func=lambda name: f"{name} ({size_text(model.layer_shapes[name])})",
+        format_func=lambda name: f"{name} ({size_text(model.map_shapes[name])})",
         help="Rows × columns × channels. The small pictures above show the strongest map of each.",
     )
     at = next((i for i, name in enumerate(names) if order.index(name) >= order.index(chosen)), -1)
@@ -72,7 +72,7 @@ def choose_layer(model_name: str, picked: Picked, at_share: float = 0.0) -> str:
             tile_grid(len(names), columns, _STRIP_PX),
             key="strip",
             picked=at,
-            labels=[f"{name}, {size_text(model.layer_shapes[name])}" for name in names],
+            labels=[f"{name}, {size_text(model.map_shapes[name])}" for name in names],
             alt=f"The strongest map of each layer of {model.card.title}, from first to last",
             on_pick=lambda place: st.session_state.update({LAYER: names[place]}),
             max_height_px=170,
@@ -82,11 +82,13 @@ def choose_layer(model_name: str, picked: Picked, at_share: float = 0.0) -> str:
 
 
 def _blocks(model_name: str) -> list[Block]:
-    found = [block for block in figures.blocks(cached.layers(model_name)) if len(block.shape) == 3]
+    model = cached.model(model_name)
+    found = [
+        block for block in figures.blocks(cached.layers(model_name)) if block.last in model.grids
+    ]
     if not found:
         raise CnnvizError(
-            f"{cached.model(model_name).card.title} has no convolution and no maps. Choose another "
-            "network."
+            f"{model.card.title} has no layer with feature maps. Choose another network."
         )
     return found
 
@@ -333,7 +335,7 @@ def show_one(model_name: str, picked: Picked, layer_name: str) -> None:
 
 def _show_slices(model_name: str, picked: Picked, layer_name: str, channel: int) -> None:
     """Show the kernel that made a map, one slice for each map that it reads."""
-    height, width, _ = cached.model(model_name).layer_shapes[layer_name]
+    height, width, _ = cached.model(model_name).map_shapes[layer_name]
     trace = cached.cell_trace(
         model_name, picked.image, layer_name, channel, height // 2, width // 2
     )
