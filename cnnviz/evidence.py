@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from cnnviz.errors import InvalidParameterError
+from cnnviz.errors import AnalysisError, CnnvizError, InvalidParameterError
 from cnnviz.images import image_from_pixels
 from cnnviz.results import PICTURE, ClassHeatmap, ImageInput
 
@@ -390,7 +390,15 @@ def explained(
     reason = method.misfit(case.model, layer_name)
     if reason:
         raise InvalidParameterError(f"{method.title} cannot be used here: {reason}")
-    found = method.explain(case, layer_name, checked, on_progress)
+    try:
+        found = method.explain(case, layer_name, checked, on_progress)
+    except (ArithmeticError, LookupError, TypeError, ValueError, MemoryError) as error:
+        if isinstance(error, CnnvizError):
+            raise
+        raise AnalysisError(
+            f"{method.title} failed for {case.model.card.title} at {layer_name!r} "
+            f"({type(error).__name__}). Choose another layer or method."
+        ) from error
     return ClassHeatmap(
         values=found.values,
         layer_name=layer_name if method.is_on_a_layer else PICTURE,
