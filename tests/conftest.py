@@ -1,6 +1,8 @@
 """Tiny networks with weights written by hand, and pictures from a seed. Nothing is downloaded."""
 
 import os
+import sys
+import tempfile
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,16 +10,31 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests import machine
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 LONG = (  # files that take minutes
     *("test_app.py", "test_pages.py", "test_training.py", "test_ascent.py", "test_vetting.py"),
     *("test_class_activation.py", "test_live.py", "test_feature_maps.py", "test_atlas.py"),
 )
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = machine.REPOSITORY
 NUM_CLASSES = 3
 DENSE_KERNEL = np.random.default_rng(3).normal(size=(4, NUM_CLASSES)).astype(np.float32)
 DENSE_BIAS = np.array([0.3, -0.2, 0.1], np.float32)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hide what this machine has, before a test file imports anything that reads it.
+
+    A fixture would come too late: Keras reads its settings on import, and some lists of cases are
+    made while test files are collected.
+    """
+    folder = tempfile.TemporaryDirectory(prefix="cnnviz-tests-", ignore_cleanup_errors=True)
+    config.add_cleanup(folder.cleanup)
+    patch = pytest.MonkeyPatch()
+    config.add_cleanup(patch.undo)
+    machine.hide_machine(patch, Path(folder.name))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -42,16 +59,23 @@ def slow_unless(quick: Collection[Any], cases: Collection[Any]) -> list[Any]:
     ]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep converted weights of one test run out of the user's cache."""
-    before = os.environ.get("CNNVIZ_CACHE_DIR")
-    os.environ["CNNVIZ_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+@pytest.fixture(autouse=True)
+def _real_data_for_marked_tests_only(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Show the data folders of this machine to tests marked `real_data`, and to no others.
+
+    Home and caches stay hidden from them, too: Keras reads its home once, when it is imported, so
+    later tests of the same process would see what one test was shown.
+    """
+    if request.node.get_closest_marker("real_data") is None:
+        yield
+        return
+    machine.set_environment(monkeypatch, machine.real_data_environment())
     yield
-    if before is None:
-        os.environ.pop("CNNVIZ_CACHE_DIR")
-    else:
-        os.environ["CNNVIZ_CACHE_DIR"] = before
+    if streamlit := sys.modules.get("streamlit"):  # pages keep the data sets that they read
+        streamlit.cache_data.clear()
+        streamlit.cache_resource.clear()
 
 
 def convolution_weights(channels: int, filters: int, seed: int = 1) -> list[np.ndarray]:
@@ -160,17 +184,11 @@ def picture() -> Any:
     return image_from_pixels(pixels)
 
 
-def data_dir() -> Path | None:
-    """The folder with the real data sets, if there is one."""
-    named = os.environ.get("CNNVIZ_DATA_DIR")
-    places = [Path(named)] if named else [REPOSITORY.parent / "shared" / "data"]
-    return next((place for place in places if place.is_dir()), None)
-
-
-@pytest.fixture(scope="session")
-def real_data() -> Path:
+@pytest.fixture
+def real_data(request: pytest.FixtureRequest) -> Path:
     """The folder with the real data sets; without it the test is skipped and says so."""
-    folder = data_dir()
-    if folder is None:
+    assert request.node.get_closest_marker("real_data"), "mark the test with pytest.mark.real_data"
+    folder = os.environ.get("CNNVIZ_DATA_DIR")
+    if not folder or not Path(folder).is_dir():
         pytest.skip("no real data: set CNNVIZ_DATA_DIR to the folder that holds it")
-    return folder
+    return Path(folder)

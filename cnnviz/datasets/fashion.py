@@ -9,7 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from cnnviz.datasets.keras_sets import through_keras
-from cnnviz.datasets.records import LabelledImages, checked_split, data_dir, keras_cache
+from cnnviz.datasets.records import (
+    LabelledImages,
+    checked_split,
+    data_dir,
+    keras_cache,
+    system_data_dirs,
+)
 from cnnviz.downloads import cache_dir
 from cnnviz.errors import DatasetError
 
@@ -18,7 +24,6 @@ FASHION_CLASSES = (
     *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
 )
 FASHION_ORIGIN = "Fashion-MNIST, photographs by Zalando SE (Xiao et al., 2017), MIT licence."
-DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 SIDE_PX = 28
 MAX_IMAGES = 60_000
 IMAGES_MAGIC, LABELS_MAGIC = 0x0803, 0x0801  # unsigned bytes in three and in one dimension
@@ -29,7 +34,7 @@ def fashion_mnist(split: str = "test", *, download: bool = False) -> LabelledIma
 
     The files are looked for in ``CNNVIZ_DATA_DIR`` (there or in its folder ``fashion-mnist``), in
     the caches of Keras and of cnnviz, and where Debian's package ``dataset-fashion-mnist`` puts
-    them.
+    them (``/usr/share/datasets``; ``CNNVIZ_SYSTEM_DATA_DIRS`` names other folders).
 
     Parameters
     ----------
@@ -87,7 +92,8 @@ def _places() -> Iterator[Path]:
         yield chosen / "fashion-mnist"
     yield keras_cache() / "fashion-mnist"
     yield cache_dir() / "fashion-mnist"
-    yield DEBIAN_FOLDER
+    for folder in system_data_dirs():
+        yield folder / "fashion-mnist"
 
 
 def _has_all(folder: Path, names: tuple[str, ...]) -> bool:

@@ -10,6 +10,7 @@ from cnnviz.errors import InvalidParameterError
 from cnnviz.results import read_only
 
 SPLITS = ("train", "test")
+SYSTEM_DATA_DIRS = (Path("/usr/share/datasets"),)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +62,18 @@ def data_dir() -> Path | None:
     """Folder that ``CNNVIZ_DATA_DIR`` names, if it is set."""
     chosen = os.environ.get("CNNVIZ_DATA_DIR")
     return Path(chosen).expanduser() if chosen else None
+
+
+def system_data_dirs() -> tuple[Path, ...]:
+    """Folders in which packages of the operating system install data sets.
+
+    ``/usr/share/datasets``, or those that ``CNNVIZ_SYSTEM_DATA_DIRS`` names, separated as in
+    ``PATH``; set to nothing, it names none.
+    """
+    named = os.environ.get("CNNVIZ_SYSTEM_DATA_DIRS")
+    if named is None:
+        return SYSTEM_DATA_DIRS
+    return tuple(Path(folder).expanduser() for folder in named.split(os.pathsep) if folder)
 
 
 def keras_cache() -> Path:

@@ -22,7 +22,6 @@ from cnnviz.datasets import (
     SOURCES,
     LabelledImages,
     cifar10,
-    fashion,
     fashion_mnist,
     fashion_mnist_samples,
     mnist,
@@ -30,6 +29,7 @@ from cnnviz.datasets import (
     picture,
     picture_label,
     picture_names,
+    records,
     street_view,
     svhn,
     svhn_samples,
@@ -38,14 +38,12 @@ from cnnviz.errors import DatasetError, DownloadCancelled, DownloadError, Invali
 from cnnviz.house_numbers import draw_house_number
 from tests.unit.loopback import Answer, Loopback, serving
 
-DEBIAN_FOLDER = fashion.DEBIAN_FOLDER  # the real one, before the tests point elsewhere
-REPOSITORY = Path(__file__).parents[2]
-REAL_DATA = Path(os.environ.get("CNNVIZ_DATA_DIR") or REPOSITORY.parent / "shared" / "data")
-
 
 @pytest.fixture(autouse=True)
-def empty_computer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A home without any data, and no network beyond this machine."""
+def empty_computer(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Path:
+    """Folders of the test's own to put data into, and no network beyond this machine."""
 
     def connect_here_only(self: socket.socket, address: tuple[str, int]) -> None:
         assert address[0] == "127.0.0.1", f"the test must not reach {address}"
@@ -53,14 +51,21 @@ def empty_computer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
     real_connect = socket.socket.connect
     monkeypatch.setattr(socket.socket, "connect", connect_here_only)
-    for name in ("CNNVIZ_DATA_DIR", "KERAS_HOME", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
-    monkeypatch.setenv("CNNVIZ_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(fashion, "DEBIAN_FOLDER", tmp_path / "debian")
+    if request.node.get_closest_marker("real_data"):
+        return tmp_path
+    (tmp_path / "home").mkdir()
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    monkeypatch.setenv("CNNVIZ_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("CNNVIZ_SYSTEM_DATA_DIRS", str(tmp_path / "system"))
     return tmp_path
+
+
+@pytest.fixture
+def debian_folder(empty_computer: Path) -> Path:
+    """Where the Debian package would put Fashion-MNIST."""
+    return empty_computer / "system" / "fashion-mnist"
 
 
 @pytest.fixture
@@ -90,8 +95,8 @@ def put_fashion(folder: Path, *, grey: int = 0, prefix: str = "t10k") -> None:
     (folder / f"{prefix}-labels-idx1-ubyte.gz").write_bytes(IDX_LABELS)
 
 
-def test_fashion_mnist_is_read_from_idx_files(empty_computer: Path) -> None:
-    put_fashion(empty_computer / "debian", grey=7)
+def test_fashion_mnist_is_read_from_idx_files(debian_folder: Path) -> None:
+    put_fashion(debian_folder, grey=7)
     clothes = fashion_mnist()
     np.testing.assert_array_equal(clothes.images, np.full((3, 28, 28), 7, np.uint8))
     assert clothes.labels.tolist() == [9, 0, 4]
@@ -105,11 +110,11 @@ def test_fashion_mnist_is_read_from_idx_files(empty_computer: Path) -> None:
 
 
 def test_fashion_mnist_is_searched_in_the_promised_order(
-    empty_computer: Path, monkeypatch: pytest.MonkeyPatch
+    empty_computer: Path, debian_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CNNVIZ_DATA_DIR", str(empty_computer / "data"))
     places = [
-        empty_computer / "debian",
+        debian_folder,
         empty_computer / "cache" / "fashion-mnist",
         empty_computer / "home" / ".keras" / "datasets" / "fashion-mnist",
         empty_computer / "data" / "fashion-mnist",
@@ -120,16 +125,35 @@ def test_fashion_mnist_is_searched_in_the_promised_order(
         assert fashion_mnist().images[0, 0, 0] == grey
 
 
-def test_a_folder_that_lacks_one_of_the_files_is_passed_over(empty_computer: Path) -> None:
-    put_fashion(empty_computer / "debian", grey=5)
+def test_a_folder_that_lacks_one_of_the_files_is_passed_over(
+    empty_computer: Path, debian_folder: Path
+) -> None:
+    put_fashion(debian_folder, grey=5)
     partial = empty_computer / "cache" / "fashion-mnist"
     put_fashion(partial, grey=6)
     (partial / "t10k-labels-idx1-ubyte.gz").unlink()
     assert fashion_mnist().images[0, 0, 0] == 5
 
 
-def test_the_training_part_has_files_of_its_own(empty_computer: Path) -> None:
-    put_fashion(empty_computer / "debian", prefix="train", grey=8)
+def test_system_folders_are_those_of_the_variable_or_else_of_debian(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    monkeypatch.setenv("CNNVIZ_SYSTEM_DATA_DIRS", f"{first}{os.pathsep}{second}")
+    put_fashion(second / "fashion-mnist", grey=2)
+    assert fashion_mnist().images[0, 0, 0] == 2
+    put_fashion(first / "fashion-mnist", grey=1)
+    assert fashion_mnist().images[0, 0, 0] == 1
+    monkeypatch.setenv("CNNVIZ_SYSTEM_DATA_DIRS", "~/data")
+    assert records.system_data_dirs() == (Path.home() / "data",)
+    monkeypatch.setenv("CNNVIZ_SYSTEM_DATA_DIRS", "")
+    assert records.system_data_dirs() == ()
+    monkeypatch.delenv("CNNVIZ_SYSTEM_DATA_DIRS")
+    assert records.system_data_dirs() == (Path("/usr/share/datasets"),)
+
+
+def test_the_training_part_has_files_of_its_own(debian_folder: Path) -> None:
+    put_fashion(debian_folder, prefix="train", grey=8)
     assert fashion_mnist("train").images[0, 0, 0] == 8
     with pytest.raises(DatasetError):
         fashion_mnist("test")
@@ -164,17 +188,17 @@ BAD_IMAGES = {
 
 
 @pytest.mark.parametrize("name", BAD_IMAGES)
-def test_damaged_pictures_are_refused_in_plain_words(empty_computer: Path, name: str) -> None:
-    put_fashion(empty_computer / "debian")
-    (empty_computer / "debian" / "t10k-images-idx3-ubyte.gz").write_bytes(BAD_IMAGES[name])
+def test_damaged_pictures_are_refused_in_plain_words(debian_folder: Path, name: str) -> None:
+    put_fashion(debian_folder)
+    (debian_folder / "t10k-images-idx3-ubyte.gz").write_bytes(BAD_IMAGES[name])
     with pytest.raises(DatasetError, match=r"Delete (it|both files)\."):
         fashion_mnist()
 
 
-def test_labels_beyond_the_ten_classes_are_refused(empty_computer: Path) -> None:
-    put_fashion(empty_computer / "debian")
+def test_labels_beyond_the_ten_classes_are_refused(debian_folder: Path) -> None:
+    put_fashion(debian_folder)
     labels = gzip.compress(idx(0x0801, (3,), bytes([0, 10, 1])))
-    (empty_computer / "debian" / "t10k-labels-idx1-ubyte.gz").write_bytes(labels)
+    (debian_folder / "t10k-labels-idx1-ubyte.gz").write_bytes(labels)
     with pytest.raises(DatasetError, match="does not fit"):
         fashion_mnist()
 
@@ -194,9 +218,8 @@ def said_without_a_network(folder: Path, code: str) -> str:
 
 def test_without_a_network_fashion_mnist_says_what_to_do(tmp_path: Path) -> None:
     code = (
-        "from cnnviz.datasets import fashion, fashion_mnist; from pathlib import Path\n"
+        "from cnnviz.datasets import fashion_mnist\n"
         "from cnnviz.errors import DownloadError\n"
-        "fashion.DEBIAN_FOLDER = Path('nowhere')\n"
         "try: fashion_mnist(download=True)\n"
         "except DownloadError as error: print('said:', error)"
     )
@@ -427,13 +450,13 @@ def test_four_real_digits_are_bundled() -> None:
     assert "non-commercial" in samples.origin
 
 
-def test_bundled_clothes_are_the_first_of_each_class_in_the_debian_package(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    if not DEBIAN_FOLDER.is_dir():
-        pytest.skip("the Debian package dataset-fashion-mnist is not installed")
-    monkeypatch.setattr(fashion, "DEBIAN_FOLDER", DEBIAN_FOLDER)
-    whole, samples = fashion_mnist(), fashion_mnist_samples()
+@pytest.mark.real_data
+def test_bundled_clothes_are_the_first_of_each_class_in_the_whole_set() -> None:
+    try:
+        whole = fashion_mnist()
+    except DatasetError as error:
+        pytest.skip(str(error))
+    samples = fashion_mnist_samples()
     assert np.bincount(whole.labels).tolist() == [1000] * 10
     for index in range(10):
         expected = whole.images[whole.labels == index][:20]
@@ -443,10 +466,9 @@ def test_bundled_clothes_are_the_first_of_each_class_in_the_debian_package(
 
 
 @pytest.mark.real_data
-def test_bundled_digits_are_the_first_of_the_real_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    if not (REAL_DATA / "svhn.npz").is_file():
+def test_bundled_digits_are_the_first_of_the_real_set(real_data: Path) -> None:
+    if not (real_data / "svhn.npz").is_file():
         pytest.skip("no svhn.npz in CNNVIZ_DATA_DIR")
-    monkeypatch.setenv("CNNVIZ_DATA_DIR", str(REAL_DATA))
     train, test = svhn("train"), svhn("test")
     assert (len(train.images), len(test.images)) == (7999, 2001)
     everything = {

@@ -1,6 +1,5 @@
 """Drawn house numbers: repeatable, readable, and like the real thing."""
 
-import os
 import random
 import subprocess
 import sys
@@ -88,12 +87,11 @@ def test_digits_can_be_read() -> None:
 
 
 @pytest.mark.real_data
-def test_drawn_digits_are_cousins_of_real_ones() -> None:
+def test_drawn_digits_are_cousins_of_real_ones(real_data: Path) -> None:
     """Who learned to read on real digits reads drawn ones as well, and the other way round."""
-    folder = Path(os.environ.get("CNNVIZ_DATA_DIR") or REPOSITORY.parent / "shared" / "data")
-    if not (folder / "svhn.npz").is_file():
+    if not (real_data / "svhn.npz").is_file():
         pytest.skip("no svhn.npz in CNNVIZ_DATA_DIR: nothing real to compare with")
-    with np.load(folder / "svhn.npz") as arrays:
+    with np.load(real_data / "svhn.npz") as arrays:
         images, labels = arrays["x"][:1600], arrays["y"][:1600]
     drawn_images, drawn_labels = house_numbers(600, seed=6)
     taught_by_real = fitted_reader(images[:1200], labels[:1200])

@@ -113,6 +113,7 @@ def test_the_shipped_files_are_small(name: str) -> None:
     assert file.stat().st_size < 150_000
 
 
+@pytest.mark.real_data
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_shipped_accuracy_is_found_again_on_the_real_pictures(name: str) -> None:
     classifier = load_linear(name)

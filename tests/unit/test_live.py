@@ -185,16 +185,11 @@ def test_the_ten_pictures_are_one_of_each_class() -> None:
     assert ten_pictures("clothing-samples").labels.tolist() == list(range(10))
 
 
-def test_without_data_beside_there_are_the_samples(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CNNVIZ_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("CNNVIZ_CACHE_DIR", str(tmp_path))
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.setattr(datasets.fashion, "DEBIAN_FOLDER", tmp_path)
+def test_without_data_beside_there_are_the_samples() -> None:
     assert available_data() == ("clothing-samples",)
 
 
+@pytest.mark.real_data
 def test_with_data_beside_they_are_offered(real_data: Path) -> None:
     found = available_data()
     assert "clothing-samples" in found
@@ -414,11 +409,7 @@ def test_a_run_that_nobody_wants_any_more_ends(moment: str, turns: Turns) -> Non
         blocker.stop()
 
 
-def test_what_goes_wrong_becomes_a_sentence(
-    turns: Turns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CNNVIZ_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+def test_what_goes_wrong_becomes_a_sentence(turns: Turns) -> None:
     run = LiveRun(replace(TINY, data="mnist"), turns=turns)
     run.join(60)
     assert run.state == live_run.FAILED
