@@ -77,8 +77,12 @@ def system_data_dirs() -> tuple[Path, ...]:
 
 
 def keras_cache() -> Path:
-    """Folder where Keras keeps the data sets that it fetched."""
-    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
+    """Folder where Keras keeps the data sets that it fetched, by Keras' own rule."""
+    chosen = os.environ.get("KERAS_HOME")
+    if chosen:
+        return Path(chosen).expanduser() / "datasets"
+    home = Path.home()
+    return (home if os.access(home, os.W_OK) else Path("/tmp")) / ".keras" / "datasets"
 
 
 def checked_split(split: str) -> str:

@@ -152,6 +152,16 @@ def test_system_folders_are_those_of_the_variable_or_else_of_debian(
     assert records.system_data_dirs() == (Path("/usr/share/datasets"),)
 
 
+def test_the_cache_of_keras_is_found_by_the_rule_of_keras(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert records.keras_cache() == Path.home() / ".keras" / "datasets"
+    monkeypatch.setenv("KERAS_HOME", "~/keras")
+    assert records.keras_cache() == Path.home() / "keras" / "datasets"
+    monkeypatch.delenv("KERAS_HOME")
+    monkeypatch.setenv("HOME", "/nowhere")
+    monkeypatch.setenv("USERPROFILE", "/nowhere")
+    assert records.keras_cache() == Path("/tmp/.keras/datasets")
+
+
 def test_the_training_part_has_files_of_its_own(debian_folder: Path) -> None:
     put_fashion(debian_folder, prefix="train", grey=8)
     assert fashion_mnist("train").images[0, 0, 0] == 8
