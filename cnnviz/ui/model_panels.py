@@ -8,6 +8,7 @@ import streamlit as st
 from cnnviz import figures, zoo
 from cnnviz.results import LayerFacts
 from cnnviz.ui import cached
+from cnnviz.ui.confusion_panels import show_confusion
 from cnnviz.ui.controls import Picked
 from cnnviz.ui.pictures import number, show_bars, show_chart, show_painted, show_picture
 from cnnviz.zoo import ModelCard, TrainingRecord
@@ -150,7 +151,7 @@ def show_training(card: ModelCard) -> None:
         f"{duration(record.facts['training_seconds'])} on two processor cores."
     )
     _show_curves(record)
-    _show_confusion(card.name, record)
+    show_confusion(card.name, record)
     with st.expander("The whole card"):
         _show_facts(card, record)
 
@@ -212,54 +213,6 @@ def _advice(data_name: str) -> str:
             "«Pets frozen», which began with what EfficientNet-Lite0 knew."
         )
     return "Smooth the curves, then ask of each point whether the last epochs still helped."
-
-
-def _show_confusion(model_name: str, record: TrainingRecord) -> None:
-    st.subheader("What it confuses")
-    names = record.class_names
-    matrix, cell = st.columns([1.9, 1], gap="medium")
-    with matrix:
-        figure = figures.confusion_figure(record.confusion, names)
-        show_chart(figure, "Confusion matrix", key="confusion")
-    wrong = record.confusion - np.diag(np.diag(record.confusion))
-    worst = np.unravel_index(int(wrong.argmax()), wrong.shape)
-    with cell:
-        true = st.selectbox(
-            "True class",
-            range(len(names)),
-            index=int(worst[0]),
-            format_func=lambda i: names[i],
-            key="true_class",
-            bind="query-params",
-        )
-        answer = st.selectbox(
-            "Answer",
-            range(len(names)),
-            index=int(worst[1]),
-            format_func=lambda i: names[i],
-            key="answer",
-            bind="query-params",
-        )
-        count = int(record.confusion[true, answer])
-        st.markdown(
-            f"**{count:,}** of {int(record.confusion[true].sum()):,} pictures of «{names[true]}» "
-            f"were called «{names[answer]}»."
-        )
-        _show_examples(model_name, record, true, answer)
-
-
-def _show_examples(model_name: str, record: TrainingRecord, true: int, answer: int) -> None:
-    pictures, origin = cached.confusion_examples(model_name, true, answer)
-    if pictures:
-        sheet = figures.mosaic(
-            pictures, [None] * len(pictures), columns=3, tile_px=112, first_number=None
-        )
-        names = record.class_names
-        show_picture(
-            sheet, f"{origin}", f"Pictures of {names[true]} that were called {names[answer]}"
-        )
-    elif record.confusion[true, answer]:
-        st.markdown(f":small[{origin}]")
 
 
 def _show_facts(card: ModelCard, record: TrainingRecord) -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -15,9 +16,12 @@ from cnnviz import zoo
 from cnnviz.ascent.objectives import TARGETS
 from cnnviz.figures import encode_png
 from cnnviz.filter_banks import BANKS, KERNELS
+from cnnviz.images import image_from_pixels
+from cnnviz.probe import load_model
 from cnnviz.ui import cached, controls, downloads, jobs
 from tests.conftest import REPOSITORY, slow_unless
 from tests.unit.hostile_models import good_parts, packed
+from tests.unit.test_datasets import put_fashion, put_idx, put_npz
 
 PAGES = (
     "pages/home.py",
@@ -424,21 +428,116 @@ def test_the_numbers_of_a_layer_are_written_out() -> None:
     assert "18 × 18 pixels" in texts(app)
 
 
-def test_examples_of_a_confusion_are_shown_or_explained(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_first_view_shows_a_misclassified_image_of_the_bundled_samples() -> None:
     app = open_page("pages/models.py", models_view="Training", model="Fashion CNN")
-    before = len(app.image)
+    assert not app.exception
+    assert len(app.image) == 1
+    assert "**88** of 1,000 pictures of «T-shirt/top» were called «Shirt»" in texts(app)
+    assert "1 image from the bundled samples" in texts(app)
+    assert "without an example here: *Shirt* classified as *T-shirt/top* (109)" in texts(app)
+    assert "add the whole test set" in texts(app)
+    assert "dataset-fashion-mnist" in texts(app)
+
+
+def test_examples_of_a_confusion_are_shown_or_explained() -> None:
+    app = open_page("pages/models.py", models_view="Training", model="Fashion CNN")
     app.selectbox(key="true_class").select(9).run()
+    assert "**31** of 1,000 pictures of «Ankle boot» were called «Sneaker»" in texts(app)
+    assert len(app.image) == 1
     app.selectbox(key="answer").select(9).run()
+    assert "9 images from the bundled samples" in texts(app)
+    assert len(app.image) == 1
+    app.selectbox(key="answer").select(0).run()
+    assert "**0** of 1,000 pictures of «Ankle boot»" in texts(app)
+    assert not app.image
+    app.selectbox(key="true_class").select(6).run()
+    assert "No example in the bundled samples" in texts(app)
     assert not app.exception
-    assert len(app.image) == before == 1  # from the data set, or from the bundled samples
-    monkeypatch.setenv("CNNVIZ_DATA_DIR", str(tmp_path))
-    cached.confusion_examples.clear()
-    cached.held_out_pictures.clear()
-    app = open_page("pages/models.py", models_view="Training", model="Pets frozen")
+
+
+@pytest.mark.parametrize(
+    ("network", "what_to_do"),
+    [
+        ("Pets frozen", "Get 'Dogs vs. Cats' from Kaggle"),
+        ("Digits CNN", "Put mnist.npz into a folder"),
+        ("SVHN Gabor CNN", "No example in the bundled samples (SVHN, four test digits)"),
+        ("SVHN Gabor CNN", "Put svhn.npz into a folder"),
+    ],
+)
+def test_without_examples_the_page_says_how_to_see_some(network: str, what_to_do: str) -> None:
+    app = open_page("pages/models.py", models_view="Training", model=network)
     assert not app.exception
+    assert not app.image
     assert "not on this computer" in texts(app)
+    assert what_to_do in texts(app)
+
+
+def test_another_network_begins_with_its_own_most_frequent_confusion() -> None:
+    app = open_page("pages/models.py", models_view="Training", model="Fashion CNN")
+    for network, count in {"cats-dogs-150": 139, "svhn-gabor": 8, "fashion-gabor": 95}.items():
+        app.selectbox(key="model").select(network).run()
+        assert not app.exception
+        assert f"**{count}** of " in texts(app)
+
+
+@pytest.fixture
+def data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """A folder for data sets; what the pages read from it is forgotten in the end."""
+    monkeypatch.setenv("CNNVIZ_DATA_DIR", str(tmp_path))
+    cached.held_out_pictures.clear()
+    yield tmp_path
+    cached.held_out_pictures.clear()
+
+
+def test_with_the_test_set_the_recorded_images_are_shown(data_folder: Path) -> None:
+    record = zoo.training_record("fashion-cnn")
+    labels = np.zeros(10_000, np.uint8)
+    for (true, _), places in record.examples.items():
+        labels[list(places)] = true
+    images = np.zeros((10_000, 28, 28), np.uint8)
+    images[list(record.examples[6, 0])] = 200
+    put_idx(data_folder, images, labels)
+    app = open_page("pages/models.py", models_view="Training", model="Fashion CNN")
+    assert not app.exception
+    assert len(app.image) == 1
+    assert "**109** of 1,000 pictures of «Shirt» were called «T-shirt/top»" in texts(app)
+    assert "8 images from the test set (Fashion-MNIST, test pictures)" in texts(app)
+    assert "add the whole test set" not in texts(app)
+    shown = cached.confusion_examples("fashion-cnn").of(6, 0)
+    np.testing.assert_array_equal(shown, np.full((8, 28, 28, 3), 200))
+
+
+def test_positions_in_one_test_set_are_not_looked_up_in_another(data_folder: Path) -> None:
+    put_npz(data_folder)  # 20 test images, each of one gray level
+    app = open_page("pages/models.py", models_view="Training", model="SVHN Gabor CNN")
+    assert not app.exception
+    assert "20 images of another test set" in texts(app)
+    assert "The matrix counts a different test set" in texts(app)
+    examples = cached.confusion_examples("svhn-gabor")
+    network = load_model("svhn-gabor")
+    assert sum(len(places) for places in examples.positions.values()) == 20
+    for (true, predicted), places in examples.positions.items():
+        for place, image in zip(places, examples.of(true, predicted), strict=True):
+            assert place % 10 == true
+            assert network.predict(image_from_pixels(image), top=1)[0].class_index == predicted
+
+
+def test_a_damaged_test_set_is_named_and_the_samples_are_shown(data_folder: Path) -> None:
+    put_fashion(data_folder)
+    (data_folder / "t10k-images-idx3-ubyte.gz").write_bytes(b"no gzip")
+    app = open_page("pages/models.py", models_view="Training", model="Fashion CNN")
+    assert not app.exception
+    assert len(app.image) == 1
+    assert "t10k-images-idx3-ubyte.gz cannot be read" in texts(app)
+
+
+def test_a_test_set_that_arrives_later_is_used_at_once(data_folder: Path) -> None:
+    app = open_page("pages/models.py", models_view="Training", model="SVHN Gabor CNN")
+    assert not app.image
+    put_npz(data_folder)
+    app.run()
+    assert not app.exception
+    assert "another test set" in texts(app)
 
 
 def test_first_kernels_can_be_watched_while_they_form() -> None:

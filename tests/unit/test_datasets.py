@@ -88,6 +88,14 @@ def idx_images(grey: int, count: int = 3) -> bytes:
 IDX_LABELS = gzip.compress(idx(0x0801, (3,), bytes([9, 0, 4])))
 
 
+def put_idx(folder: Path, images: np.ndarray, labels: np.ndarray) -> None:
+    """Write test images and their labels as Fashion-MNIST does, uint8 (N, 28, 28) and (N,)."""
+    files = {"images-idx3": idx(0x0803, images.shape, images.tobytes())}
+    files["labels-idx1"] = idx(0x0801, labels.shape, labels.tobytes())
+    for name, content in files.items():
+        (folder / f"t10k-{name}-ubyte.gz").write_bytes(gzip.compress(content, compresslevel=1))
+
+
 def put_fashion(folder: Path, *, grey: int = 0, prefix: str = "t10k") -> None:
     """Write three pictures of one grey level, which tells later which folder was read."""
     folder.mkdir(parents=True, exist_ok=True)

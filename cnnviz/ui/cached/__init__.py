@@ -13,7 +13,11 @@ from cnnviz.ui.cached.class_evidence import (
     evidence_table,
     fused_evidence,
 )
-from cnnviz.ui.cached.confusions import answers_to_samples, confusion_examples
+from cnnviz.ui.cached.confusions import (
+    ConfusionExamples,
+    answers_to_samples,
+    confusion_examples,
+)
 from cnnviz.ui.cached.films import film_fits, film_reel, filmed_networks, training_film
 from cnnviz.ui.cached.filter_banks import (
     bank_classifier,
@@ -60,6 +64,7 @@ from cnnviz.ui.cached.trust import (
 )
 
 __all__ = [
+    "ConfusionExamples",
     "ablated",
     "ablation",
     "answers_to_samples",
