@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -120,6 +121,32 @@ INNER = (
     test_a_test_marked_for_real_data_sees_it,
     test_a_test_marked_for_real_data_sees_the_systems_folders,
 )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the script needs bash")
+def test_the_continuous_run_has_an_empty_home(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".ci").mkdir()
+    script = shutil.copy(REPOSITORY / ".ci" / "run", tmp_path / ".ci" / "run")
+    command = "python3 -m venv .venv -h >/dev/null && find ~ && env && echo pytest"
+    (tmp_path / "README.md").write_text(f"{command}\n")
+    chromium = tmp_path / "bin" / "chromium"  # so that nothing is installed
+    chromium.parent.mkdir()
+    chromium.touch(mode=0o755)
+    monkeypatch.setenv("PATH", f"{chromium.parent}{os.pathsep}{os.environ['PATH']}")
+    hidden = [name for name in USER_FOLDERS if name.startswith("XDG_")]
+    for name in hidden:
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("PIP_INDEX_URL", "https://pip.invalid")
+    run = subprocess.run(["bash", script], capture_output=True, text=True, check=True)
+    first, home, *variables = run.stdout.splitlines()
+    assert first == command
+    assert home != str(Path.home())
+    assert not Path(home).exists()  # removed in the end
+    assert {f"HOME={home}", "PIP_INDEX_URL=https://pip.invalid"} <= set(variables)
+    assert not [text for text in variables if text.startswith((home, *hidden))]
+    assert variables[-1] == "pytest"
 
 
 def strings_of_the_package() -> Iterator[tuple[Path, str]]:
