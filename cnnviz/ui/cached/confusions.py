@@ -126,8 +126,8 @@ def _predicted_in_test_set(model_name: str, data_name: str, num_images: int) -> 
 
 
 def _predicted_classes(model_name: str, images: np.ndarray) -> np.ndarray:
-    network = model(model_name)
-    return np.array([network.scores(image_from_pixels(pixels)).argmax() for pixels in images])
+    scores = model(model_name).scores_of_all([image_from_pixels(pixels) for pixels in images])
+    return np.asarray(scores).argmax(axis=1)
 
 
 def _rgb(pixels: np.ndarray) -> np.ndarray:
