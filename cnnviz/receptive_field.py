@@ -1,8 +1,11 @@
-"""Which part of the picture a cell of a feature map can depend on at all."""
+"""Which part of the image a position of a feature map can depend on at all."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from math import lcm
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -11,16 +14,42 @@ from cnnviz.results import Axis, ReceptiveField
 if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel
 
-_NOTHING = np.iinfo(np.int64).max  # first pixel of a cell of padding, which sees nothing
+_NOTHING = 1 << 40  # first pixel of a position of padding, which sees nothing
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """Where the positions of an output come from along one axis.
+
+    `sources` gives for output positions (n,) the input positions (n, m), and which of them count
+    (n, m). `up` output positions lie over `down` input positions.
+    """
+
+    sources: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+    up: int = 1
+    down: int = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scattered:
+    """Positions whose order on the image is not known, such as tokens behind some Reshape.
+
+    What one of them sees is not written down, but what all of them see together is: `whole`.
+    """
+
+    whole: ReceptiveField
+
+
+_Field: TypeAlias = ReceptiveField | _Scattered | None
 
 
 def receptive_fields(model: "LoadedModel") -> dict[str, ReceptiveField | None]:
     """Compute the theoretical receptive field of every layer, at borders too.
 
-    Going forward, a kernel of k cells (with dilation k_eff = d·(k - 1) + 1) widens the field by
-    (k_eff - 1)·j pixels, and a stride s multiplies the jump j between neighbouring cells by s. What
-    several branches see is taken together. Every cell is followed by itself, so that padding is
-    never taken for pixels.
+    Going forward, a kernel of k entries (with dilation k_eff = d·(k - 1) + 1) widens the field by
+    (k_eff - 1)·j pixels, and a stride s multiplies the jump j between neighboring positions by s;
+    upsampling and transposed convolution divide it by s. What several branches see is joined.
+    Every position is followed by itself, so that padding is never taken for pixels.
 
     Parameters
     ----------
@@ -29,48 +58,75 @@ def receptive_fields(model: "LoadedModel") -> dict[str, ReceptiveField | None]:
     Returns
     -------
     dict
-        Behind global pooling and flattening there is one cell that sees the whole picture. None
-        for layers whose geometry is not known here, and for all behind them.
+        Behind global pooling, flattening and attention there is one entry for all positions, which
+        see the whole image. None for layers whose geometry is not known here, and for all behind
+        them.
 
     References
     ----------
     Araujo, Norris and Sim, "Computing receptive fields of convolutional neural networks", Distill
     2019, doi:10.23915/distill.00021.
     """
-    fields: dict[str, ReceptiveField | None] = {}
+    fields: dict[str, _Field] = {}
     height, width, _ = model.input_shape
-    picture: ReceptiveField | None = ReceptiveField(_pixels(height), _pixels(width))
+    image = ReceptiveField(_pixels(height), _pixels(width))
     for name in model.layer_names:
         inputs = model.layer_inputs[name]
-        sources = [fields[source] for source in inputs] if inputs else [picture]
-        shape = model.layer_shapes[name]
-        fields[name] = _through(model.operations[name], _together(sources), shape)
-    return fields
+        source = _joined([fields[one] for one in inputs] or [image])
+        before = model.layer_shapes[inputs[0]] if inputs else model.input_shape
+        operation = _unwrapped(model.operations[name])
+        field = _through(operation, source, before, model.layer_shapes[name])
+        if isinstance(field, _Scattered) and len(inputs) < 2 and _has_grid(model, name, source):
+            field = source  # tokens in the order of the image
+        fields[name] = field
+    return {
+        name: field if isinstance(field, ReceptiveField) else None for name, field in fields.items()
+    }
+
+
+def _has_grid(model: "LoadedModel", name: str, field: _Field) -> bool:
+    """Whether the positions of a layer are known to lie on the image as those of a field do."""
+    grid = model.grids.get(name)
+    if grid is None or grid.is_assumed or not isinstance(field, ReceptiveField):
+        return False
+    return (grid.rows, grid.columns) == (len(field.rows.first), len(field.columns.first))
 
 
 def kernel_size(operation: Any) -> tuple[int, int] | None:
     """Rows and columns of the window that a layer slides over its input; None if it has none."""
+    operation = _unwrapped(operation)
     size = getattr(operation, "kernel_size", None) or getattr(operation, "pool_size", None)
+    if isinstance(size, int):  # of `keras.ops.max_pool`
+        return size, size
     return (int(size[0]), int(size[1])) if size is not None and len(size) == 2 else None
 
 
 def strides(operation: Any) -> tuple[int, int]:
     """Steps of that window along rows and columns; 1 where there is none."""
-    return _pair(getattr(operation, "strides", 1))
+    operation = _unwrapped(operation)
+    steps = getattr(operation, "strides", 1)
+    # None: `keras.ops.max_pool` moves by its own size
+    return (kernel_size(operation) or (1, 1)) if steps is None else _pair(steps)
 
 
 def dilation(operation: Any) -> tuple[int, int]:
-    """Distance of the window's cells along rows and columns."""
-    return _pair(getattr(operation, "dilation_rate", 1))
+    """Distance of the window's entries along rows and columns."""
+    return _pair(getattr(_unwrapped(operation), "dilation_rate", 1))
 
 
 def padding_before(length: int, cells: int, stride: int, rate: int) -> int:
-    """Cells of padding before the first of `length`, where a layer's padding is ``same``.
+    """Positions of padding before the first of `length`, where a layer's padding is ``same``.
 
     TensorFlow puts the odd one behind.
     """
     outputs = -(-length // stride)
     return max((outputs - 1) * stride + rate * (cells - 1) + 1 - length, 0) // 2
+
+
+def _unwrapped(operation: Any) -> Any:
+    from cnnviz.network.operations import unwrapped
+
+    return unwrapped(operation)
 
 
 def _pair(value: Any) -> tuple[int, int]:
@@ -79,128 +135,284 @@ def _pair(value: Any) -> tuple[int, int]:
 
 def _pixels(length: int) -> Axis:
     places = np.arange(length)
-    return Axis(places, places, (0, 0), 1)
+    return Axis(places, places, ((0, 0),), 1)
 
 
-def _whole(axis: Axis) -> Axis:
-    """One cell that sees whatever any cell of an axis sees."""
+def _whole_axis(axis: Axis) -> Axis:
+    """One position that sees whatever any position of an axis sees."""
     seen = axis.first <= axis.last
-    return Axis(axis.first[seen].min(keepdims=True), axis.last[seen].max(keepdims=True), None, 0)
+    return Axis(axis.first[seen].min(keepdims=True), axis.last[seen].max(keepdims=True), (), 0)
 
 
-def _together(sources: Sequence[ReceptiveField | None]) -> ReceptiveField | None:
+def _whole(field: ReceptiveField | _Scattered) -> ReceptiveField:
+    """One position that sees whatever any position sees."""
+    if isinstance(field, _Scattered):
+        return field.whole
+    return ReceptiveField(_whole_axis(field.rows), _whole_axis(field.columns))
+
+
+def _is_one(field: ReceptiveField | _Scattered) -> bool:
+    """Whether all positions see the same."""
+    return (
+        isinstance(field, ReceptiveField) and len(field.rows.first) == len(field.columns.first) == 1
+    )
+
+
+def _joined(
+    sources: Sequence[_Field],
+) -> _Field:
     """Join what branches see."""
     known = [source for source in sources if source is not None]
     if not known or len(known) < len(sources):
         return None
-    axes = [[source.rows for source in known], [source.columns for source in known]]
-    if any(len({axis.jump for axis in branches if axis.jump}) > 1 for branches in axes):
-        return None  # their cells do not lie over each other
-    return ReceptiveField(reduce(_joined, axes[0]), reduce(_joined, axes[1]))
+    if any(isinstance(source, _Scattered) for source in known):
+        return _joined_scattered(known)
+    fields = [source for source in known if isinstance(source, ReceptiveField)]
+    rows, columns = [field.rows for field in fields], [field.columns for field in fields]
+    for axes in (rows, columns):
+        if len({axis.jump for axis in axes if axis.jump}) > 1:
+            return None  # their positions do not lie over each other
+        if len({len(axis.first) for axis in axes} - {1}) > 1:
+            return None
+    return ReceptiveField(reduce(_joined_axes, rows), reduce(_joined_axes, columns))
 
 
-def _joined(one: Axis, other: Axis) -> Axis:
-    """Join two branches cell by cell; a single cell is joined with every one of the other."""
-    span = None
-    if one.span and other.span:
-        span = min(one.span[0], other.span[0]), max(one.span[1], other.span[1])
+def _joined_scattered(
+    sources: Sequence[ReceptiveField | _Scattered],
+) -> ReceptiveField | _Scattered:
+    """Join branches of which some are in another order: nothing is known of single positions."""
+    wholes = [_whole(source) for source in sources]
+    whole = ReceptiveField(
+        reduce(_joined_axes, [one.rows for one in wholes]),
+        reduce(_joined_axes, [one.columns for one in wholes]),
+    )
+    # a branch whose every position sees as much as all branches together settles it
+    for source in sources:
+        if _is_one(source) and _extent(_whole(source)) == _extent(whole):
+            return whole
+    return _Scattered(whole)
+
+
+def _extent(field: ReceptiveField) -> tuple[int, ...]:
+    axes = (field.rows, field.columns)
+    return tuple(int(end[0]) for axis in axes for end in (axis.first, axis.last))
+
+
+def _joined_axes(one: Axis, other: Axis) -> Axis:
+    """Join two branches position by position; a single one is joined with each of the other."""
     first, last = np.minimum(one.first, other.first), np.maximum(one.last, other.last)
-    return Axis(first, last, span, max(one.jump, other.jump))
+    jump = max(one.jump, other.jump)
+    if not one.spans or not other.spans:
+        return Axis(first, last, (), jump)
+    places = np.arange(lcm(len(one.spans), len(other.spans)))
+    starts, ends = zip(_unbounded(one, places), _unbounded(other, places), strict=True)
+    return Axis(first, last, _spans(np.minimum(*starts), np.maximum(*ends)), jump)
 
 
 def _through(
-    operation: Any, field: ReceptiveField | None, shape: tuple[int, ...]
-) -> ReceptiveField | None:
-    """Take a field through one layer whose output has `shape`."""
+    operation: Any,
+    field: _Field,
+    before: tuple[int, ...],
+    shape: tuple[int, ...],
+) -> _Field:
+    """Take a field through one layer from an input of shape `before` to an output of `shape`."""
     if field is None:
         return None
     kind = type(operation).__name__
-    if kind in _GEOMETRY:
-        return _GEOMETRY[kind](operation, field)
-    if kind in _CELL_BY_CELL:
+    if _mixes_all(operation, before):
+        return _whole(field)
+    if kind in _GEOMETRY and len(before) == len(shape) == 3 and isinstance(field, ReceptiveField):
+        return _moved(operation, field, _grid(operation, before), _grid(operation, shape))
+    if _is_one(field):
+        return _whole(field)
+    if _is_position_by_position(operation, shape):
         return field
-    sees_all = kind in _MIXES_ALL or len(field.rows.first) == len(field.columns.first) == 1
-    return ReceptiveField(_whole(field.rows), _whole(field.columns)) if sees_all else None
+    return _Scattered(_whole(field)) if kind in _REARRANGING else None
 
 
-def _window(operation: Any, field: ReceptiveField) -> ReceptiveField:
+def _mixes_all(operation: Any, before: tuple[int, ...]) -> bool:
+    """Whether every output depends on all positions of an input of shape `before`."""
+    kind = type(operation).__name__
+    if kind in _ATTENTION:
+        axes = getattr(operation, "attention_axes", None) or range(1, len(before))
+        return len(axes) == len(before) - 1 and not getattr(operation, "_sliding_window", None)
+    if kind in _REDUCTIONS:
+        return {*range(1, len(before))} <= {*_axes(operation, before)}
+    if kind in _RECURRENT:
+        return not operation.return_sequences
+    return kind in _MIXES_ALL or (kind in _NORMALIZATIONS and not _is_last(operation, before))
+
+
+def _is_position_by_position(operation: Any, shape: tuple[int, ...]) -> bool:
+    kind = type(operation).__name__
+    if kind in _NORMALIZATIONS or kind == "Concatenate":
+        return _is_last(operation, shape)
+    return kind in _POSITION_BY_POSITION
+
+
+def _is_last(operation: Any, shape: tuple[int, ...]) -> bool:
+    """Whether the axis of a layer is that of the channels."""
+    return _axes(operation, shape) == [len(shape)]
+
+
+def _axes(operation: Any, shape: tuple[int, ...]) -> list[int]:
+    """Number the axes of a layer; 0 is the batch."""
+    axes = [operation.axis] if isinstance(operation.axis, int) else operation.axis
+    axes = range(len(shape) + 1) if axes is None else axes
+    return [axis % (len(shape) + 1) for axis in axes]
+
+
+def _grid(operation: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Rows and columns of maps."""
+    is_first = getattr(operation, "data_format", None) == "channels_first"
+    return shape[1:] if is_first else shape[:2]
+
+
+def _unbounded(axis: Axis, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First and last pixel of any positions if the image went on beyond its borders."""
+    cycle = len(axis.spans)
+    starts, ends = np.array(axis.spans, np.int64).T
+    shift = places // cycle * int(axis.jump * cycle)
+    return starts[places % cycle] + shift, ends[places % cycle] + shift
+
+
+def _spans(starts: np.ndarray, ends: np.ndarray) -> tuple[tuple[int, int], ...]:
+    return tuple((int(start), int(end)) for start, end in zip(starts, ends, strict=True))
+
+
+def _moved(
+    operation: Any,
+    field: ReceptiveField,
+    before: tuple[int, ...],
+    after: tuple[int, ...],
+) -> ReceptiveField | None:
+    """Take a field through a layer that moves, slides over or enlarges a grid."""
+    axes = []
+    for place, (axis, length, outputs) in enumerate(
+        zip((field.rows, field.columns), before, after, strict=True)
+    ):
+        if outputs is None or length is None or len(axis.first) not in (1, length):
+            return None
+        move = _GEOMETRY[type(operation).__name__](operation, place, length, outputs)
+        if move is None:
+            return None
+        axes.append(_followed(_spread(axis, length), outputs, move))
+    return ReceptiveField(*axes)
+
+
+def _spread(axis: Axis, length: int) -> Axis:
+    """Write one entry for each of the positions that all see the same."""
+    if len(axis.first) == length:
+        return axis
+    return Axis(axis.first.repeat(length), axis.last.repeat(length), axis.spans, axis.jump)
+
+
+def _followed(axis: Axis, num_outputs: int, move: _Move) -> Axis:
+    """Follow every output position to the positions that it is computed from."""
+    inputs, counts = move.sources(np.arange(num_outputs))
+    length = len(axis.first)
+    counts = counts & (inputs >= 0) & (inputs < length)  # outside is padding
+    inputs = np.clip(inputs, 0, length - 1)
+    first = np.where(counts, axis.first[inputs], _NOTHING).min(axis=1)
+    last = np.where(counts, axis.last[inputs], -1).max(axis=1)
+    jump = axis.jump * Fraction(move.down, move.up)
+    if not axis.spans:
+        return Axis(first, last, (), jump)
+    cycle = lcm(len(axis.spans), move.down) // move.down * move.up
+    inputs, counts = move.sources(np.arange(cycle))
+    starts, ends = _unbounded(axis, inputs)
+    starts = np.where(counts, starts, _NOTHING).min(axis=1)
+    ends = np.where(counts, ends, -_NOTHING).max(axis=1)
+    return Axis(first, last, _spans(starts, ends), jump)
+
+
+def _window(operation: Any, place: int, length: int, outputs: int) -> _Move:
+    """Slide a window."""
+    window, stride, rate = _window_along(operation, place)
+    before = padding_before(length, window, stride, rate) if operation.padding == "same" else 0
+
+    def sources(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        inputs = stride * places[:, None] + rate * np.arange(window) - before
+        return inputs, np.ones(inputs.shape, bool)
+
+    return _Move(sources, down=stride)
+
+
+def _transposed(operation: Any, place: int, length: int, outputs: int) -> _Move:
+    """Lay a kernel on the output at every position of the input, `stride` apart."""
+    window, stride, rate = _window_along(operation, place)
+    reach = rate * (window - 1) + 1
+    before = 0
+    if operation.padding == "same":  # what TensorFlow cuts off in front
+        before = max((length - 1) * stride + reach - outputs, 0) // 2
+
+    def sources(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        steps = places[:, None] + before - rate * np.arange(window)
+        return steps // stride, steps % stride == 0
+
+    return _Move(sources, up=stride)
+
+
+def _upsampled(operation: Any, place: int, length: int, outputs: int) -> _Move | None:
+    """Repeat positions, or interpolate between two of them."""
+    factor = int(operation.size[place])
+
+    def nearest(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return places[:, None] // factor, np.ones((len(places), 1), bool)
+
+    def bilinear(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        # the center of output o lies at (2o + 1 - factor) / 2factor of the input
+        lower, rest = np.divmod(2 * places[:, None] + 1 - factor, 2 * factor)
+        return lower + np.arange(2), np.hstack([rest >= 0, rest > 0])
+
+    sources = {"nearest": nearest, "bilinear": bilinear}.get(operation.interpolation)
+    return None if sources is None else _Move(sources, up=factor)
+
+
+def _shifted(operation: Any, place: int, length: int, outputs: int) -> _Move:
+    """Put positions in front of the first, or take some away."""
+    is_cropping = type(operation).__name__ == "Cropping2D"
+    shift = operation.cropping[place][0] if is_cropping else -operation.padding[place][0]
+    return _Move(
+        lambda places: (places[:, None] + shift, np.ones((len(places), 1), bool)),
+    )
+
+
+def _window_along(operation: Any, place: int) -> tuple[int, int, int]:
+    """Length, stride and dilation of a window along rows (0) or columns (1)."""
     size = kernel_size(operation)
     assert size is not None
-    rows, columns = (
-        _slid(axis, cells, stride, rate, operation.padding == "same")
-        for axis, cells, stride, rate in zip(
-            (field.rows, field.columns),
-            size,
-            strides(operation),
-            dilation(operation),
-            strict=True,
-        )
-    )
-    return ReceptiveField(rows, columns)
+    return size[place], strides(operation)[place], dilation(operation)[place]
 
 
-def _slid(axis: Axis, cells: int, stride: int, rate: int, is_same: bool) -> Axis:
-    """Slide a window along an axis."""
-    length, reach = len(axis.first), rate * (cells - 1)
-    before = padding_before(length, cells, stride, rate) if is_same else 0
-    outputs = -(-length // stride) if is_same else (length - reach - 1) // stride + 1
-    # a row for each output, a column for each cell of the window; outside is padding
-    taken = stride * np.arange(outputs)[:, None] + rate * np.arange(cells) - before
-    inside = (taken >= 0) & (taken < length)
-    taken = np.clip(taken, 0, length - 1)
-    first = np.where(inside, axis.first[taken], _NOTHING).min(axis=1)
-    last = np.where(inside, axis.last[taken], -1).max(axis=1)
-    span = None
-    if axis.span:
-        span = axis.span[0] - before * axis.jump, axis.span[1] + (reach - before) * axis.jump
-    return Axis(first, last, span, axis.jump * stride)
-
-
-def _padded(operation: Any, field: ReceptiveField) -> ReceptiveField:
-    rows, columns = (
-        Axis(
-            np.pad(axis.first, around, constant_values=_NOTHING),
-            np.pad(axis.last, around, constant_values=-1),
-            _moved(axis, -around[0]),
-            axis.jump,
-        )
-        for axis, around in zip((field.rows, field.columns), operation.padding, strict=True)
-    )
-    return ReceptiveField(rows, columns)
-
-
-def _cropped(operation: Any, field: ReceptiveField) -> ReceptiveField:
-    rows, columns = (
-        Axis(
-            axis.first[before : len(axis.first) - behind],
-            axis.last[before : len(axis.last) - behind],
-            _moved(axis, before),
-            axis.jump,
-        )
-        for axis, (before, behind) in zip(
-            (field.rows, field.columns), operation.cropping, strict=True
-        )
-    )
-    return ReceptiveField(rows, columns)
-
-
-def _moved(axis: Axis, cells: int) -> tuple[int, int] | None:
-    shift = cells * axis.jump
-    return None if axis.span is None else (axis.span[0] + shift, axis.span[1] + shift)
-
-
-_GEOMETRY: dict[str, Callable[[Any, ReceptiveField], ReceptiveField]] = {
+_GEOMETRY: dict[str, Callable[[Any, int, int, int], _Move | None]] = {
     **dict.fromkeys(("Conv2D", "DepthwiseConv2D", "SeparableConv2D"), _window),
-    **dict.fromkeys(("MaxPooling2D", "AveragePooling2D"), _window),
-    "ZeroPadding2D": _padded,
-    "Cropping2D": _cropped,
+    **dict.fromkeys(("MaxPooling2D", "AveragePooling2D", "MaxPool", "AveragePool"), _window),
+    "Conv2DTranspose": _transposed,
+    "UpSampling2D": _upsampled,
+    **dict.fromkeys(("ZeroPadding2D", "Cropping2D"), _shifted),
 }
-_MIXES_ALL = {"GlobalAveragePooling2D", "GlobalMaxPooling2D", "Flatten"}
-_CELL_BY_CELL = {
-    *("InputLayer", "Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax", "Identity"),
-    *("BatchNormalization", "LayerNormalization", "Normalization", "Rescaling", "Dense"),
+_ATTENTION = ("MultiHeadAttention", "GroupedQueryAttention", "Attention", "AdditiveAttention")
+_MIXES_ALL = {
+    *(f"Global{kind}Pooling{rank}D" for kind in ("Average", "Max") for rank in (1, 2, 3)),
+    *("Flatten", "GroupNormalization"),  # whose mean is over rows and columns, too
+}
+_REDUCTIONS = ("Mean", "Max", "Sum")
+_RECURRENT = ("LSTM", "GRU", "SimpleRNN", "Bidirectional")
+_NORMALIZATIONS = ("LayerNormalization", "RMSNormalization", "UnitNormalization", "Softmax")
+_REARRANGING = {
+    *("Reshape", "Permute", "ExpandDims", "Squeeze", "Transpose", "Swapaxes", "Moveaxis"),
+    *("Concatenate", *_RECURRENT),
+}
+_POSITION_BY_POSITION = {
+    *("InputLayer", "Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Identity"),
+    *("BatchNormalization", "Normalization", "Rescaling", "Dense"),
+    *("LayerScale", "CustomScaleLayer"),  # of ConvNeXt and Inception-ResNet
+    # these act in training only
     *("Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "AlphaDropout"),
-    *("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate"),
+    *("StochasticDepth", "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom"),
+    *("RandomContrast", "RandomBrightness"),
+    *("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"),
     *("Relu", "Relu6", "Sigmoid", "Silu", "Gelu", "HardSigmoid", "HardSwish", "Tanh"),
-    *("TrueDivide", "Divide", "Clip", "UnitNormalization", "ActivityRegularization"),
+    *("TrueDivide", "Divide", "Clip", "ActivityRegularization"),
 }

@@ -1,6 +1,7 @@
 """Small frozen records that the rooms hand to each other: numbers, and where they came from."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 from hashlib import blake2b
 from typing import Any
 
@@ -209,29 +210,30 @@ def _interpolation(length: int, target: int) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Axis:
-    """What the cells along one axis see.
+    """What the positions along one axis see.
 
     Attributes
     ----------
-    first, last : int64 ndarray of shape (num_cells,)
-        First and last pixel that each cell sees, cut off at the border of the picture. A cell of
-        padding sees nothing: its first is then behind its last.
-    span : (int, int) or None
-        First and last pixel of cell 0 if the picture went on beyond its borders; None if a cell
-        sees the whole picture whatever its size.
-    jump : int
-        Pixels between what neighbouring cells see.
+    first, last : int64 ndarray of shape (num_positions,)
+        First and last pixel that each position sees, cut off at the border of the image. A position
+        of padding sees nothing: its first is then behind its last.
+    spans : tuple of (int, int)
+        First and last pixel of position 0 if the image went on beyond its borders. Behind
+        upsampling neighbors take turns: then there is one pair for each until it begins again.
+        Empty if a position sees the whole image whatever its size.
+    jump : int or Fraction
+        Pixels between what neighboring positions see, on average; a fraction behind upsampling.
     """
 
     first: np.ndarray
     last: np.ndarray
-    span: tuple[int, int] | None
-    jump: int
+    spans: tuple[tuple[int, int], ...]
+    jump: int | Fraction
 
     @property
     def size(self) -> int | None:
-        """Number of pixels that one cell sees, away from borders; None for the whole picture."""
-        return None if self.span is None else self.span[1] - self.span[0] + 1
+        """Number of pixels that one position sees at most; None for the whole image."""
+        return max((last - first + 1 for first, last in self.spans), default=None)
 
     def seen_by(self, cell: int) -> range:
         """Give the pixels that a cell sees; empty if that is nothing but padding.
