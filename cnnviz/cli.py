@@ -204,18 +204,23 @@ def _models(_: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    from cnnviz.layer_table import layer_table
+    from cnnviz.layer_table import layer_table, table_totals
 
     model = _read_network(options.network, options)
     rows = layer_table(model)
     width = max(len(row.name) for row in rows)
     for row in rows:
         shape = "×".join(map(str, row.output_shape))
-        numbers = f"{row.num_parameters:12,} {row.num_multiplications:15,}"
-        print(f"{row.name:{width}} {row.kind:22} {shape:14} {numbers}")
-    parameters = sum(row.num_parameters for row in rows)
-    multiplications = sum(row.num_multiplications for row in rows)
-    print(f"{parameters:,} parameters, {multiplications:,} multiplications for one picture")
+        is_counted = row.num_parameters or not row.shared_with
+        parameters = f"{row.num_parameters:,}" if is_counted else "shared"
+        is_known = row.num_multiplications is not None
+        products = f"{row.num_multiplications:,}" if is_known else "not known"
+        print(f"{row.name:{width}} {row.kind:22} {shape:14} {parameters:>12} {products:>15}")
+    totals = table_totals(model, rows)
+    print(
+        f"{totals.num_parameters:,} parameters, {totals.num_multiplications:,} multiplications for "
+        f"one image. {' '.join(totals.notes)}".rstrip()
+    )
     return 0
 
 

@@ -1,7 +1,11 @@
-"""A network as a table: what each layer is, what it costs, and how far it sees."""
+"""A network as a table: what each layer is, what it costs, and its receptive field."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
+from cnnviz.multiplications import Formula, multiplications
 from cnnviz.receptive_field import dilation, kernel_size, receptive_fields, strides
 from cnnviz.results import LayerFacts
 
@@ -19,17 +23,19 @@ def layer_table(model: "LoadedModel") -> tuple[LayerFacts, ...]:
     Returns
     -------
     tuple of LayerFacts
-        One row for each of `model.layer_names`; a layer that is used twice stands there twice.
+        One row for each of `model.layer_names`. A layer that is used twice has two rows: its
+        parameters are counted in the first, its multiplications in both. `table_totals` adds up.
     """
     fields = receptive_fields(model)
+    counted: dict[int, str] = {}  # the row in which each variable is counted
     rows = []
     for name in model.layer_names:
         operation = model.operations[name]
         inputs = model.layer_inputs[name]
-        shape_in = model.layer_shapes[inputs[0]] if inputs else model.input_shape
-        shape_out = model.layer_shapes[name]
+        shape = model.layer_shapes[name]
         window = kernel_size(operation)
-        parameters, multiplications = _formulas(operation, shape_in, shape_out)
+        parameters, shared_with = _parameters(operation, name, counted)
+        products = multiplications(operation, [model.layer_shapes[one] for one in inputs], shape)
         rows.append(
             LayerFacts(
                 name=name,
@@ -39,62 +45,109 @@ def layer_table(model: "LoadedModel") -> tuple[LayerFacts, ...]:
                 stride=strides(operation) if window else None,
                 dilation=dilation(operation) if window else None,
                 padding=str(getattr(operation, "padding", "")) if window else "",
-                output_shape=shape_out,
-                num_parameters=getattr(operation, "count_params", int)(),
-                parameter_formula=parameters,
-                num_multiplications=_product_of(multiplications),
-                multiplication_formula=multiplications,
+                output_shape=shape,
+                num_parameters=parameters.value,
+                parameter_formula=parameters.text,
+                num_multiplications=None if products is None else products.value,
+                multiplication_formula="" if products is None else products.text,
                 receptive_field=fields[name],
+                shared_with=shared_with,
             )
         )
     return tuple(rows)
 
 
-def _formulas(
-    operation: Any, shape_in: tuple[int, ...], shape_out: tuple[int, ...]
-) -> tuple[str, str]:
-    """Write out how many parameters and multiplications a layer has; empty where it has none."""
-    kind = type(operation).__name__
-    window = kernel_size(operation)
-    if kind == "Dense":
-        inputs, units = shape_in[-1], shape_out[-1]
-        places = "".join(f"·{length}" for length in shape_out[:-1])
-        return _with_bias(f"{inputs}·{units}", units, operation), f"{inputs}·{units}{places}"
-    if kind == "BatchNormalization":
-        return f"{len(operation.weights)}·{shape_out[-1]}", ""
-    if window is None or len(shape_out) != 3 or not operation.weights:
-        return "", ""
-    square = f"{window[0]}·{window[1]}"
-    height, width, filters = shape_out
-    depth = shape_in[-1]
-    if kind == "Conv2D":
-        kernel = f"{square}·{depth // operation.groups}"
-        parameters = _with_bias(f"{kernel}·{filters}", filters, operation)
-        return parameters, f"{kernel}·{width}·{height}·{filters}"
-    if kind == "DepthwiseConv2D":
-        parameters = _with_bias(f"{square}·{filters}", filters, operation)
-        return parameters, f"{square}·{width}·{height}·{filters}"
-    if kind == "SeparableConv2D":
-        between = depth * operation.depth_multiplier
-        parameters = _with_bias(f"{square}·{between} + {between}·{filters}", filters, operation)
-        each = f"{width}·{height}"
-        return parameters, f"{square}·{each}·{between} + {each}·{between}·{filters}"
-    return "", ""
+def _parameters(operation: Any, name: str, counted: dict[int, str]) -> tuple[Formula, str]:
+    """Count the weights of a layer that no row has counted yet; name the row that has the others.
+
+    Every weight is a product: its shape.
+    """
+    shapes, shared_with = [], ""
+    for weights in getattr(operation, "weights", ()):
+        row = counted.setdefault(id(weights), name)
+        if row == name:
+            shapes.append(weights.shape)
+        else:
+            shared_with = shared_with or row
+    return Formula.sum_of(shapes), shared_with
 
 
-def _with_bias(product: str, num_biases: int, operation: Any) -> str:
-    return f"{product} + {num_biases}" if operation.use_bias else product
+@dataclass(frozen=True, slots=True)
+class TableTotals:
+    """What a whole network holds and needs.
+
+    Attributes
+    ----------
+    num_parameters : int
+        Of the network, weights that several layers share counted once: what Keras counts.
+    num_parameters_elsewhere : int
+        Those of them that belong to no row of the table.
+    num_multiplications : int
+        For one image, as far as they are known.
+    shared : tuple of str
+        Rows whose weights, or some of them, are counted in an earlier row.
+    unknown : tuple of str
+        Rows whose multiplications are not known.
+    """
+
+    num_parameters: int
+    num_parameters_elsewhere: int
+    num_multiplications: int
+    shared: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to know about the numbers, in sentences; nothing for most networks."""
+        notes = []
+        if self.shared:
+            notes.append(f"Shared weights are counted once; used again by {_listed(self.shared)}.")
+        if self.num_parameters_elsewhere:
+            notes.append(
+                f"{self.num_parameters_elsewhere:,} of the parameters belong to no layer of the "
+                "table."
+            )
+        if self.unknown:
+            notes.append(
+                f"The multiplications of {_listed(self.unknown)} are not known and not included."
+            )
+        return tuple(notes)
 
 
-def _product_of(formula: str) -> int:
-    """Work a formula out: sums of products."""
-    if not formula:
-        return 0
-    return sum(_product(map(int, part.split("·"))) for part in formula.split(" + "))
+def table_totals(model: "LoadedModel", rows: Sequence[LayerFacts]) -> TableTotals:
+    """Add up the table of a network.
+
+    Parameters
+    ----------
+    model : LoadedModel
+    rows : sequence of LayerFacts
+        All rows of its `layer_table`.
+
+    Returns
+    -------
+    TableTotals
+    """
+    num_parameters = model.keras_model.count_params()
+    return TableTotals(
+        num_parameters=num_parameters,
+        num_parameters_elsewhere=num_parameters - sum(row.num_parameters for row in rows),
+        num_multiplications=sum(row.num_multiplications or 0 for row in rows),
+        shared=tuple(row.name for row in rows if row.shared_with),
+        unknown=tuple(row.name for row in rows if row.num_multiplications is None),
+    )
 
 
-def _product(numbers: Any) -> int:
-    result = 1
-    for number in numbers:
-        result *= int(number)
-    return result
+def _listed(names: Sequence[str], most: int = 3) -> str:
+    """Name a few layers, and say how many others there are."""
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+
+
+_multiplications: "WeakKeyDictionary[LoadedModel, int]" = WeakKeyDictionary()  # they never change
+
+
+def num_multiplications(model: "LoadedModel") -> int:
+    """Count the multiplications (MACs) of a network for one image, as far as they are known."""
+    if model not in _multiplications:
+        _multiplications[model] = table_totals(model, layer_table(model)).num_multiplications
+    return _multiplications[model]

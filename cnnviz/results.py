@@ -269,14 +269,19 @@ class LayerFacts:
     output_shape : tuple of int
         Without the batch: (rows, columns, channels), or (numbers,).
     num_parameters : int
+        Of the weights that no earlier row has counted.
     parameter_formula : str
-        How that number comes about, such as ``3·3·32·64 + 64``; empty if there is none.
-    num_multiplications : int
-        Of numbers with weights, for one picture: F·F·D·W·H·K of a convolution with K filters of
-        F × F × D whose output has W × H cells. Batch normalisation is not counted.
+        How that number comes about, such as ``3·3·32·64 + 64``: a product for the shape of each
+        weight. Empty if there is none.
+    num_multiplications : int or None
+        For one image, as `cnnviz.multiplications.multiplications` counts them: F·F·D·W·H·K of a
+        convolution with K filters of F × F × D whose output has W × H positions. None where they
+        are not known.
     multiplication_formula : str
     receptive_field : ReceptiveField or None
         None where it is not known.
+    shared_with : str
+        The row in which weights are counted that this one uses, too; empty if it shares none.
     """
 
     name: str
@@ -289,9 +294,10 @@ class LayerFacts:
     output_shape: tuple[int, ...]
     num_parameters: int
     parameter_formula: str
-    num_multiplications: int
+    num_multiplications: int | None
     multiplication_formula: str
     receptive_field: ReceptiveField | None
+    shared_with: str = ""
 
 
 PICTURE = "the picture"  # stands for the network's input where a layer's name is expected

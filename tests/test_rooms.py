@@ -85,7 +85,8 @@ ROOMS: dict[str, set[str]] = {
     "weight_drift": {"errors", "results", "numpy"},
     "uncertainty": {"errors", "scipy"},
     "reuse": {"results", "zoo", "weight_drift", "network", "cam", "numpy", "keras"},
-    "layer_table": {"results", "receptive_field", "network"},
+    "multiplications": set(),
+    "layer_table": {"results", "multiplications", "receptive_field", "network"},
     "figures": {"errors", "results", "numpy", "PIL", "cv2", "plotly", "imageio"},
 }
 EVERYTHING = {

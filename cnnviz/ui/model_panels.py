@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import figures, zoo
+from cnnviz.layer_table import table_totals
 from cnnviz.results import LayerFacts
 from cnnviz.ui import cached
 from cnnviz.ui.confusion_panels import show_confusion
@@ -20,8 +21,8 @@ def show_architecture(model_name: str, picked: Picked) -> None:
     """Show what goes in, the network as a drawing, what comes out, and the table."""
     model = cached.model(model_name)
     rows = cached.layers(model_name)
-    parameters = sum(row.num_parameters for row in rows)
-    multiplications = sum(row.num_multiplications for row in rows)
+    totals = table_totals(model, rows)
+    parameters = totals.num_parameters
     picture, answer = st.columns([1, 2.4], gap="medium")
     with picture:
         view = zoo.model_view(model.card, picked.image)
@@ -30,9 +31,11 @@ def show_architecture(model_name: str, picked: Picked) -> None:
     with answer:
         st.markdown(
             f"**{model.card.title}** has {len(rows)} layers, **{parameters:,}** parameters "
-            f"({parameters * 4 / 1e6:.1f} MB as float32) and needs **{_short(multiplications)}** "
-            f"multiplications for this picture."
+            f"({parameters * 4 / 1e6:.1f} MB as float32) and needs "
+            f"**{_short(totals.num_multiplications)}** multiplications for one image."
         )
+        if totals.notes:
+            st.markdown(f":small[{' '.join(totals.notes)}]")
         show_bars(cached.predictions(model_name, picked.image, 3))
     show_chart(cached.drawing(model_name), f"Drawing of {model.card.title}", key="draw")
     st.markdown(
@@ -76,9 +79,13 @@ def _row(row: LayerFacts) -> dict[str, object]:
 _COLUMNS = {
     "Layer": st.column_config.TextColumn(width=165, pinned=True),
     "Output": st.column_config.TextColumn(width=110, help="Rows × columns × channels"),
-    "Parameters": st.column_config.NumberColumn(width=95, format="localized"),
+    "Parameters": st.column_config.NumberColumn(
+        width=95, format="localized", help="Shared weights are counted in the first of their rows"
+    ),
     "Products": st.column_config.NumberColumn(
-        width=110, format="localized", help="Multiplications with weights, for one picture"
+        width=110,
+        format="localized",
+        help="Multiplications (MACs) for one image; empty where they are not known",
     ),
     "Window": st.column_config.TextColumn(width=75, help="Rows × columns of kernel or pool"),
     "Stride": st.column_config.TextColumn(width=55),
@@ -94,38 +101,48 @@ _COLUMNS = {
 
 def _explain_layer(model_name: str, rows: Sequence[LayerFacts]) -> None:
     """Write out the numbers of one layer."""
-    with_weights = [row for row in rows if row.parameter_formula]
-    if not with_weights:
+    counted = [row for row in rows if row.parameter_formula or row.multiplication_formula]
+    if not counted:
         return
-    default = next((i for i, row in enumerate(with_weights) if row.kernel), 0)
-    names = [row.name for row in with_weights]
+    default = next((i for i, row in enumerate(counted) if row.kernel), 0)
+    names = [row.name for row in counted]
     name = st.selectbox(
         "Write out a layer", names, index=default, key="written_out", bind="query-params"
     )
-    row = next(row for row in with_weights if row.name == name)
-    lines = [
-        f"**Parameters of `{row.name}`**: {row.parameter_formula} = **{row.num_parameters:,}**"
-    ]
-    if row.kind == "Conv2D":
-        lines[0] += ": a filter is F·F·D numbers, and there are K of them, each with one bias"
-        lines[0] += "." if "+" in row.parameter_formula else " (here there is none)."
+    row = next(row for row in counted if row.name == name)
+    lines = [_parameters_of(row)]
     if row.multiplication_formula:
         product = f"{row.multiplication_formula} = **{row.num_multiplications:,}**"
         what = "F·F·D·W·H·K" if row.kind == "Conv2D" else row.kind
         lines.append(f"**Multiplications** ({what}): {product}.")
     field = row.receptive_field
     if field is not None and field.rows.size is not None:
+        jump = field.rows.jump
         lines.append(
-            f"**Receptive field**: one cell sees {field.rows.size} × {field.columns.size} pixels; "
-            f"its neighbour sees the same, {field.rows.jump} "
-            f"pixel{'s' if field.rows.jump > 1 else ''} further on."
+            f"**Receptive field**: a position depends on {field.rows.size} × {field.columns.size} "
+            f"pixels; from one position to the next the field moves by {jump} "
+            f"pixel{'s' if jump > 1 else ''}{' on average' if jump < 1 else ''}."
         )
     st.markdown("\n\n".join(lines))
     st.markdown(
-        ":small[Multiplications with weights only; batch normalisation is not counted. The "
-        "receptive field is what a cell *can* depend on; how much it does falls off from the "
-        "middle (Luo et al. 2016, arXiv:1701.04128).]"
+        ":small[Products with weights, and of features with features in attention; products entry "
+        "by entry, as in batch normalization, are not counted. The receptive field is what a "
+        "position *can* depend on; how much it does falls off from the center (Luo et al. 2016, "
+        "arXiv:1701.04128).]"
     )
+
+
+def _parameters_of(row: LayerFacts) -> str:
+    """Write out the parameters of a layer."""
+    text = f"**Parameters of `{row.name}`**: "
+    if row.parameter_formula:
+        text += f"{row.parameter_formula} = **{row.num_parameters:,}**"
+    if row.parameter_formula and row.kind == "Conv2D":
+        text += ": a filter is F·F·D numbers, and there are K of them, each with one bias"
+        text += "." if "+" in row.parameter_formula else " (here there is none)."
+    if row.shared_with:
+        text += f" shared with `{row.shared_with}` and counted there."
+    return text if row.parameter_formula or row.shared_with else text + "none."
 
 
 def _short(count: int) -> str:

@@ -650,6 +650,23 @@ def test_a_network_without_convolutions_is_explained_in_every_view(
         assert "no convolution" in error.value or "no layer with maps" in error.value
 
 
+def test_the_networks_page_counts_shared_weights_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    image = keras.Input((8, 8, 3))
+    shared = keras.layers.Conv2D(3, 3, padding="same", name="conv")
+    x = keras.layers.Flatten()(shared(shared(image)))
+    keras.Model(image, keras.layers.Dense(2)(x)).save(tmp_path / "twice.keras")
+    monkeypatch.setenv("CNNVIZ_MODELS_DIR", str(tmp_path))
+    app = open_page("pages/models.py", models_view="Layers", model="twice")
+    assert not app.exception
+    assert "**470** parameters" in texts(app)
+    assert "Shared weights are counted once; used again by conv@2." in texts(app)
+    app.selectbox(key="written_out").select("conv@2").run()
+    assert "shared with `conv` and counted there" in texts(app)
+    assert "3·3·3·8·8·3 = **5,184**" in texts(app)
+
+
 def test_a_network_trained_into_ones_own_folder_keeps_its_history(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

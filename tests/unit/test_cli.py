@@ -35,3 +35,39 @@ def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> No
     with pytest.raises(SystemExit, match="2"):
         cli.main(["fly"])
     assert "invalid choice" in capsys.readouterr().err
+
+
+def test_show_counts_shared_weights_once_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import keras
+    from keras import layers
+
+    image = keras.Input((8, 8, 3))
+    shared = layers.Conv2D(3, 3, padding="same", name="conv")
+    x = layers.Flatten()(shared(shared(image)))
+    keras.Model(image, layers.Dense(2, name="classes")(x)).save(tmp_path / "twice.keras")
+    assert cli.main(["show", str(tmp_path / "twice.keras")]) == 0
+    first, second, _, classes, total = capsys.readouterr().out.splitlines()
+    assert first.split() == ["conv", "Conv2D", "8×8×3", "84", "5,184"]
+    assert second.split() == ["conv@2", "Conv2D", "8×8×3", "shared", "5,184"]
+    assert classes.split() == ["classes", "Dense", "2", "386", "384"]
+    assert total == (
+        "470 parameters, 10,752 multiplications for one image. "
+        "Shared weights are counted once; used again by conv@2."
+    )
+
+
+def test_show_says_which_multiplications_are_not_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import keras
+    from keras import layers
+
+    pixels = keras.Input((8, 8, 3))
+    x = layers.ConvLSTM2D(2, 3, name="own")(layers.Reshape((1, 8, 8, 3))(pixels))
+    keras.Model(pixels, layers.Dense(2)(layers.Flatten()(x))).save(tmp_path / "own.keras")
+    assert cli.main(["show", str(tmp_path / "own.keras")]) == 0
+    printed = capsys.readouterr().out
+    assert "not known" in printed
+    assert printed.rstrip().endswith("The multiplications of own are not known and not included.")

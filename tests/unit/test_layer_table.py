@@ -1,29 +1,19 @@
-"""Sizes, costs, receptive fields: against Keras' counts, published figures and perturbation."""
+"""Sizes and costs: against the counts of Keras, published figures and numbers by hand."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from keras import layers, ops
 
 from cnnviz.convolution import convolution_parameters, dense_parameters, output_size
 from cnnviz.errors import InvalidParameterError
-from cnnviz.layer_table import layer_table
-from cnnviz.network.inspected_model import LoadedModel
-from cnnviz.network.inspection import wrap_model
-from cnnviz.receptive_field import receptive_fields
+from cnnviz.layer_table import layer_table, num_multiplications, table_totals
 from cnnviz.results import ImageInput
-from cnnviz.zoo import card_for_model
 from cnnviz.zoo.architectures import build_architecture
-
-
-def wrapped(model: Any) -> LoadedModel:
-    return wrap_model(model, card_for_model(model, "net"))
-
-
-def application(name: str) -> LoadedModel:
-    return wrapped(getattr(keras.applications, name)(weights=None))
+from tests.unit.test_receptive_field import application, odd_network, of_image, tokens, wrapped
 
 
 def worked_out(formula: str) -> int:
@@ -51,6 +41,138 @@ def test_large_networks_add_up_too(name: str) -> None:
             assert worked_out(row.parameter_formula) == row.num_parameters
 
 
+def backbone() -> Any:
+    image = keras.Input((16, 16, 3))
+    x = layers.BatchNormalization()(layers.Conv2D(4, 3)(image))
+    return keras.Model(image, layers.GlobalAveragePooling2D()(x), name="backbone")
+
+
+class Total(layers.Layer):
+    """A layer with weights whose output has no axis but the batch."""
+
+    def build(self, shape: Any) -> None:
+        self.kernel = self.add_weight(shape=(shape[-1],), name="kernel")
+
+    def call(self, x: Any) -> Any:
+        return ops.sum(x * self.kernel, axis=-1)
+
+    def compute_output_shape(self, shape: Any) -> Any:
+        return shape[:-1]
+
+
+def total_of(x: Any) -> Any:
+    return layers.Reshape((1,))(Total()(layers.GlobalAveragePooling2D()(x)))
+
+
+def used_twice(layer: Any) -> Callable[[Any], Any]:
+    return lambda x: layers.Concatenate()([layer(x), layer(layers.ReLU()(x))])
+
+
+LAYERS: dict[str, Callable[[Any], Any]] = {
+    "Dense": lambda x: layers.Dense(5)(x),
+    "EinsumDense": lambda x: layers.EinsumDense("bhwc,cd->bhwd", (16, 16, 5), bias_axes="d")(x),
+    "Conv2D": lambda x: layers.Conv2D(6, 3, groups=3)(x),
+    "Conv2DTranspose": lambda x: layers.Conv2DTranspose(6, 3, 2)(x),
+    "DepthwiseConv2D": lambda x: layers.DepthwiseConv2D(3, depth_multiplier=2)(x),
+    "SeparableConv2D": lambda x: layers.SeparableConv2D(6, 3)(x),
+    "Conv1D": lambda x: layers.Conv1D(6, 3)(tokens(x)),
+    "SeparableConv1D": lambda x: layers.SeparableConv1D(6, 3)(tokens(x)),
+    "Conv3D": lambda x: layers.Conv3D(6, 3)(layers.Reshape((16, 16, 3, 1))(x)),
+    "BatchNormalization": lambda x: layers.BatchNormalization(scale=False)(x),
+    "LayerNormalization": lambda x: layers.LayerNormalization((1, 2, 3))(x),
+    "GroupNormalization": lambda x: layers.GroupNormalization(3)(x),
+    "RMSNormalization": lambda x: layers.RMSNormalization()(x),
+    "Normalization": lambda x: layers.Normalization()(x),
+    "SpectralNormalization": lambda x: layers.SpectralNormalization(layers.Conv2D(4, 3))(x),
+    "PReLU": lambda x: layers.PReLU(shared_axes=(1, 2))(x),
+    "PReLU for each unit": lambda x: layers.PReLU()(x),
+    "Embedding": lambda x: layers.Embedding(256, 3)(x),
+    "LSTM": lambda x: layers.LSTM(5)(tokens(x)),
+    "GRU": lambda x: layers.GRU(5)(tokens(x)),
+    "SimpleRNN": lambda x: layers.SimpleRNN(5)(tokens(x)),
+    "Bidirectional": lambda x: layers.Bidirectional(layers.LSTM(5))(tokens(x)),
+    "ConvLSTM1D": lambda x: layers.ConvLSTM1D(5, 3)(x),
+    "MultiHeadAttention": lambda x: layers.MultiHeadAttention(2, 5)(tokens(x), tokens(x)),
+    "GroupQueryAttention": lambda x: layers.GroupQueryAttention(2, 4, 2)(tokens(x), tokens(x)),
+    "Attention": lambda x: layers.Attention(use_scale=True)([tokens(x), tokens(x)]),
+    "AdditiveAttention": lambda x: layers.AdditiveAttention()([tokens(x), tokens(x)]),
+    "a shared layer": used_twice(layers.Conv2D(4, 3)),
+    "a shared wrapper": used_twice(layers.SpectralNormalization(layers.Conv2D(4, 3))),
+    "a shared backbone": used_twice(backbone()),
+    "a backbone in a backbone": used_twice(
+        keras.Sequential([keras.Input((16, 16, 3)), backbone()])
+    ),
+    "a total": total_of,
+    "one of several outputs": lambda x: layers.LSTM(5, return_state=True)(tokens(x))[1],
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_all_parameters_are_counted_and_each_once(name: str) -> None:
+    model = of_image(LAYERS[name])
+    rows = layer_table(model)
+    totals = table_totals(model, rows)
+    assert totals.num_parameters == model.keras_model.count_params()
+    in_rows = sum(row.num_parameters for row in rows)
+    assert in_rows + totals.num_parameters_elsewhere == totals.num_parameters
+    assert all(worked_out(row.parameter_formula or "0") == row.num_parameters for row in rows)
+    if name not in ("a total", "one of several outputs"):
+        assert totals.num_parameters_elsewhere == 0
+    assert bool(totals.shared) == name.startswith(("a shared", "a backbone"))
+
+
+def test_the_second_use_of_a_layer_says_where_its_weights_are_counted() -> None:
+    shared = layers.Conv2D(3, 3, padding="same", name="conv")
+    model = of_image(lambda x: shared(shared(x)))
+    rows = layer_table(model)
+    assert [row.name for row in rows[:2]] == ["conv", "conv@2"]
+    assert [(row.num_parameters, row.shared_with) for row in rows[:2]] == [(84, ""), (0, "conv")]
+    assert rows[1].parameter_formula == ""
+    totals = table_totals(model, rows)
+    assert totals.shared == ("conv@2",)
+    assert totals.notes == ("Shared weights are counted once; used again by conv@2.",)
+    assert totals.num_multiplications == 2 * 9 * 3 * 256 * 3 + 256 * 3 * 2
+
+
+class WithWeights(keras.Model):
+    """A functional model with a weight of its own."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.extra = self.add_weight(shape=(5, 7), name="extra")
+
+
+def test_weights_that_no_layer_holds_are_in_the_total() -> None:
+    image = keras.Input((8, 8, 3))
+    keras_model = WithWeights(image, layers.Dense(2)(layers.Flatten()(image)))
+    model = wrapped(keras_model)
+    totals = table_totals(model, layer_table(model))
+    assert totals.num_parameters == keras_model.count_params() == 35 + 8 * 8 * 3 * 2 + 2
+    assert totals.num_parameters_elsewhere == 35
+    assert totals.notes == ("35 of the parameters belong to no layer of the table.",)
+
+
+def test_unknown_multiplications_are_named_and_left_out() -> None:
+    model = of_image(lambda x: layers.Lambda(ops.tanh, name="own")(x))
+    totals = table_totals(model, layer_table(model))
+    assert totals.unknown == ("own",)
+    assert totals.num_multiplications == num_multiplications(model) == 16 * 16 * 3 * 2
+    assert totals.notes == ("The multiplications of own are not known and not included.",)
+
+
+def test_a_long_list_of_layers_is_cut_short() -> None:
+    shared = layers.Dense(3, name="d")
+
+    def build(x: Any) -> Any:
+        for _ in range(6):
+            x = shared(x)
+        return x
+
+    model = of_image(build)
+    (note,) = table_totals(model, layer_table(model)).notes
+    assert note.endswith("used again by d@2, d@3, d@4 and 2 more.")
+
+
 def test_vgg16_needs_fifteen_billion_multiplications() -> None:
     rows = layer_table(application("VGG16"))
     assert round(sum(row.num_multiplications for row in rows) / 1e9, 2) == 15.47  # the usual figure
@@ -72,112 +194,15 @@ def test_mobilenet_and_xception_have_the_multiplications_of_their_papers() -> No
     assert total / 1e9 == pytest.approx(8.4, rel=0.01)
 
 
-@pytest.mark.parametrize(
-    ("name", "size", "jump"),
-    [  # Araujo, Norris and Sim 2019, table of networks
-        ("VGG16", 212, 32),
-        ("ResNet50", 483, 32),
-        ("InceptionV3", 1311, 32),
-    ],
-)
-def test_known_networks_see_as_far_as_was_published(name: str, size: int, jump: int) -> None:
-    model = application(name)
-    field = receptive_fields(model)[model.map_layer_names[-1]]
-    assert field
-    assert (field.rows.size, field.columns.size) == (size, size)
-    assert (field.rows.jump, field.columns.jump) == (jump, jump)
-
-
-def odd_network() -> LoadedModel:
-    """Strides, dilation, unequal windows, padding, cropping and branches in one network."""
-    rng = np.random.default_rng(0)
-    pixels = keras.Input((37, 41, 1))
-    x = layers.Conv2D(2, (5, 3), strides=2, padding="same", name="wide")(pixels)
-    x = layers.ZeroPadding2D(((1, 2), (0, 1)), name="pad")(x)
-    x = layers.DepthwiseConv2D(3, dilation_rate=2, name="dilated")(x)
-    left = layers.Conv2D(2, 1, name="left")(x)
-    right = layers.AveragePooling2D(3, strides=1, padding="same", name="right")(x)
-    x = layers.Add(name="both")([left, right])
-    x = layers.Cropping2D(((1, 0), (2, 1)), name="crop")(x)
-    x = layers.SeparableConv2D(2, 3, strides=2, padding="same", name="last")(x)
-    model = keras.Model(pixels, layers.Dense(2)(layers.Flatten()(x)))
-    for layer in model.layers:  # nothing may cancel out: all weights are positive
-        layer.set_weights([rng.uniform(0.5, 1, weight.shape) for weight in layer.get_weights()])
-    return wrapped(model)
-
-
-def seen_by_perturbation(
-    model: LoadedModel, layer_name: str, cell: tuple[int, int]
-) -> tuple[Any, Any]:
-    """First and last row and column of the pixels whose change changes a cell; None if none."""
-    import tensorflow as tf
-
-    height, width, _ = model.input_shape
-    layer = keras.Model(model.keras_model.inputs[0], model.keras_model.get_layer(layer_name).output)
-    batch = tf.Variable(tf.ones((1, height, width, 1)))
-    with tf.GradientTape() as tape:
-        value = tf.reduce_sum(layer(batch)[0, cell[0], cell[1]])
-    touched = np.argwhere(tape.gradient(value, batch)[0, ..., 0].numpy())
-    return (touched.min(axis=0), touched.max(axis=0)) if len(touched) else (None, None)
-
-
-@pytest.mark.parametrize(
-    "layer_name", ["wide", "pad", "dilated", "left", "right", "both", "crop", "last"]
-)
-def test_fields_are_what_changing_pixels_finds(layer_name: str) -> None:
-    model = odd_network()
-    field = receptive_fields(model)[layer_name]
-    assert field
-    rows, columns, _ = model.layer_shapes[layer_name]
-    for row in {0, rows // 2, rows - 1}:
-        for column in {0, columns // 2, columns - 1}:
-            first, last = seen_by_perturbation(model, layer_name, (row, column))
-            if layer_name == "pad" and (row in (0, rows - 1) or column == columns - 1):
-                assert first is None  # these cells are padding: they see nothing at all
-                at_rows, at_columns = field.rows, field.columns
-                assert (
-                    at_rows.first[row] > at_rows.last[row]
-                    or at_columns.first[column] > at_columns.last[column]
-                )
-                continue
-            assert first.tolist() == [field.rows.first[row], field.columns.first[column]]
-            assert last.tolist() == [field.rows.last[row], field.columns.last[column]]
-    assert (len(field.rows.first), len(field.columns.first)) == (rows, columns)
-
-
-def test_behind_global_pooling_every_number_sees_the_whole_picture() -> None:
-    model = wrapped(build_architecture("fashion-cnn-gap"))
-    fields = receptive_fields(model)
-    conv, pooled, dense = (fields[name] for name in ("conv3", "avg_pool", "predictions"))
-    assert conv
-    assert pooled
-    assert dense
-    assert (conv.rows.size, conv.rows.jump) == (18, 4)
-    for field in (pooled, dense):
-        assert field.rows.size is None
-        assert (field.rows.first.tolist(), field.rows.last.tolist()) == ([0], [25])
-
-
-def test_squeeze_and_excitation_lets_every_cell_see_everything() -> None:
-    model = application("EfficientNetV2B0")
-    fields = receptive_fields(model)
-    assert all(field is not None for field in fields.values())
-    early, late = fields["block2b_add"], fields[model.map_layer_names[-1]]
-    assert early
-    assert late
-    assert early.rows.size == 3 + 2 * 2 + 2 * 2 + 2 * 4  # stem, block 1, two convolutions
-    assert late.rows.size is None
-    assert (late.rows.first.max(), late.rows.last.min()) == (0, 223)
-
-
-def test_an_unknown_geometry_is_not_guessed() -> None:
-    pixels = keras.Input((8, 8, 1))
-    turned = layers.Permute((2, 1, 3), name="turned")(pixels)
-    conv = layers.Conv2D(1, 3, name="conv")(turned)
-    model = keras.Model(pixels, layers.Dense(2)(layers.Flatten()(conv)))
-    fields = receptive_fields(wrapped(model))
-    assert fields["turned"] is None
-    assert fields["conv"] is None
+def test_windows_of_operations_and_wrappers_are_windows() -> None:
+    model = of_image(
+        lambda x: layers.SpectralNormalization(layers.Conv2D(2, 3), name="it")(ops.max_pool(x, 2))
+    )
+    pool, it = layer_table(model)[:2]
+    assert (pool.kernel, pool.stride) == ((2, 2), (2, 2))
+    assert (it.kernel, it.stride) == ((3, 3), (1, 1))
+    assert it.receptive_field
+    assert (it.receptive_field.rows.size, it.receptive_field.rows.jump) == (6, 2)
 
 
 def test_inputs_say_what_a_layer_was_computed_from() -> None:
