@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from cnnviz.errors import InvalidParameterError
+from cnnviz.evidence import batch_size
 from cnnviz.network.inspected_model import compiled
 from cnnviz.results import ImageInput
 
@@ -82,7 +83,8 @@ def ablation_scores(
     """
     num_channels = _num_channels(model, layer_name)
     rows, columns, _ = model.map_shapes[layer_name]
-    chunk = int(np.clip(CHUNK_CELLS // (rows * columns * num_channels), 1, 64))
+    most = int(np.clip(CHUNK_CELLS // (rows * columns * num_channels), 1, 64))
+    chunk = batch_size(model, most=most, behind=layer_name)
     keep = 1 - np.eye(num_channels, dtype=np.float32)
     found = []
     for start in range(0, num_channels, chunk):

@@ -289,6 +289,11 @@ def _score_weights(
     return weights
 
 
+def _num_masked(model: "LoadedModel", layer_name: str, settings: Mapping[str, Any]) -> int:
+    """At most one image for each map, and the empty one."""
+    return 1 + min(settings["channels"], model.layer_shapes[layer_name][-1])
+
+
 def _unit_masks(case: Case, maps: np.ndarray) -> Any:
     """Enlarge maps to the picture, stretch each to 0 to 1 there, and hand them out in groups."""
     size = case.batch.shape[1:3]
@@ -457,7 +462,7 @@ METHODS = {
                 ),
                 Setting("baseline", "Outside the mask", "black", choices=BASELINES),
             ),
-            is_slow=True,
+            num_passes=_num_masked,
         ),
         Method(
             "ablation-cam",
@@ -469,7 +474,7 @@ METHODS = {
             r"w_k = \frac{S - S_{A_k = 0}}{|S|}",
             _explain_with(WEIGHTS["ablation-cam"]),
             (SIGNED,),
-            is_slow=True,
+            num_passes=lambda model, layer_name, settings: model.layer_shapes[layer_name][-1],
         ),
     ]
 }

@@ -14,9 +14,16 @@ from cnnviz.results import PICTURE, ClassHeatmap, ImageInput
 if TYPE_CHECKING:  # TensorFlow is loaded when there is a model, not before
     from cnnviz.network.inspected_model import LoadedModel
 
-OnProgress = Callable[[int, int], None]  # done, in all; what it raises ends the computation
+OnProgress = Callable[[float, int], None]  # done, in all; what it raises ends the computation
 BASELINES = ("black", "mean", "blurred", "noise")
-_CHUNK = 32  # pictures in one pass
+_CHUNK = 32  # images in one batch, at most
+BACKWARD = 2  # forward passes that take as long as one backward pass
+OBSERVATION = 1 + BACKWARD  # passes of `observe`
+# Multiplications from which a computation is slow: half a second on two cores. In batches of 1 to
+# 32 images, EfficientNet-Lite0 (depthwise convolutions) does 16 to 23 billion a second on them,
+# svhn-gabor 17 to 57, VGG16 41 to 82; there and back to the pixels takes as long as 2 to 3 forward
+# passes. So these 8 billion take 0.5 s at the slowest of these rates and 0.1 s at the fastest.
+SLOW_COST = 8_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +288,7 @@ def observe(
 
 
 Explain = Callable[[Case, str, Mapping[str, Any], OnProgress | None], "Found"]
+NumPasses = Callable[["LoadedModel", str, Mapping[str, Any]], int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -293,6 +301,54 @@ class Found:
 
 def _fits(model: "LoadedModel", layer_name: str) -> str:
     return ""
+
+
+def _no_passes(model: "LoadedModel", layer_name: str, settings: Mapping[str, Any]) -> int:
+    return 0
+
+
+def is_slow(model: "LoadedModel", num_passes: int) -> bool:
+    """Whether so many images on their way through a network take longer than a moment.
+
+    Parameters
+    ----------
+    model : LoadedModel
+    num_passes : int
+        Images; one that goes back, too, counts as 1 + `BACKWARD`.
+    """
+    from cnnviz.layer_table import pass_cost
+
+    return num_passes * pass_cost(model) >= SLOW_COST
+
+
+def batch_size(
+    model: "LoadedModel", passes_each: int = 1, most: int = _CHUNK, *, behind: str = ""
+) -> int:
+    """Say how many images go through a network at once, so that progress is reported in time.
+
+    A batch of more than one image takes half a second at most (see `SLOW_COST`), and what all its
+    images have in common as long as one pass.
+
+    Parameters
+    ----------
+    model : LoadedModel
+    passes_each : int
+        1, or 1 + `BACKWARD`.
+    most : int
+        Images.
+    behind : str, optional
+        The layer from which on there are many images; up to it there is one.
+    """
+    from cnnviz.layer_table import pass_cost
+
+    return int(np.clip(SLOW_COST // (passes_each * pass_cost(model, behind)), 1, most))
+
+
+def part_of(on_progress: OnProgress | None, place: int, total: int) -> OnProgress | None:
+    """Report the progress of one of several equal parts as progress of the whole."""
+    if on_progress is None:
+        return None
+    return lambda done, in_all: on_progress(place + done / in_all, total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,8 +367,12 @@ class Method:
         Says for a network and layer why the method cannot be used; empty if it can.
     sees : tuple of str
         What it needs of the common pass: ``layer``, ``picture``, both or nothing.
-    is_slow : bool
-        Whether it asks the network many times.
+    num_passes : callable
+        Says for a network, a layer and checked settings how many images go through the network
+        besides the one of the common pass; one that goes back, too, counts as 1 + `BACKWARD`, one
+        that goes through the upper layers only as 1. The most there can be where it depends on the
+        image. For targets that are no weighted sum of logits, an image that goes back goes forward
+        twice, which is not counted.
     warning : str
         What it is known not to show.
     """
@@ -326,7 +386,7 @@ class Method:
     settings: tuple[Setting, ...] = ()
     misfit: Callable[["LoadedModel", str], str] = _fits
     sees: tuple[str, ...] = ("layer",)
-    is_slow: bool = False
+    num_passes: NumPasses = _no_passes
     warning: str = ""
 
     @property
@@ -338,6 +398,19 @@ class Method:
         """Name what the common pass must hold."""
         names = {"layer": layer_name, "picture": PICTURE}
         return tuple(names[one] for one in self.sees)
+
+    def is_slow(
+        self, model: "LoadedModel", layer_name: str, settings: Mapping[str, Any] | None = None
+    ) -> bool:
+        """Whether a map takes longer than a moment, the common pass included.
+
+        Raises
+        ------
+        InvalidParameterError
+            If a setting is out of range.
+        """
+        checked = self.checked(settings or {})
+        return is_slow(model, OBSERVATION + self.num_passes(model, layer_name, checked))
 
     def checked(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Check settings and fill in the defaults.
@@ -477,10 +550,10 @@ def masked_scores(
     model = case.model
     picture, base = tf.constant(case.batch), tf.constant(base)
     found: list[np.ndarray] = []
-    done = 0
+    done, size = 0, batch_size(model)
     for group in masks:
-        for start in range(0, len(group), _CHUNK):
-            chunk = tf.constant(np.ascontiguousarray(group[start : start + _CHUNK]), tf.float32)
+        for start in range(0, len(group), size):
+            chunk = tf.constant(np.ascontiguousarray(group[start : start + size]), tf.float32)
             scores = model.compute(("masked",), lambda: _masked(model), picture, base, chunk)
             found.append(np.asarray(scores))
             done += len(found[-1])

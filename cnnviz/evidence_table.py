@@ -62,17 +62,15 @@ def evidence_table(
         Called with (done, in all, the table so far).
     """
     methods = [find_method(name) for name in method_names]
-    cases = _cases(image, places)
     total = 2 * len(methods) * len(places)
     cells: list[list[TableCell]] = [[] for _ in methods]
     done = 0
 
-    def tell() -> None:
-        nonlocal done
-        done += 1
+    def tell(part: float, in_all: int) -> None:
         if on_progress is not None:
-            on_progress(done, total, EvidenceTable(tuple(map(tuple, cells))))
+            on_progress(done + part / in_all, total, EvidenceTable(tuple(map(tuple, cells))))
 
+    cases = _cases(image, places, lambda: tell(0, 1))
     for row, method in zip(cells, methods, strict=True):
         for (model, layer_name, _), case in zip(places, cases, strict=True):
             before = cases.index(case)
@@ -80,20 +78,26 @@ def evidence_table(
                 row.append(row[before])  # no layer matters: the same map again
             else:
                 reason = method.misfit(model, layer_name)
-                heatmap = None if reason else explained(case, method, layer_name)
+                heatmap = None if reason else explained(case, method, layer_name, on_progress=tell)
                 row.append(TableCell(heatmap, reason))
-            tell()
+            done += 1
+            tell(0, 1)
     for row in cells:
         for cell, case in zip(tuple(row), cases, strict=True):
             if cell in row and cell.heatmap is not None:  # not measured yet
-                curves = pixel_curves(case, cell.heatmap.values, steps=STEPS)
+                curves = pixel_curves(case, cell.heatmap.values, steps=STEPS, on_progress=tell)
                 measured = TableCell(cell.heatmap, score=curves.score)
                 row[:] = [measured if one is cell else one for one in row]
-            tell()
+            done += 1
+            tell(0, 1)
     return EvidenceTable(tuple(map(tuple, cells)))
 
 
-def _cases(image: ImageInput, places: Sequence[tuple["LoadedModel", str, Target]]) -> list[Case]:
+def _cases(
+    image: ImageInput,
+    places: Sequence[tuple["LoadedModel", str, Target]],
+    tell: Callable[[], None],
+) -> list[Case]:
     layers: dict[tuple[int, Target], list[str]] = {}
     for model, layer_name, target in places:
         layers.setdefault((id(model), target), [PICTURE]).append(layer_name)
@@ -102,4 +106,5 @@ def _cases(image: ImageInput, places: Sequence[tuple["LoadedModel", str, Target]
         key = (id(model), target)
         if key not in seen:
             seen[key] = observe(model, image, target, layers[key])
+            tell()
     return [seen[id(model), target] for model, _, target in places]

@@ -268,7 +268,11 @@ def road(
     for done, share in enumerate(shares):
         limit = round(share * ranks.size)
         missing = (ranks < limit, ranks >= ranks.size - limit)
-        filled = [fill_in(case.batch[0], one, noise=noise, seed=seed) for one in missing]
+        filled = []
+        for half, one in enumerate(missing):
+            filled.append(fill_in(case.batch[0], one, noise=noise, seed=seed))
+            if on_progress is not None:
+                on_progress(done + (half + 1) / 3, len(shares))
         scores = case.model.scores_of(np.stack(filled))
         found.append(case.target.confidences(case.model, scores))
         if on_progress is not None:
@@ -384,7 +388,7 @@ def curves_with_controls(
     found: dict[str, PixelCurves] = {}
     masks = 2 * (steps + 1)
 
-    def tell(done: int, total: int) -> None:
+    def tell(done: float, total: int) -> None:
         if on_progress is not None:
             on_progress(len(found) * masks + done, len(everything) * masks, dict(found))
 

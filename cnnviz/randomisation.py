@@ -104,12 +104,17 @@ def randomised_maps(
     rng = np.random.default_rng(seed)
     found: list[Level] = []
     done = 0
+
+    def tell(part: float, in_all: int) -> None:
+        if on_progress is not None:
+            on_progress(len(found) + part / in_all, len(stops), tuple(found))
+
     for stop in stops.astype(int).tolist():
         for name in from_top[done:stop]:
             _forget(copy.operations[name], rng)
         done = stop
         case = observe(copy, image, target, method.needs(layer_name))
-        heatmap = explained(case, method, layer_name, settings)
+        heatmap = explained(case, method, layer_name, settings, tell)
         found.append(_level(case, heatmap, found[0].heatmap if found else heatmap, from_top[:done]))
         if on_progress is not None:
             on_progress(len(found), len(stops), tuple(found))

@@ -8,6 +8,7 @@ import numpy as np
 
 from cnnviz.cam import weighted_evidence
 from cnnviz.evidence import (
+    BACKWARD,
     BASELINES,
     SIGNED,
     Case,
@@ -17,6 +18,7 @@ from cnnviz.evidence import (
     Setting,
     Target,
     baseline,
+    batch_size,
     explained,
     masked_scores,
     method_named,
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 MAX_POINTS = 256  # on the way of integrated gradients, after the one where it begins
 _MAX_GAP = 0.005  # at which no more points are added
-_CHUNK = 16  # pictures in one pass forwards and back
+_CHUNK = 16  # images in one batch, forward and back, at most
 _SEED = Setting("seed", "Seed", 0, 0, 9999, 1, help="The same seed draws the same chance.")
 
 
@@ -64,15 +66,16 @@ def slopes_at(
     case: Case, pictures: np.ndarray, on_progress: OnProgress | None = None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Give ∂S/∂pixel (n, h, w, C) and S (n,) at many inputs (N, h, w, C), in groups."""
-    for start in range(0, len(pictures), _CHUNK):
-        chunk = np.ascontiguousarray(pictures[start : start + _CHUNK])
+    size = batch_size(case.model, 1 + BACKWARD, _CHUNK)
+    for start in range(0, len(pictures), size):
+        chunk = np.ascontiguousarray(pictures[start : start + size])
         scores = np.zeros((len(chunk), len(case.scores)), np.float32)
         if not case.target.is_linear:
             scores = case.model.scores_of(chunk)
         found = case.model.gradients(chunk, case.target.slopes(case.model, scores), [PICTURE])
         yield found.gradients[PICTURE], case.target.values(case.model, found.scores)
         if on_progress is not None:
-            on_progress(min(start + _CHUNK, len(pictures)), len(pictures))
+            on_progress(min(start + size, len(pictures)), len(pictures))
 
 
 def _smooth_gradient(
@@ -219,6 +222,10 @@ def _no_relu(model: "LoadedModel", layer_name: str) -> str:
     return f"{model.card.title} has no ReLU, and its rule is about nothing else."
 
 
+def _back_again(model: "LoadedModel", layer_name: str, settings: Mapping[str, Any]) -> int:
+    return 1 + BACKWARD
+
+
 def _guided_backpropagation(
     case: Case, layer_name: str, settings: Mapping[str, Any], on_progress: OnProgress | None
 ) -> Found:
@@ -237,8 +244,7 @@ def _occlusion(
     case: Case, layer_name: str, settings: Mapping[str, Any], on_progress: OnProgress | None
 ) -> Found:
     height, width = case.batch.shape[1:3]
-    side = max(1, round(min(height, width) * settings["patch_percent"] / 100))
-    step = max(1, round(side * settings["step_percent"] / 100))
+    side, step = _patch_px(height, width, settings)
     places = [
         (top, left) for top in _starts(height, side, step) for left in _starts(width, side, step)
     ]
@@ -258,6 +264,18 @@ def _occlusion(
         total[top : top + side, left : left + side] += drop
         covered[top : top + side, left : left + side] += 1
     return Found((total / covered).astype(np.float32), (("patch_px", side), ("step_px", step)))
+
+
+def _patch_px(height: int, width: int, settings: Mapping[str, Any]) -> tuple[int, int]:
+    """Side of the patch, and how far it moves, in pixels."""
+    side = max(1, round(min(height, width) * settings["patch_percent"] / 100))
+    return side, max(1, round(side * settings["step_percent"] / 100))
+
+
+def _num_patches(model: "LoadedModel", layer_name: str, settings: Mapping[str, Any]) -> int:
+    height, width, _ = model.input_shape
+    side, step = _patch_px(height, width, settings)
+    return len(_starts(height, side, step)) * len(_starts(width, side, step))
 
 
 def _starts(length: int, side: int, step: int) -> list[int]:
@@ -374,6 +392,7 @@ METHODS = {
                 _SEED,
             ),
             sees=(),
+            num_passes=lambda model, layer_name, settings: settings["samples"] * (1 + BACKWARD),
         ),
         Method(
             "integrated-gradients",
@@ -403,6 +422,7 @@ METHODS = {
                 ),
             ),
             sees=(),
+            num_passes=lambda model, layer_name, settings: (MAX_POINTS + 1) * (1 + BACKWARD),
         ),
         Method(
             "guided-backpropagation",
@@ -415,6 +435,7 @@ METHODS = {
             (SIGNED,),
             misfit=_no_relu,
             sees=(),
+            num_passes=_back_again,
             warning=_UNSURE,
         ),
         Method(
@@ -427,6 +448,7 @@ METHODS = {
             (SIGNED,),
             misfit=_no_relu,
             sees=("layer", "picture"),
+            num_passes=_back_again,
             warning=_UNSURE,
         ),
         Method(
@@ -443,7 +465,7 @@ METHODS = {
                 Setting("baseline", "Under the patch", "mean", choices=BASELINES),
             ),
             sees=(),
-            is_slow=True,
+            num_passes=_num_patches,
         ),
         Method(
             "rise",
@@ -461,7 +483,7 @@ METHODS = {
                 _SEED,
             ),
             sees=(),
-            is_slow=True,
+            num_passes=lambda model, layer_name, settings: settings["masks"],
         ),
     ]
 }

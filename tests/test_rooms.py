@@ -49,7 +49,7 @@ ROOMS: dict[str, set[str]] = {
         *("numpy", "scipy", "keras", "tensorflow"),
     },
     "feature_maps": {"errors", "results", "network", "numpy", "sklearn"},
-    "ablation": {"errors", "results", "network", "numpy", "tensorflow"},
+    "ablation": {"errors", "results", "evidence", "network", "numpy", "tensorflow"},
     "exemplars": {"errors", "results", "network", "numpy", "tensorflow"},
     "trace": {
         *("errors", "results", "receptive_field", "network", "numpy", "tensorflow"),
@@ -59,7 +59,7 @@ ROOMS: dict[str, set[str]] = {
         *("numpy", "PIL", "tensorflow", "joblib", "distributed", "ray", "lazy_loader"),
     },
     "evidence": {
-        *("errors", "results", "images", "zoo", "network"),
+        *("errors", "results", "images", "zoo", "layer_table", "network"),
         *("numpy", "cv2", "tensorflow"),
     },
     "cam": {"errors", "results", "evidence", "ablation", "network", "numpy", "scipy"},

@@ -34,11 +34,13 @@ def show_table(model_name: str, picked: Picked) -> None:
     with settings:
         against = st.selectbox("Methods against", _AGAINST, key="against", bind="query-params")
         with st.popover("Choose the methods", width="stretch"):
+            network = cached.model(model_name)
+            layer_name = network.default_cam_layer
             rows = [
                 name
                 for name, method in METHODS.items()
                 if st.checkbox(
-                    method.title + " (slow)" * method.is_slow,
+                    method.title + " (slow)" * method.is_slow(network, layer_name),
                     name in _DEFAULT,
                     key=f"row {name}",
                 )

@@ -10,7 +10,7 @@ from keras import layers, ops
 
 from cnnviz.convolution import convolution_parameters, dense_parameters, output_size
 from cnnviz.errors import InvalidParameterError
-from cnnviz.layer_table import layer_table, num_multiplications, table_totals
+from cnnviz.layer_table import IMAGE_COST, layer_table, pass_cost, table_totals
 from cnnviz.results import ImageInput
 from cnnviz.zoo.architectures import build_architecture
 from tests.unit.test_receptive_field import application, odd_network, of_image, tokens, wrapped
@@ -156,8 +156,22 @@ def test_unknown_multiplications_are_named_and_left_out() -> None:
     model = of_image(lambda x: layers.Lambda(ops.tanh, name="own")(x))
     totals = table_totals(model, layer_table(model))
     assert totals.unknown == ("own",)
-    assert totals.num_multiplications == num_multiplications(model) == 16 * 16 * 3 * 2
+    assert totals.num_multiplications == 16 * 16 * 3 * 2
     assert totals.notes == ("The multiplications of own are not known and not included.",)
+
+
+def test_a_pass_costs_its_multiplications_and_what_every_image_costs() -> None:
+    model = of_image(lambda x: layers.Conv2D(4, 3)(x))
+    multiplications = 9 * 3 * 14 * 14 * 4 + 14 * 14 * 4 * 2
+    assert pass_cost(model) == multiplications + IMAGE_COST
+
+
+def test_where_multiplications_are_not_known_weights_count_at_every_position() -> None:
+    model = of_image(lambda x: layers.ConvLSTM1D(2, 3)(x))
+    (conv,) = [row for row in layer_table(model) if row.kind == "ConvLSTM1D"]
+    assert conv.num_multiplications is None
+    weights = 3 * 3 * 8 + 3 * 2 * 8 + 8  # four gates of two filters
+    assert pass_cost(model) == weights * 14 + 14 * 2 * 2 + IMAGE_COST
 
 
 def test_a_long_list_of_layers_is_cut_short() -> None:

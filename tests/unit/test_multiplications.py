@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from keras import layers, ops
 
-from cnnviz.layer_table import layer_table, num_multiplications
+from cnnviz.layer_table import layer_table, table_totals
 from cnnviz.multiplications import Formula
 from cnnviz.network.inspected_model import LoadedModel
 from cnnviz.network.inspection import wrap_model
@@ -32,6 +32,10 @@ def network(build: Build, size: int = 16, channels: int = 3) -> LoadedModel:
 def tokens(x: Any, name: str = "tokens") -> Any:
     """Write the 16 × 16 × 3 image as 16 tokens of 48 numbers: no multiplication."""
     return layers.Reshape((16, 48), name=name)(x)
+
+
+def num_multiplications(model: LoadedModel) -> int:
+    return table_totals(model, layer_table(model)).num_multiplications
 
 
 def named(name: str, model: LoadedModel) -> Any:

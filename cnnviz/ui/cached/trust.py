@@ -75,7 +75,7 @@ def road_curves(
         found: dict[str, PixelCurves] = {}
         for name, values in (("this map", heatmap.values), (RANDOM, chance)):
 
-            def tell(done: int, total: int, before: int = len(found) * len(ROAD_SHARES)) -> None:
+            def tell(done: float, total: int, before: int = len(found) * len(ROAD_SHARES)) -> None:
                 report(before + done, 2 * total)
 
             found[name] = road(seen, values, on_progress=tell)
