@@ -34,9 +34,10 @@ def show_sum(model_name: str, picked: Picked) -> None:
         )
         if weights is None:
             return
-        maps = cached.case(model_name, picked.image, asked.target, (asked.layer_name,)).activations[
-            asked.layer_name
-        ]
+        case = cached.case(model_name, picked.image, asked.target, (asked.layer_name,))
+        if case is None:
+            return
+        maps = case.activations[asked.layer_name]
         _show_parts(model_name, asked, maps, maps * weights)
         _show_proof(model_name, picked, asked)
 

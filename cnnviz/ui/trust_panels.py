@@ -55,9 +55,10 @@ def _show_curves(
     model_name: str, picked: Picked, asked: Asked, heatmap: ClassHeatmap, kind: str, share: float
 ) -> None:
     label = class_panels.target_label(model_name, asked.target)
-    without, only = cached.picture_without(
-        model_name, picked.image, heatmap, asked.target, share, kind
-    )
+    views = cached.picture_without(model_name, picked.image, heatmap, asked.target, share, kind)
+    if views is None:
+        return
+    without, only = views
     map_place, gone, back = st.columns(3)
     with map_place:
         image = cached.smaller(picked.image, MAX_SIDE_PX)
@@ -86,6 +87,8 @@ def _show_curves(
             figure = figures.pixel_curves_figure(mine.shares, lines, share, title)
             show_chart(figure, f"{name.capitalize()} curves", key=name)
     drop = cached.masked_drop(model_name, picked.image, heatmap, asked.target)
+    if drop is None:
+        return
     st.markdown(
         _table(curves)
         + f"\n\nSeen through the map as a mask, {label} goes from {drop.before:.1%} to "
@@ -226,12 +229,14 @@ def _show_forgetting(model_name: str, picked: Picked, asked: Asked) -> None:
 def _show_saturation(model_name: str, picked: Picked, asked: Asked) -> None:
     st.subheader("Logit or probability?")
     index = asked.target.class_index
-    cases = {
-        "the logit": cached.case(model_name, picked.image, one_class(index), (asked.layer_name,)),
-        "the probability": cached.case(
-            model_name, picked.image, probability(index), (asked.layer_name,)
-        ),
+    targets = {"the logit": one_class(index), "the probability": probability(index)}
+    asked_for = {
+        name: cached.case(model_name, picked.image, target, (asked.layer_name,))
+        for name, target in targets.items()
     }
+    cases = {name: case for name, case in asked_for.items() if case is not None}
+    if len(cases) < len(targets):
+        return
     norms = {}
     for place, (name, case) in zip(st.columns(2), cases.items(), strict=True):
         heatmap = cached.evidence(

@@ -245,6 +245,105 @@ def test_a_slow_method_can_be_stopped() -> None:
     assert "stopped" in texts(app)
 
 
+@pytest.mark.parametrize(
+    ("query", "num_images"),
+    [
+        ({"method": "Ablation-CAM", "layer": "block2b_depthwise_relu6 (56 × 56 × 144)"}, 144),
+        (
+            {
+                "method": "Score-CAM",
+                "score_cam_channels": "4096",
+                "layer": "block6c_add (7 × 7 × 192)",
+            },
+            192,
+        ),
+    ],
+    ids=["ablation-cam", "score-cam"],
+)
+def test_a_slow_cam_shows_its_progress_and_ends_with_the_map(
+    query: dict[str, str], num_images: int
+) -> None:
+    jobs._jobs.clear()
+    app = open_page(PAGE, **query)
+    assert [button.label for button in app.button if button.label == "Stop"] == ["Stop"]
+    (job,) = jobs._jobs.values()
+    app = finished(app)
+    assert not app.exception
+    assert not app.error
+    assert job._total == num_images
+    assert not [button for button in app.button if button.label == "Stop"]
+    name = query["method"].lower()
+    assert f'"{name}"' in app.code[0].value
+    assert job.value.method == name
+
+
+def test_ablation_cam_can_be_stopped() -> None:
+    jobs._jobs.clear()
+    app = open_page(PAGE, method="Ablation-CAM", layer="block3a_depthwise_relu6 (28 × 28 × 144)")
+    (job,) = jobs._jobs.values()
+    (stop,) = [button for button in app.button if button.label == "Stop"]
+    stop.click().run()
+    app = finished(app)
+    assert job.is_stopped
+    assert "stopped" in texts(app)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"method": "Grad-CAM"},
+        {"method": "Score-CAM"},
+        {"method": "Ablation-CAM"},
+        {"method": "SmoothGrad"},
+        {"method": "Guided Grad-CAM"},
+        {"class_view": "The map as a sum"},
+        {"class_view": "Under stress"},
+    ],
+    ids=lambda query: "-".join(query.values()),
+)
+def test_what_is_quick_on_a_small_network_starts_no_job(query: dict[str, str]) -> None:
+    jobs._jobs.clear()
+    app = open_page(PAGE, model="SVHN Gabor CNN", **query)
+    assert not app.exception
+    assert app.image
+    assert not jobs._jobs
+
+
+@pytest.mark.parametrize("view", [*VIEWS, "fused"])
+def test_on_a_network_so_large_that_all_is_slow_every_view_works(
+    view: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    jobs._jobs.clear()
+    monkeypatch.setattr(cnnviz.evidence, "SLOW_COST", 1)
+    query = {"class_view": view} if view != "fused" else {"method": "LayerCAM"}
+    app = open_page(PAGE, model="Fashion CNN", source="fashion-mnist", **query)
+    if view == "fused":
+        app.selectbox(key="fuse_fashion-cnn").select("conv2").run()
+    for _ in range(6):  # one job may follow another
+        app = finished(app)
+    assert not app.exception
+    assert not app.error
+    assert not [button for button in app.button if button.label == "Stop"]
+    assert app.image
+    assert "**What you see.**" in texts(app) or "**How it is made.**" in texts(app)
+    assert jobs._jobs
+    assert "Thread 'Thread" not in caplog.text  # a job must not draw
+
+
+def test_the_table_marks_methods_that_are_slow_on_this_network() -> None:
+    marked = {}
+    for model in ("SVHN Gabor CNN", "EfficientNet-Lite0"):
+        app = open_page(PAGE, class_view="Side by side", model=model)
+        for job in jobs._jobs.values():
+            job.stop()
+        finished(app)
+        labels = {name: app.checkbox(key=f"row {name}").label for name in METHODS}
+        marked[model] = {name for name, label in labels.items() if label.endswith(" (slow)")}
+    many = {"integrated-gradients", "occlusion", "rise"}
+    assert marked["SVHN Gabor CNN"] == many
+    assert marked["EfficientNet-Lite0"] == many | {"score-cam", "ablation-cam", "smoothgrad"}
+
+
 def test_the_map_on_the_page_is_the_map_of_the_package() -> None:
     picked = controls._from_source("natural", "coffee")
     found = cached.evidence("efficientnet-lite0", picked.image, "cam", "head_relu6", one_class(967))

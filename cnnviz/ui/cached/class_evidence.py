@@ -1,13 +1,13 @@
-"""Maps of what argues for a class, by every method."""
+"""Heat maps for a class, by every method: at once where it is quick, as a job where it is slow."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import streamlit as st
 
-from cnnviz.evidence import Target, explained
-from cnnviz.explanations import explain, find_method
+from cnnviz.evidence import OBSERVATION, OnProgress, Target, explained, is_slow
+from cnnviz.explanations import find_method
 from cnnviz.results import ClassHeatmap, ImageInput
 from cnnviz.ui import jobs
 from cnnviz.ui.cached.keys import BY_DIGEST
@@ -17,15 +17,61 @@ if TYPE_CHECKING:
     from cnnviz.evidence import Case
     from cnnviz.evidence_table import EvidenceTable
 
+_Result = TypeVar("_Result")
+_Settings = tuple[tuple[str, Any], ...]
 
-@st.cache_resource(max_entries=6, hash_funcs=BY_DIGEST, show_spinner="Looking at the layer…")
+
 def case(
     model_name: str, image: ImageInput, target: Target, layer_names: tuple[str, ...]
+) -> "Case | None":
+    """Run an image through a network and back, once for all methods: shared, read-only.
+
+    None while a large network is at work.
+    """
+    network = model(model_name)
+    return computed(
+        ("case", model_name, image.digest, target, layer_names),
+        "Running the network forward and back",
+        is_slow(network, OBSERVATION),
+        lambda report: observation(model_name, image, target, layer_names, network),
+    )
+
+
+@st.cache_resource(max_entries=6, hash_funcs=BY_DIGEST, show_spinner=False)
+def observation(
+    model_name: str,
+    image: ImageInput,
+    target: Target,
+    layer_names: tuple[str, ...],
+    _network: Any,
 ) -> "Case":
-    """Run a picture through a network and back, once for all methods: shared, read-only."""
+    """Give the same, for a computation that may itself be a job."""
     from cnnviz.evidence import observe
 
-    return observe(model(model_name), image, target, layer_names)
+    return observe(_network, image, target, layer_names)
+
+
+def computed(
+    key: tuple[Any, ...],
+    title: str,
+    is_long: bool,
+    compute: Callable[[OnProgress | None], _Result],
+) -> _Result | None:
+    """Compute something at once, or as a job; None, with its progress drawn, while that runs.
+
+    Parameters
+    ----------
+    key, title
+        As for `jobs.result_of`.
+    is_long : bool
+        Whether it takes longer than a moment.
+    compute : callable
+        Called with what to report progress to; None if nobody waits for it.
+    """
+    if is_long:
+        return jobs.result_of(key, title, compute)
+    with st.spinner(f"{title}…"):
+        return compute(None)
 
 
 def evidence(
@@ -34,51 +80,59 @@ def evidence(
     method_name: str,
     layer_name: str,
     target: Target,
-    settings: tuple[tuple[str, Any], ...] = (),
+    settings: _Settings = (),
 ) -> ClassHeatmap | None:
-    """Show what argues for something; None while a slow method is at work."""
-    method = find_method(method_name)
-    if method.sees:
-        return _fast_evidence(model_name, image, method_name, layer_name, target, settings)
-    network = model(model_name)
-
-    def work(report: jobs.Report) -> ClassHeatmap:
-        return explain(
-            network,
-            image,
-            method_name,
-            layer_name=layer_name,
-            target=target,
-            on_progress=report,
-            **dict(settings),
-        )
-
-    key = ("evidence", model_name, image.digest, method_name, layer_name, target, settings)
-    return jobs.result_of(key, method.title, work)
+    """Compute a heat map; None while a slow method is at work."""
+    network, method = model(model_name), find_method(method_name)
+    asked = (method_name, layer_name, target, settings)
+    return computed(
+        ("evidence", model_name, image.digest, *asked),
+        method.title,
+        method.is_slow(network, layer_name, dict(settings)),
+        lambda report: _heatmap(model_name, image, *asked, network, report),
+    )
 
 
 @st.cache_data(max_entries=256, hash_funcs=BY_DIGEST, show_spinner=False)
-def _fast_evidence(
+def _heatmap(
     model_name: str,
     image: ImageInput,
     method_name: str,
     layer_name: str,
     target: Target,
-    settings: tuple[tuple[str, Any], ...],
+    settings: _Settings,
+    _network: Any,
+    _report: OnProgress | None,
 ) -> ClassHeatmap:
     method = find_method(method_name)
-    seen = case(model_name, image, target, method.needs(layer_name))
-    return explained(seen, method, layer_name, dict(settings))
+    seen = observation(model_name, image, target, method.needs(layer_name), _network)
+    return explained(seen, method, layer_name, dict(settings), _report)
+
+
+def fused_evidence(
+    model_name: str, image: ImageInput, layer_names: tuple[str, ...], target: Target
+) -> ClassHeatmap | None:
+    """Fuse LayerCAM of several layers into one map; None while a large network is at work."""
+    network = model(model_name)
+    return computed(
+        ("fused", model_name, image.digest, layer_names, target),
+        "LayerCAM of several layers",
+        is_slow(network, OBSERVATION),
+        lambda report: _fused(model_name, image, layer_names, target, network),
+    )
 
 
 @st.cache_data(max_entries=64, hash_funcs=BY_DIGEST, show_spinner=False)
-def fused_evidence(
-    model_name: str, image: ImageInput, layer_names: tuple[str, ...], target: Target
+def _fused(
+    model_name: str,
+    image: ImageInput,
+    layer_names: tuple[str, ...],
+    target: Target,
+    _network: Any,
 ) -> ClassHeatmap:
-    """LayerCAM of several layers in one map."""
     from cnnviz.cam import fuse
 
-    seen = case(model_name, image, target, layer_names)
+    seen = observation(model_name, image, target, layer_names, _network)
     method = find_method("layer-cam")
     return fuse([explained(seen, method, name) for name in layer_names])
 
@@ -89,18 +143,34 @@ def channel_weights(
     method_name: str,
     layer_name: str,
     target: Target,
-    settings: tuple[tuple[str, Any], ...],
+    settings: _Settings,
 ) -> np.ndarray | None:
-    """Weights of a method's sum over feature maps; None while a slow method is at work."""
-    seen = case(model_name, image, target, (layer_name,))
+    """Compute the weights of a method's sum over feature maps; None while a slow one is at work."""
+    network = model(model_name)
+    asked = (method_name, layer_name, target, settings)
+    return computed(
+        ("weights", model_name, image.digest, *asked),
+        "Weighting the feature maps",
+        find_method(method_name).is_slow(network, layer_name, dict(settings)),
+        lambda report: _weights(model_name, image, *asked, network, report),
+    )
 
-    def work(report: jobs.Report) -> np.ndarray:
-        from cnnviz.cam import channel_weights as weigh
 
-        return weigh(seen, method_name, layer_name, dict(settings), report)
+@st.cache_data(max_entries=64, hash_funcs=BY_DIGEST, show_spinner=False)
+def _weights(
+    model_name: str,
+    image: ImageInput,
+    method_name: str,
+    layer_name: str,
+    target: Target,
+    settings: _Settings,
+    _network: Any,
+    _report: OnProgress | None,
+) -> np.ndarray:
+    from cnnviz.cam import channel_weights as weigh
 
-    key = ("weights", model_name, image.digest, method_name, layer_name, target, settings)
-    return jobs.result_of(key, "Weighing the feature maps", work)
+    seen = observation(model_name, image, target, (layer_name,), _network)
+    return weigh(seen, method_name, layer_name, dict(settings), _report)
 
 
 def evidence_table(

@@ -1,22 +1,24 @@
 """Whether maps can be trusted: pixels taken away, layers that forget, pictures with an answer."""
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 
 from cnnviz.errors import DatasetError
-from cnnviz.evidence import Target, one_class
+from cnnviz.evidence import OBSERVATION, Target, is_slow, one_class, part_of
 from cnnviz.explanations import explain, find_method
 from cnnviz.results import ClassHeatmap, ImageInput
 from cnnviz.ui import jobs
-from cnnviz.ui.cached.class_evidence import case
+from cnnviz.ui.cached.class_evidence import computed, observation
 from cnnviz.ui.cached.keys import BY_DIGEST
 from cnnviz.ui.cached.networks import model
 from cnnviz.ui.cached.pictures import collection_for
 
 if TYPE_CHECKING:
     from cnnviz.faithfulness import Drop, MosaicCheck, PixelCurves
+    from cnnviz.network.inspected_model import LoadedModel
     from cnnviz.randomisation import Level
 
 
@@ -24,11 +26,12 @@ def pixel_curves(
     model_name: str, image: ImageInput, heatmap: ClassHeatmap, target: Target, kind: str
 ) -> "dict[str, PixelCurves] | None":
     """Deletion and insertion of a map, of chance and of the middle; None while they run."""
-    seen = case(model_name, image, target, ())
+    network = model(model_name)
 
     def work(report: jobs.Report) -> "dict[str, PixelCurves]":
         from cnnviz.faithfulness import curves_with_controls
 
+        seen = observation(model_name, image, target, (), network)
         return curves_with_controls(
             seen, {"this map": heatmap.values}, kind=kind, on_progress=report
         )
@@ -37,7 +40,6 @@ def pixel_curves(
     return jobs.result_of(key, "Taking pixels away and bringing them back", work)
 
 
-@st.cache_data(max_entries=32, hash_funcs=BY_DIGEST, show_spinner=False)
 def picture_without(
     model_name: str,
     image: ImageInput,
@@ -45,41 +47,73 @@ def picture_without(
     target: Target,
     share: float,
     kind: str,
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Show an image without what a map marks most, and with only that.
+
+    None while a large network is at work.
+    """
+    network = model(model_name)
+    return computed(
+        ("without", model_name, image.digest, heatmap.digest, target, share, kind),
+        "Removing pixels",
+        is_slow(network, OBSERVATION),
+        lambda report: _without(model_name, image, heatmap, target, share, kind, network),
+    )
+
+
+@st.cache_data(max_entries=32, hash_funcs=BY_DIGEST, show_spinner=False)
+def _without(
+    model_name: str,
+    image: ImageInput,
+    heatmap: ClassHeatmap,
+    target: Target,
+    share: float,
+    kind: str,
+    _network: Any,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Show a picture without what a map marks most, and with only that."""
     from cnnviz.faithfulness import picture_without as without
 
-    return without(case(model_name, image, target, ()), heatmap.values, share, kind=kind)
+    seen = observation(model_name, image, target, (), _network)
+    return without(seen, heatmap.values, share, kind=kind)
+
+
+def masked_drop(
+    model_name: str, image: ImageInput, heatmap: ClassHeatmap, target: Target
+) -> "Drop | None":
+    """Measure what masking an image with its map loses; None while a large network is at work."""
+    network = model(model_name)
+    return computed(
+        ("drop", model_name, image.digest, heatmap.digest, target),
+        "Masking the image with the map",
+        is_slow(network, OBSERVATION + 1),
+        lambda report: _drop(model_name, image, heatmap, target, network),
+    )
 
 
 @st.cache_data(max_entries=256, hash_funcs=BY_DIGEST, show_spinner=False)
-def masked_drop(
-    model_name: str, image: ImageInput, heatmap: ClassHeatmap, target: Target
+def _drop(
+    model_name: str, image: ImageInput, heatmap: ClassHeatmap, target: Target, _network: Any
 ) -> "Drop":
-    """Look at a picture through a map, and see what is lost."""
     from cnnviz.faithfulness import masked_drop as drop
 
-    return drop(case(model_name, image, target, ()), heatmap.values)
+    return drop(observation(model_name, image, target, (), _network), heatmap.values)
 
 
 def road_curves(
     model_name: str, image: ImageInput, heatmap: ClassHeatmap, target: Target
 ) -> "dict[str, PixelCurves] | None":
     """ROAD of a map and of a random order; None while it runs."""
-    seen = case(model_name, image, target, ())
+    network = model(model_name)
 
     def work(report: jobs.Report) -> "dict[str, PixelCurves]":
-        from cnnviz.faithfulness import RANDOM, ROAD_SHARES, control_maps, road
+        from cnnviz.faithfulness import RANDOM, control_maps, road
 
-        chance = control_maps(*seen.batch.shape[1:3])[RANDOM]
-        found: dict[str, PixelCurves] = {}
-        for name, values in (("this map", heatmap.values), (RANDOM, chance)):
-
-            def tell(done: float, total: int, before: int = len(found) * len(ROAD_SHARES)) -> None:
-                report(before + done, 2 * total)
-
-            found[name] = road(seen, values, on_progress=tell)
-        return found
+        seen = observation(model_name, image, target, (), network)
+        maps = {"this map": heatmap.values, RANDOM: control_maps(*seen.batch.shape[1:3])[RANDOM]}
+        return {
+            name: road(seen, values, on_progress=part_of(report, place, len(maps)))
+            for place, (name, values) in enumerate(maps.items())
+        }
 
     key = ("road", model_name, image.digest, target, heatmap.digest)
     return jobs.result_of(key, "Filling holes from their surroundings", work)
@@ -121,26 +155,46 @@ def mosaic_check(model_name: str, method_name: str, layer_name: str) -> "MosaicC
     def work(report: jobs.Report) -> "MosaicCheck":
         from cnnviz import faithfulness
 
-        chosen: dict[int, tuple[float, ImageInput]] = {}
-        for image in images:  # of each class the picture that it is surest of
-            best = network.predict(image, top=1)[0]
-            probability = best.probability or 0.0  # None if the network gives none
-            if probability > chosen.get(best.class_index, (0.5,))[0]:
-                chosen[best.class_index] = (probability, image)
-        surest = sorted(chosen, key=lambda index: -chosen[index][0])[:4]
-        if len(surest) < 4:
-            raise DatasetError(
-                "Among the bundled pictures this network is not sure of four different classes."
+        parts = len(images) + 4  # a prediction for each image, then a map for each of four
+        surest = _surest(network, images, lambda done: report(done, parts))
+
+        def explained(image: ImageInput, class_index: int) -> ClassHeatmap:
+            place = len(images) + [*surest].index(class_index)
+            return explain(
+                network,
+                image,
+                method_name,
+                layer_name=layer_name,
+                target=one_class(class_index),
+                on_progress=part_of(report, place, parts),
             )
+
         return faithfulness.mosaic_check(
             network,
-            [chosen[index][1] for index in surest],
-            surest,
-            lambda image, index: explain(
-                network, image, method_name, layer_name=layer_name, target=one_class(index)
-            ),
-            report,
+            [*surest.values()],
+            [*surest],
+            explained,
+            lambda done, _: report(len(images) + done, parts),
         )
 
     key = ("mosaic", model_name, method_name, layer_name)
     return jobs.result_of(key, "Setting four known pictures into one", work)
+
+
+def _surest(
+    network: "LoadedModel", images: Sequence[ImageInput], tell: Callable[[int], None]
+) -> dict[int, ImageInput]:
+    """Choose four classes and for each the image that a network is surest of."""
+    chosen: dict[int, tuple[float, ImageInput]] = {}
+    for place, image in enumerate(images):
+        best = network.predict(image, top=1)[0]
+        probability = best.probability or 0.0  # None if the network gives none
+        if probability > chosen.get(best.class_index, (0.5,))[0]:
+            chosen[best.class_index] = (probability, image)
+        tell(place + 1)
+    surest = sorted(chosen, key=lambda index: -chosen[index][0])[:4]
+    if len(surest) < 4:
+        raise DatasetError(
+            "Among the bundled pictures this network is not sure of four different classes."
+        )
+    return {index: chosen[index][1] for index in surest}
