@@ -221,12 +221,23 @@ def _check_layers(keras_model: Any) -> None:
                 "of images, and this app explains single images. Dense and normalization layers "
                 "work on every position by themselves: use the layer inside it directly."
             )
+        if kind == "Conv2DTranspose" and _aborts(layer):
+            raise ModelLoadError(
+                f"The layer {layer.name!r} is a Conv2DTranspose with a kernel of 1 and a larger "
+                "stride. TensorFlow 2.21 ends the whole program when it computes its gradient. Use "
+                "UpSampling2D and a convolution, or a kernel of at least 2."
+            )
         if _needs_gpu(layer) and not tf.config.list_physical_devices("GPU"):
             raise ModelLoadError(
                 f"The layer {layer.name!r} has data_format='channels_first', which TensorFlow "
                 "cannot compute without a GPU. Build the network with 'channels_last' "
                 "(images of shape height, width, channels) and save it again."
             )
+
+
+def _aborts(layer: Any) -> bool:
+    sizes = zip(layer.kernel_size, layer.strides, strict=True)
+    return any(size == 1 and stride > 1 for size, stride in sizes)
 
 
 def _needs_gpu(layer: Any) -> bool:

@@ -6,7 +6,7 @@ import pytest
 from cnnviz import datasets, zoo
 from cnnviz.errors import DatasetError
 from cnnviz.images import image_from_pixels
-from cnnviz.probe import load_model
+from cnnviz.network.loading import load_model
 from cnnviz.ui import cached
 from cnnviz.ui.cached.confusions import positions_by_cell
 from cnnviz.ui.confusion_panels import ANY, most_frequent_cell

@@ -260,6 +260,10 @@ def test_one_of_several_outputs_is_chosen_by_name_or_number() -> None:
             "TimeDistributed",
         ),
         (lambda: _channels_first(), "channels_first"),
+        (
+            lambda: network(layers.Conv2DTranspose(3, 1, strides=2)),
+            "TensorFlow 2.21 ends the whole program",
+        ),
     ],
 )
 def test_what_is_no_classifier_of_an_image_is_refused_with_a_reason(make: Any, words: str) -> None:
