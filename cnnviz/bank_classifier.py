@@ -11,6 +11,7 @@ from cnnviz.datasets import LabelledImages
 from cnnviz.downloads import write_atomically
 from cnnviz.errors import DatasetError, InvalidParameterError
 from cnnviz.filter_banks import FilterBank, bank_features, gabor_bank
+from cnnviz.images import luma
 from cnnviz.results import read_only
 
 NUM_TRAINING = 12_000  # pictures; more hardly help so small a classifier
@@ -60,13 +61,9 @@ def feature_bank() -> FilterBank:
 
 
 def grey_pictures(pictures: LabelledImages) -> np.ndarray:
-    """Give pictures as grey values from 0 to 1, float32 (N, h, w)."""
-    images = pictures.images.astype(np.float32) / 255
-    if images.ndim == 3:
-        return images
-    from skimage.color import rgb2gray
-
-    return rgb2gray(images)
+    """Return images as gray values from 0 to 1, float32 (N, h, w)."""
+    images = pictures.images
+    return images.astype(np.float32) / 255 if images.ndim == 3 else luma(images)
 
 
 def train_classifier(data_name: str) -> BankClassifier:

@@ -20,6 +20,7 @@ MAX_PIXELS = 40_000_000
 MAX_PIXELS_OF = {"WEBP": 20_000_000, "AVIF": 16_000_000}  # their decoders hold a picture many times
 MIN_SIDE_PX = 8
 MAX_SIDE_PX = 2048  # larger pictures are reduced to this at once; no page shows more
+_GRAY_WEIGHTS = np.array([19595, 38470, 7471], np.int32)  # BT.601 in 65,536ths, those of Pillow
 _MAX_PIECE_BYTES = 4 * MAX_PIXELS  # a TIFF's strip or tile is unpacked besides the picture
 _MAX_JPEG_SCANS = 600  # real pictures have up to 20; each costs time for all pixels, but few bytes
 _BAND_PIXELS = 4_000_000
@@ -111,10 +112,17 @@ def as_unit_float(pixels: np.ndarray) -> np.ndarray:
 
 
 def as_gray(image: ImageInput) -> np.ndarray:
-    """Give the luminance of a picture, float32 (h, w) from 0 to 1 (ITU-R BT.709)."""
-    from skimage.color import rgb2gray
+    """Return the luma of an image, float32 (h, w) from 0 to 1 (ITU-R BT.601)."""
+    return luma(image.pixels)
 
-    return rgb2gray(as_unit_float(image.pixels)).astype(np.float32)
+
+def luma(pixels: np.ndarray) -> np.ndarray:
+    """Return the luma of RGB pixels, uint8 (..., 3), as float32 (...) from 0 to 1 (ITU-R BT.601).
+
+    The weights are those of Pillow's ``convert("L")``, with which
+    ``keras.utils.load_img(color_mode="grayscale")`` reads what networks are trained on.
+    """
+    return (_weighted_sum(pixels) / (255 * 2**16)).astype(np.float32)
 
 
 def resize_pixels(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -147,12 +155,12 @@ def centre_view(
     Returns
     -------
     uint8 ndarray of shape (height, width, 3)
-        RGB; three equal channels if `is_grayscale`.
+        RGB; three equal channels if `is_grayscale`, those of Pillow's ``convert("L")``.
     """
     view = resize_pixels(image.pixels[centre_part(image, height, width)], height, width)
     if is_grayscale:
-        gray = as_gray(ImageInput(view, image.digest))
-        view = np.repeat(np.rint(gray * 255).astype(np.uint8)[..., np.newaxis], 3, axis=2)
+        gray = ((_weighted_sum(view) + 2**15) >> 16).astype(np.uint8)
+        view = np.repeat(gray[..., np.newaxis], 3, axis=2)
     return view
 
 
@@ -164,6 +172,11 @@ def shrink_to_fit(image: ImageInput, max_side_px: int) -> ImageInput:
         return image
     size = [max(1, round(side * scale)) for side in (height, width)]
     return image_from_pixels(resize_pixels(image.pixels, size[0], size[1]))
+
+
+def _weighted_sum(pixels: np.ndarray) -> np.ndarray:
+    """Return the luma of RGB pixels, int32 (...) in 65,536ths of a gray level."""
+    return pixels @ _GRAY_WEIGHTS
 
 
 def _content(source: str | Path | bytes | BinaryIO) -> bytes:

@@ -14,7 +14,7 @@ ROOMS: dict[str, set[str]] = {
     "__init__": {"lazy_loader"},
     "errors": set(),
     "results": {"numpy"},
-    "images": {"errors", "results", "numpy", "PIL", "skimage", "cv2"},
+    "images": {"errors", "results", "numpy", "PIL", "cv2"},
     "downloads": {"errors", "platformdirs", "pooch", "requests"},
     "datasets": {
         *("errors", "results", "images", "house_numbers", "downloads"),
@@ -27,8 +27,8 @@ ROOMS: dict[str, set[str]] = {
         *("numpy", "scipy", "skimage", "pywt"),
     },
     "bank_classifier": {
-        *("errors", "results", "downloads", "datasets", "filter_banks"),
-        *("numpy", "skimage", "sklearn"),
+        *("errors", "results", "images", "downloads", "datasets", "filter_banks"),
+        *("numpy", "sklearn"),
     },
     "automatic_gradient": {"errors", "numpy", "tensorflow"},
     "linear_classifier": {

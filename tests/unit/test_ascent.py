@@ -361,12 +361,12 @@ def test_deep_dream_begins_with_the_photograph() -> None:
     assert found.reached > found.start
 
 
-def test_a_grey_network_begins_with_the_luminance_of_a_photograph() -> None:
+def test_a_gray_network_begins_with_the_luma_of_a_photograph() -> None:
     model = load_model("fashion-gabor")
     red = image_from_pixels(np.full((40, 60, 3), (200, 0, 0), np.uint8))
     recipe = replace(suggested_recipe(model), steps=1)
     (found,) = visualize(model, [channel(model, "conv1", 3)], recipe, begin_with=red)
-    assert np.abs(found.frames[0][1].astype(int) - round(0.2125 * 200)).max() <= 3
+    assert np.abs(found.frames[0][1].astype(int) - round(0.299 * 200)).max() <= 3
 
 
 def test_penalties_do_what_they_say() -> None:

@@ -190,19 +190,41 @@ def test_digests_tell_pictures_apart() -> None:
     assert image_from_pixels(DRAWING.copy()).digest == image_from_pixels(DRAWING).digest
 
 
-def test_gray_pixels_become_rgb_and_back_to_the_same_luminance() -> None:
+def test_gray_pixels_become_rgb_and_back_to_the_same_luma() -> None:
     gray = np.arange(256, dtype=np.uint8).reshape(16, 16)
     image = image_from_pixels(gray)
     np.testing.assert_array_equal(image.pixels, np.dstack([gray] * 3))
-    np.testing.assert_allclose(images.as_gray(image), gray / 255, atol=1e-6)
+    np.testing.assert_array_equal(images.as_gray(image), (gray / 255).astype(np.float32))
 
 
-def test_luminance_weighs_green_most() -> None:
+def test_gray_weighs_colors_as_pillow_and_keras_do() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
+    image = image_from_pixels(pixels)
+    by_pillow = np.asarray(Image.fromarray(pixels).convert("L"))
+    assert np.abs(images.as_gray(image) * 255 - by_pillow).max() <= 0.5 + 1e-4
+    view = images.centre_view(image, 300, 400, is_grayscale=True)
+    np.testing.assert_array_equal(view, np.dstack([by_pillow] * 3))
+    small = images.centre_view(image, 28, 28)
+    small_gray = images.centre_view(image, 28, 28, is_grayscale=True)[..., 0]
+    np.testing.assert_array_equal(small_gray, np.asarray(Image.fromarray(small).convert("L")))
+
+
+def test_gray_is_what_keras_loads(tmp_path: Path) -> None:
+    import keras
+
+    pixels = np.random.default_rng(1).integers(0, 256, (40, 50, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "image.png")
+    loaded = keras.utils.load_img(tmp_path / "image.png", color_mode="grayscale")
+    view = images.centre_view(read_image(tmp_path / "image.png"), 40, 50, is_grayscale=True)
+    np.testing.assert_array_equal(view[..., 0], np.asarray(loaded))
+
+
+def test_luma_weighs_green_most() -> None:
     pixels = np.zeros((8, 24, 3), np.uint8)
     for channel in range(3):
         pixels[:, 8 * channel : 8 * channel + 8, channel] = 255
-    luminance = images.as_gray(image_from_pixels(pixels))[0, ::8]
-    np.testing.assert_allclose(luminance, [0.2125, 0.7154, 0.0721], atol=1e-4)
+    luma = images.as_gray(image_from_pixels(pixels))[0, ::8]
+    np.testing.assert_allclose(luma, [0.299, 0.587, 0.114], atol=1e-5)  # ITU-R BT.601
 
 
 @pytest.mark.parametrize(

@@ -144,8 +144,8 @@ def test_a_picture_of_any_size_is_cut_and_reduced() -> None:
     view = load_linear("cifar-10").view(image_from_pixels(pixels))
     np.testing.assert_array_equal(view, np.broadcast_to((200, 100, 50), (32, 32, 3)))
     grey = load_linear("fashion-mnist").view(image_from_pixels(pixels))
-    luminance = round(0.2125 * 200 + 0.7154 * 100 + 0.0721 * 50)
-    np.testing.assert_array_equal(grey, np.full((28, 28, 1), luminance))
+    luma = round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)
+    np.testing.assert_array_equal(grey, np.full((28, 28, 1), luma))
 
 
 def test_wrong_pixels_and_missing_files_are_explained(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from cnnviz import bank_classifier, cli, datasets
 from cnnviz.bank_classifier import (
@@ -119,6 +120,15 @@ def stripes(monkeypatch: pytest.MonkeyPatch) -> LabelledImages:
     )
     monkeypatch.setitem(bank_classifier.DATA, "stripes", lambda split: pictures)
     return pictures
+
+
+def test_colored_images_are_reduced_to_the_luma_of_the_networks() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, 8, 9, 3), np.uint8)
+    labeled = LabelledImages(images, np.arange(3), ("a", "b", "c"), "noise", "Made by the tests.")
+    gray = grey_pictures(labeled)
+    assert gray.dtype == np.float32
+    by_pillow = np.stack([np.asarray(Image.fromarray(image).convert("L")) for image in images])
+    assert np.abs(gray * 255 - by_pillow).max() <= 0.5 + 1e-4
 
 
 def test_a_classifier_on_features_learns_directions_and_comes_back_from_its_file(

@@ -118,17 +118,17 @@ def test_shrinking_averages() -> None:
     np.testing.assert_array_equal(view, np.broadcast_to([100, 0, 0], (2, 4, 3)))
 
 
-def test_a_grey_network_sees_luminance() -> None:
+def test_a_gray_network_sees_luma_as_keras_loads_it() -> None:
     pixels = [
         [[255, 0, 0], [0, 255, 0]],
         [[0, 0, 255], [9, 9, 9]],
-    ]  # BT.709: 0.2125, 0.7154, 0.0721
+    ]  # BT.601: 0.299, 0.587, 0.114
     card = small_card(channels=1)
     view = model_view(card, image_of(pixels))
-    np.testing.assert_array_equal(view, np.dstack([[[54, 182], [18, 9]]] * 3))
+    np.testing.assert_array_equal(view, np.dstack([[[76, 150], [29, 9]]] * 3))
     batch = preprocess(card, image_of(pixels))
     assert batch.shape == (1, 2, 2, 1)
-    np.testing.assert_allclose(batch[0, :, :, 0], np.array([[54, 182], [18, 9]]) / 255, rtol=1e-6)
+    np.testing.assert_allclose(batch[0, :, :, 0], np.array([[76, 150], [29, 9]]) / 255, rtol=1e-6)
 
 
 @pytest.mark.parametrize("recipe", [CAFFE, TF, TORCH])
