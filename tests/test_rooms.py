@@ -14,6 +14,7 @@ ROOMS: dict[str, set[str]] = {
     "__init__": {"lazy_loader"},
     "errors": set(),
     "results": {"numpy"},
+    "image_range": {"numpy"},
     "images": {"errors", "results", "numpy", "PIL", "cv2"},
     "downloads": {"errors", "platformdirs", "pooch", "requests"},
     "datasets": {
