@@ -15,6 +15,7 @@ ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "results": {"numpy"},
     "image_range": {"numpy"},
+    "color_profiles": {"numpy", "PIL"},
     "images": {"errors", "results", "numpy", "PIL", "cv2"},
     "downloads": {"errors", "platformdirs", "pooch", "requests"},
     "datasets": {
