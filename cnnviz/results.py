@@ -28,18 +28,21 @@ def _is_frozen(values: Any) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageInput:
-    """A checked picture.
+    """A checked image.
 
     Attributes
     ----------
     pixels : uint8 ndarray of shape (h, w, 3)
         RGB, read-only.
     digest : str
-        Fingerprint of size and pixels: equal pictures have equal digests. Cache key.
+        Fingerprint of size and pixels: equal images have equal digests. Cache key.
+    note : str
+        What was done to read it, in sentences; empty if nothing is worth saying.
     """
 
     pixels: np.ndarray
     digest: str
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,14 @@ ROOMS: dict[str, set[str]] = {
     "__init__": {"lazy_loader"},
     "errors": set(),
     "results": {"numpy"},
+    "image_bytes": set(),
     "image_range": {"numpy"},
     "color_profiles": {"numpy", "PIL"},
-    "images": {"errors", "results", "numpy", "PIL", "cv2"},
+    "deep_images": {"errors", "image_range", "numpy", "PIL", "tifffile", "imagecodecs"},
+    "images": {
+        *("errors", "results", "image_bytes", "deep_images", "color_profiles"),
+        *("numpy", "PIL", "cv2", "pillow_heif"),
+    },
     "downloads": {"errors", "platformdirs", "pooch", "requests"},
     "datasets": {
         *("errors", "results", "images", "house_numbers", "downloads"),

@@ -123,7 +123,7 @@ def test_a_head_on_pictures_of_ones_own_is_trained_and_opens_on_all_pages() -> N
     broken = ("broken.png", b"not a picture", "image/png")
     app = add(app, "red things", [*pictures(0, 8, 0), broken])
     assert not app.exception
-    assert "broken.png: This is not a picture" in texts(app)
+    assert "broken.png: This file cannot be read as an image" in texts(app)
     app = add(app, "blue things", [*pictures(20, 9, 2), ("again.png", *pictures(20, 1, 2)[0][1:])])
     app = finished(app)
     assert not app.exception

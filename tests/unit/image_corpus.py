@@ -5,9 +5,17 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
+import imagecodecs
 import numpy as np
+import pillow_heif
+import tifffile
 from PIL import Image
+
+from tests.unit import profiles
+
+pillow_heif.register_heif_opener()  # saves as well
 
 HEIGHT, WIDTH = 24, 40
 _CORNERS = [(0, 0), (0, 1), (1, 0), (1, 1)]
@@ -16,10 +24,10 @@ _CORNERS = [(0, 0), (0, 1), (1, 0), (1, 1)]
 def drawing() -> np.ndarray:
     """Four quarters: red, green / blue, white; no symmetry, so that a turn is noticed."""
     pixels = np.empty((HEIGHT, WIDTH, 3), np.uint8)
-    colours = [(200, 30, 30), (30, 160, 30), (30, 30, 200), (255, 255, 255)]
-    for (down, right), colour in zip(_CORNERS, colours, strict=True):
+    colors = [(200, 30, 30), (30, 160, 30), (30, 30, 200), (255, 255, 255)]
+    for (down, right), color in zip(_CORNERS, colors, strict=True):
         rows = slice(down * HEIGHT // 2, (down + 1) * HEIGHT // 2)
-        pixels[rows, right * WIDTH // 2 : (right + 1) * WIDTH // 2] = colour
+        pixels[rows, right * WIDTH // 2 : (right + 1) * WIDTH // 2] = color
     return pixels
 
 
@@ -32,12 +40,13 @@ OVER_WHITE = np.where(ALPHA[..., None] == 255, DRAWING, 255).astype(np.uint8)
 
 @dataclass(frozen=True)
 class Good:
-    """A file that must be read: its pixels, and how far a lossy format may be off."""
+    """A file that must be read: its pixels, how far they may be off, and what is said of it."""
 
     name: str
     make: Callable[[], bytes]
     pixels: np.ndarray
     tolerance: int = 0
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,25 +58,25 @@ class Bad:
     words: str
 
 
-def saved(image: Image.Image, file_format: str, **options: object) -> bytes:
+def saved(image: Image.Image, file_format: str, **options: Any) -> bytes:
     buffer = BytesIO()
     image.save(buffer, file_format, **options)
     return buffer.getvalue()
 
 
-def rgb(file_format: str, **options: object) -> Callable[[], bytes]:
+def rgb(file_format: str, **options: Any) -> Callable[[], bytes]:
     return lambda: saved(Image.fromarray(DRAWING), file_format, **options)
 
 
-def mode(name: str, file_format: str, **options: object) -> Callable[[], bytes]:
+def mode(name: str, file_format: str, **options: Any) -> Callable[[], bytes]:
     return lambda: saved(Image.fromarray(DRAWING).convert(name), file_format, **options)
 
 
-def with_alpha(file_format: str, **options: object) -> bytes:
+def with_alpha(file_format: str, **options: Any) -> bytes:
     return saved(Image.fromarray(np.dstack([DRAWING, ALPHA])), file_format, **options)
 
 
-def turned(orientation: int, file_format: str = "JPEG", **options: object) -> bytes:
+def turned(orientation: int, file_format: str = "JPEG", **options: Any) -> bytes:
     """Store the drawing the way a camera does that was held in this orientation."""
     back = {
         1: lambda a: a,
@@ -94,24 +103,24 @@ def png(
     width: int,
     height: int,
     depth: int = 8,
-    colour: int = 2,
+    color: int = 2,
     *,
     rows: bytes | None = None,
     extra: bytes = b"",
 ) -> bytes:
     """Write a PNG by hand; without `rows` it only claims to have pixels."""
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
     data = zlib.compress(rows, 9) if rows is not None else zlib.compress(b"\0" * 100)
     chunks = [chunk(b"IHDR", header), extra, chunk(b"IDAT", data), chunk(b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
-def full_png(width: int, height: int, depth: int, colour: int, row_bytes: int) -> bytes:
+def full_png(width: int, height: int, depth: int, color: int, row_bytes: int) -> bytes:
     """Write a large black PNG whose rows are really there, without ever holding them."""
     packer = zlib.compressobj(9)
     row = bytes(1 + row_bytes) * 100
     data = b"".join(packer.compress(row) for _ in range(height // 100)) + packer.flush()
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
     chunks = [chunk(b"IHDR", header), chunk(b"IDAT", data), chunk(b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
@@ -127,7 +136,7 @@ def gray_rows() -> bytes:
 
 
 def transparent_gray() -> bytes:
-    """Grey with one value declared transparent."""
+    """Gray with one value declared transparent."""
     extra = chunk(b"tRNS", struct.pack(">H", int(GRAY[0, 0])))
     return png(WIDTH, HEIGHT, 8, 0, rows=gray_rows(), extra=extra)
 
@@ -138,6 +147,83 @@ def transparent_palette() -> bytes:
     return saved(image, "PNG", transparency=index)
 
 
+def tiff(values: np.ndarray, **options: Any) -> bytes:
+    buffer = BytesIO()
+    tifffile.imwrite(buffer, values, **options)
+    return buffer.getvalue()
+
+
+def palette_tiff() -> bytes:
+    """A palette whose colors are from 0 to 255; the TIFF standard has them from 0 to 65,535."""
+    image = Image.fromarray(DRAWING).quantize(8)
+    colors = np.zeros((256, 3), np.uint16)
+    used = np.array(image.getpalette(), np.uint16).reshape(-1, 3)
+    colors[: len(used)] = used
+    return tiff(np.asarray(image), photometric="palette", colormap=colors.T)
+
+
+def bmp_with_alpha(alpha: np.ndarray) -> bytes:
+    """Write a BMP by hand that declares its fourth byte to be alpha (BITMAPV4HEADER)."""
+    pixels = np.dstack([DRAWING[..., ::-1], alpha])[::-1].tobytes()
+    header = struct.pack("<IiiHHIIiiII", 108, WIDTH, HEIGHT, 1, 32, 3, len(pixels), 0, 0, 0, 0)
+    header += struct.pack("<IIII4s", 0xFF0000, 0xFF00, 0xFF, 0xFF000000, b"sRGB") + bytes(48)
+    start = 14 + len(header)
+    return b"BM" + struct.pack("<IHHI", start + len(pixels), 0, 0, start) + header + pixels
+
+
+_FAST = {"preset": "ultrafast"}
+
+
+def heic(image: Image.Image | None = None, **options: Any) -> bytes:
+    """Write a HEIC; x265 codes blocks of 8 pixels, and a crop is declared for other sizes."""
+    image = image or Image.fromarray(DRAWING)
+    return saved(image, "HEIF", quality=95, chroma=444, enc_params=_FAST, **options)
+
+
+def heic_of_ten_bits() -> bytes:
+    values = DRAWING.astype(np.uint16) * 257
+    file = pillow_heif.from_bytes("RGB;16", (WIDTH, HEIGHT), values.tobytes())
+    buffer = BytesIO()
+    file.save(buffer, quality=95, chroma=444)
+    return buffer.getvalue()
+
+
+def heic_that_claims(width: int, height: int, image: Image.Image) -> bytes:
+    """Change the size in the header; a crop to a part, if there is one, stays."""
+    content = bytearray(heic(image))
+    place = content.index(b"ispe")
+    content[place + 8 : place + 16] = struct.pack(">II", width, height)
+    return bytes(content)
+
+
+def two_images(file_format: str, **options: Any) -> bytes:
+    second = [Image.fromarray(255 - DRAWING)]
+    first = Image.fromarray(DRAWING)
+    return saved(first, file_format, save_all=True, append_images=second, quality=95, **options)
+
+
+def without_adobe_marker() -> bytes:
+    content = mode("CMYK", "JPEG", quality=95)()
+    start = content.index(b"\xff\xee")
+    length = int.from_bytes(content[start + 2 : start + 4])
+    return content[:start] + content[start + 2 + length :]
+
+
+def ycck_jpeg() -> bytes:
+    """Inks coded as luma, chroma and black, inverted as Adobe does."""
+    inks = np.asarray(Image.fromarray(DRAWING).convert("CMYK"))
+    content = imagecodecs.jpeg8_encode(
+        255 - inks, level=95, colorspace="CMYK", outcolorspace="YCCK", subsampling="444"
+    )
+    assert b"Adobe" in content
+    return bytes(content)
+
+
+def with_profile(file_format: str, profile: bytes, name: str = "RGB", **options: Any) -> bytes:
+    image = Image.fromarray(DRAWING).convert(name)
+    return saved(image, file_format, icc_profile=profile, **options)
+
+
 def animation(file_format: str) -> bytes:
     frames = [Image.fromarray(DRAWING), Image.fromarray(255 - DRAWING), Image.fromarray(DRAWING)]
     options = {"lossless": True} if file_format == "WEBP" else {}
@@ -145,7 +231,7 @@ def animation(file_format: str) -> bytes:
 
 
 def bomb_in(kind: bytes) -> bytes:
-    """A PNG whose text or colour profile unpacks to 100 MB."""
+    """A PNG whose text or color profile unpacks to 100 MB."""
     packed = zlib.compress(bytes(100_000_000), 9)
     extra = chunk(kind, b"x\0\0" + packed)
     return png(WIDTH, HEIGHT, 8, 0, rows=gray_rows(), extra=extra)
@@ -183,7 +269,7 @@ def cut(make: Callable[[], bytes], share: float = 0.6) -> Callable[[], bytes]:
     return half
 
 
-def noise(file_format: str, **options: object) -> bytes:
+def noise(file_format: str, **options: Any) -> bytes:
     """Something that does not compress, so that a cut falls into the pixels."""
     pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     return saved(Image.fromarray(pixels), file_format, **options)
@@ -193,7 +279,7 @@ def sized(width: int, height: int) -> Callable[[], bytes]:
     return lambda: saved(Image.new("RGB", (width, height), "red"), "PNG")
 
 
-def blank(width: int, height: int, file_format: str, **options: object) -> bytes:
+def blank(width: int, height: int, file_format: str, **options: Any) -> bytes:
     return saved(Image.new("RGB", (width, height), "red"), file_format, **options)
 
 
@@ -208,6 +294,12 @@ _ONE_BIT = np.repeat(
     np.asarray(Image.fromarray(DRAWING).convert("1").convert("L"))[..., None], 3, axis=2
 )
 _SIXTEEN = (GRAY.astype(np.uint16) << 8) + 77
+_FULL = "Values 0 to 65535 were mapped to black and white."
+_FLOAT = "Values 0 to 1 were mapped to black and white."
+_END = "The end of the file is missing; every pixel is there."
+_P3 = profiles.rgb_profile(profiles.DISPLAY_P3, 2.2, b"Display P3")
+_FROM_P3 = profiles.rgb_in_srgb(DRAWING, profiles.DISPLAY_P3, 2.2)
+_P3_NOTE = "Converted from the Display P3 color profile to sRGB."
 
 GOOD = [
     Good("rgb.png", rgb("PNG"), DRAWING),
@@ -246,11 +338,122 @@ GOOD = [
         lambda: saved(Image.fromarray(np.dstack([GRAY, ALPHA])), "PNG"),
         np.where(ALPHA[..., None] == 255, _GRAY_RGB, 255),
     ),
-    Good("sixteen-bit-gray.png", lambda: saved(Image.fromarray(_SIXTEEN), "PNG"), _GRAY_RGB),
-    Good("sixteen-bit-gray.tif", lambda: saved(Image.fromarray(_SIXTEEN), "TIFF"), _GRAY_RGB),
-    Good("sixteen-bit-rgb.png", sixteen_bit_rgb, DRAWING),
-    Good("float.tif", float_tiff, _GRAY_RGB, 1),
+    Good(
+        "sixteen-bit-gray.png",
+        lambda: saved(Image.fromarray(_SIXTEEN), "PNG"),
+        _GRAY_RGB,
+        note=_FULL,
+    ),
+    Good(
+        "sixteen-bit-gray.tif",
+        lambda: saved(Image.fromarray(_SIXTEEN), "TIFF"),
+        _GRAY_RGB,
+        note=_FULL,
+    ),
+    Good("sixteen-bit-rgb.png", sixteen_bit_rgb, DRAWING, note=_FULL),
+    Good("float.tif", float_tiff, _GRAY_RGB, note=_FLOAT),
+    Good(
+        "float-rgb.tif",
+        lambda: tiff((DRAWING / 255).astype(np.float32), photometric="rgb"),
+        DRAWING,
+        note=_FLOAT,
+    ),
+    Good(
+        "twelve-of-sixteen-bits.tif",
+        lambda: tiff(GRAY.astype(np.uint16) << 4),
+        _GRAY_RGB,
+        note="Values 0 to 4095 were mapped to black and white "
+        "(12 bits hold the data, and the file declares no range).",
+    ),
+    Good("palette-of-8-bits.tif", palette_tiff, DRAWING),
+    Good("jpeg-in.tif", lambda: tiff(DRAWING, photometric="rgb", compression="jpeg"), DRAWING, 24),
+    Good("empty-alpha.bmp", lambda: bmp_with_alpha(ALPHA * 0), DRAWING),
+    Good("alpha.bmp", lambda: bmp_with_alpha(ALPHA), OVER_WHITE),
+    Good("photo.heic", heic, DRAWING, 12),
+    Good("ten-bits.heic", heic_of_ten_bits, DRAWING, 12),
+    Good("gray.heic", lambda: heic(Image.fromarray(_LUMA)), _LUMA_RGB, 12),
+    Good(
+        "alpha.heic",
+        lambda: heic(Image.fromarray(np.dstack([DRAWING, ALPHA]))),
+        OVER_WHITE,
+        12,
+    ),
+    Good("two-images.heic", lambda: two_images("HEIF"), DRAWING, 24),
+    Good("second-is-first.heic", lambda: two_images("HEIF", primary_index=1), 255 - DRAWING, 24),
+    Good("tiles.heic", lambda: heic(tile_size=16), DRAWING, 12),
+    Good("named-mif1.heif", lambda: heic().replace(b"heic", b"mif1", 1), DRAWING, 12),
+    *[
+        Good(
+            f"orientation-{i}.heic",
+            lambda i=i: turned(i, "HEIF", quality=95, chroma=444),
+            DRAWING,
+            12,
+        )
+        for i in range(1, 9)
+    ],
+    Good("two-images.jpg", lambda: two_images("MPO"), DRAWING, 12),
+    Good("without-end.jpg", lambda: rgb("JPEG", quality=95)()[:-2], DRAWING, 12, _END),
+    Good("p3.png", lambda: with_profile("PNG", _P3), _FROM_P3, 1, _P3_NOTE),
+    Good("p3.jpg", lambda: with_profile("JPEG", _P3, quality=95), _FROM_P3, 12, _P3_NOTE),
+    Good("p3.webp", lambda: with_profile("WEBP", _P3, lossless=True), _FROM_P3, 1, _P3_NOTE),
+    Good("p3.tif", lambda: with_profile("TIFF", _P3), _FROM_P3, 1, _P3_NOTE),
+    Good("p3.avif", lambda: with_profile("AVIF", _P3, quality=95), _FROM_P3, 24, _P3_NOTE),
+    Good("p3.heic", lambda: with_profile("HEIF", _P3, quality=95), _FROM_P3, 24, _P3_NOTE),
+    Good(
+        "p3-palette.png",
+        lambda: saved(Image.fromarray(DRAWING).quantize(8), "PNG", icc_profile=_P3),
+        _FROM_P3,
+        1,
+        _P3_NOTE,
+    ),
+    Good(
+        "p3-alpha.png",
+        lambda: with_alpha("PNG", icc_profile=_P3),
+        np.where(ALPHA[..., None] == 255, _FROM_P3, 255),
+        1,
+        _P3_NOTE,
+    ),
+    Good(
+        "linear-gray.png",
+        lambda: saved(Image.fromarray(GRAY), "PNG", icc_profile=profiles.gray_profile(1.0)),
+        np.dstack([profiles.gray_in_srgb(GRAY, 1.0)] * 3),
+        1,
+        "Converted from its color profile to sRGB.",
+    ),
+    Good(
+        "black-ink.jpg",
+        lambda: saved(
+            Image.merge("CMYK", [*[Image.new("L", (WIDTH, HEIGHT))] * 3, Image.fromarray(GRAY)]),
+            "JPEG",
+            quality=100,
+            icc_profile=profiles.ink_profile(),
+        ),
+        np.dstack([profiles.black_ink_in_srgb(GRAY)] * 3),
+        6,
+        "Converted from its color profile to sRGB.",
+    ),
+    Good(
+        "gray-profile-of-color.png",
+        lambda: with_profile("PNG", profiles.gray_profile(1.8)),
+        DRAWING,
+        note="The color profile is not for RGB images and was ignored.",
+    ),
+    Good(
+        "bomb-in-profile.png",
+        lambda: bomb_in(b"iCCP"),
+        _GRAY_RGB,
+        note="The color profile is too large and was ignored.",
+    ),
+    Good(
+        "broken-profile.jpg",
+        lambda: with_profile("JPEG", _P3[:300], quality=95),
+        DRAWING,
+        12,
+        "The color profile is damaged and was ignored.",
+    ),
     Good("cmyk.jpg", mode("CMYK", "JPEG", quality=95), DRAWING, 16),
+    Good("cmyk-without-marker.jpg", without_adobe_marker, DRAWING, 16),
+    Good("ycck.jpg", ycck_jpeg, DRAWING, 16),
     Good("cmyk.tif", mode("CMYK", "TIFF"), DRAWING, 1),
     Good("ycbcr.tif", mode("YCbCr", "TIFF"), DRAWING, 3),
     Good("lab.tif", mode("LAB", "TIFF"), DRAWING, 16),
@@ -272,18 +475,38 @@ GOOD = [
     Good("strip.png", sized(2000, 8), np.full((8, 2000, 3), (255, 0, 0), np.uint8)),
 ]
 
+_BLANK = Image.new("RGB", (64, 64), "red")
+
 BAD = [
     Bad("empty", lambda: b"", "empty"),
-    Bad("text.png", lambda: b"this is not a picture", "not a picture"),
-    Bad("drawing.svg", lambda: b'<svg xmlns="http://www.w3.org/2000/svg"/>', "not a picture"),
-    Bad("page.pdf", lambda: b"%PDF-1.7\n1 0 obj\n", "not a picture"),
-    Bad("photo.heic", lambda: b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64), "picture"),
-    Bad("zip", lambda: b"PK\x03\x04" + bytes(100), "not a picture"),
-    Bad("pickle", lambda: b"\x80\x04\x95cos\nsystem\n", "not a picture"),
-    Bad("icon.ico", lambda: saved(Image.new("RGB", (16, 16)), "ICO"), "not a picture"),
-    Bad("zeros", lambda: bytes(10_000), "not a picture"),
-    Bad("signature-only.png", lambda: b"\x89PNG\r\n\x1a\n", "picture"),
-    Bad("signature-only.jpg", lambda: b"\xff\xd8\xff\xe0", "picture"),
+    Bad("text.png", lambda: b"this is no image", "cannot be read"),
+    Bad("drawing.svg", lambda: b'<svg xmlns="http://www.w3.org/2000/svg"/>', "cannot be read"),
+    Bad("page.pdf", lambda: b"%PDF-1.7\n1 0 obj\n", "cannot be read"),
+    Bad("header-only.heic", lambda: b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64), "HEIC"),
+    Bad("cut.heic", lambda: heic()[:-200], "HEIC"),
+    Bad("bomb.heic", lambda: heic_that_claims(60_000, 60_000, _BLANK), "40 million"),
+    Bad("large.heic", lambda: heic_that_claims(5_001, 5_000, _BLANK), "25 million"),
+    Bad(
+        "large-alpha.heic",
+        lambda: heic_that_claims(4_001, 3_125, _BLANK.convert("RGBA")),
+        "12 million",
+    ),
+    Bad(
+        "bomb-in-a-crop.heic",  # 60 × 60 of it are to be shown
+        lambda: heic_that_claims(9_000, 9_000, _BLANK.resize((60, 60))),
+        "25 million",
+    ),
+    Bad(
+        "larger-than-it-claims.heic",
+        lambda: heic_that_claims(64, 64, _BLANK.resize((1_600, 1_600))),
+        "HEIC",
+    ),
+    Bad("zip", lambda: b"PK\x03\x04" + bytes(100), "cannot be read"),
+    Bad("pickle", lambda: b"\x80\x04\x95cos\nsystem\n", "cannot be read"),
+    Bad("icon.ico", lambda: saved(Image.new("RGB", (16, 16)), "ICO"), "cannot be read"),
+    Bad("zeros", lambda: bytes(10_000), "cannot be read"),
+    Bad("signature-only.png", lambda: b"\x89PNG\r\n\x1a\n", "image"),
+    Bad("signature-only.jpg", lambda: b"\xff\xd8\xff\xe0", "image"),
     Bad("one-pixel.png", sized(1, 1), "1 × 1"),
     Bad("narrow.png", sized(3000, 1), "3000 × 1"),
     Bad("too-low.png", sized(40, 7), "40 × 7"),
@@ -292,13 +515,13 @@ BAD = [
     Bad("large.avif", lambda: blank(4_001, 4_000, "AVIF", speed=10), "16 million"),
     Bad("cut.png", cut(lambda: noise("PNG")), "damaged"),
     Bad("cut.jpg", cut(lambda: noise("JPEG")), "damaged"),
-    Bad("cut.webp", cut(lambda: noise("WEBP")), "picture"),
+    Bad("cut.webp", cut(lambda: noise("WEBP")), "image"),
     Bad("cut.gif", cut(lambda: noise("GIF")), "damaged"),
     Bad("cut.bmp", cut(lambda: noise("BMP")), "damaged"),
-    Bad("cut.tif", cut(lambda: noise("TIFF")), "picture"),
-    Bad("cut.avif", cut(lambda: noise("AVIF")), "picture"),
+    Bad("cut.tif", cut(lambda: noise("TIFF")), "image"),
+    Bad("cut.avif", cut(lambda: noise("AVIF")), "image"),
     Bad("without-pixels.png", lambda: png(WIDTH, HEIGHT), "damaged"),
-    Bad("no-width.png", lambda: png(0, 8), "picture"),
+    Bad("no-width.png", lambda: png(0, 8), "image"),
     Bad("bomb-10000.png", lambda: full_png(10_000, 10_000, 8, 2, 30_000), "40 million"),
     Bad("bomb-20000.png", lambda: png(20_000, 20_000), "40 million"),
     Bad("bomb-30000.png", lambda: full_png(30_000, 30_000, 1, 0, 3750), "40 million"),
@@ -316,9 +539,11 @@ LARGEST = {
     "rgba.png": lambda: full_png(8_000, 5_000, 8, 6, 32_000),
     "sixteen-bit-gray.png": lambda: full_png(8_000, 5_000, 16, 0, 16_000),
     "sixteen-bit-rgb.png": lambda: full_png(8_000, 5_000, 16, 2, 48_000),
+    "sixteen-bit-rgba.png": lambda: full_png(8_000, 5_000, 16, 6, 64_000),
     "one-bit.png": lambda: full_png(8_000, 5_000, 1, 0, 1_000),
     "photo.jpg": lambda: saved(Image.new("RGB", (8_000, 5_000), "red"), "JPEG"),
     "cmyk.jpg": lambda: saved(Image.new("CMYK", (8_000, 5_000)), "JPEG"),
+    "without-end.jpg": lambda: saved(Image.new("RGB", (8_000, 5_000), "red"), "JPEG")[:-1],
     "palette.gif": lambda: saved(Image.new("P", (8_000, 5_000)), "GIF"),
     "float.tif": lambda: saved(
         Image.new("F", (8_000, 5_000)), "TIFF", compression="tiff_adobe_deflate"
@@ -326,6 +551,23 @@ LARGEST = {
     "cmyk.tif": lambda: saved(
         Image.new("CMYK", (8_000, 5_000)), "TIFF", compression="tiff_adobe_deflate"
     ),
+    "tiles.tif": lambda: tiff(
+        np.zeros((5_000, 8_000), np.float32), compression="zstd", predictor=3, tile=(2048, 4096)
+    ),
+    "planes.tif": lambda: tiff(
+        np.zeros((3, 5_000, 8_000), np.uint16),
+        photometric="rgb",
+        planarconfig="separate",
+        compression="lzw",
+        rowsperstrip=2_000,
+    ),
+    "profile.tif": lambda: saved(
+        Image.new("CMYK", (8_000, 5_000)),
+        "TIFF",
+        compression="tiff_adobe_deflate",
+        icc_profile=profiles.ink_profile(),
+    ),
+    "rgb.heic": lambda: heic(Image.new("RGB", (5_000, 5_000), "red")),
     "rgb.webp": lambda: blank(5_000, 4_000, "WEBP", method=0),
     "rgb.avif": lambda: blank(4_000, 4_000, "AVIF", speed=10),
 }

@@ -97,7 +97,7 @@ def test_the_fingerprint_follows_names_and_pictures() -> None:
 
 def test_a_picture_is_kept_as_the_network_sees_it() -> None:
     assert read_picture("a.png", png(1)).image.pixels.shape == (224, 224, 3)
-    with pytest.raises(InvalidImageError, match=r"^broken\.png: This is not a picture"):
+    with pytest.raises(InvalidImageError, match=r"^broken\.png: This file cannot be read"):
         read_picture("broken.png", b"nothing")
 
 
