@@ -10,13 +10,13 @@ from cnnviz.errors import CnnvizError, InvalidParameterError
 from cnnviz.evidence import one_class
 from cnnviz.explanations import explain, find_method
 from cnnviz.faithfulness import pixel_curves
-from cnnviz.images import read_image, shrink_to_fit
+from cnnviz.images import FILE_TYPES, read_image, shrink_to_fit
 from cnnviz.results import PICTURE, ClassHeatmap, ImageInput
 
 if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
+ENDINGS = tuple(f".{name}" for name in FILE_TYPES)
 COLUMNS = (
     *("picture", "method", "layer", "class", "label", "probability", "logit"),
     *("minimum", "maximum", "insertion", "deletion", "overlay"),

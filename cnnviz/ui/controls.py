@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 
 from cnnviz import datasets, zoo
-from cnnviz.images import read_image
+from cnnviz.images import FILE_TYPES, read_image
 from cnnviz.results import ImageInput, Prediction
 from cnnviz.ui import cached, downloads, frame, network_choices
 from cnnviz.zoo import ModelCard
@@ -31,7 +31,7 @@ SUITABLE_MODEL = "suitable_model"  # session key: the network of a page that off
 WANTED_MODEL = "wanted_model"  # session key: the network to pick on the next run
 _CHOICE = "picture_choice"  # session key: what app.py hands to the page
 _UPLOADED, _UPLOAD_ID = "uploaded_image", "upload_id"  # session keys: the checked picture, its file
-PICTURE_TYPES = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "avif"]
+PICTURE_TYPES = [*FILE_TYPES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +143,9 @@ def _all_digits_are_here() -> bool:
 def _own_picture() -> Picked | None:
     """Take an upload or a photograph; what is wrong with it is said below it."""
     brought = st.file_uploader(
-        "Upload a picture",
+        "Upload an image",
         type=PICTURE_TYPES,
-        help="PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF, up to 20 MB",
+        help="PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC, up to 20 MB",
     )
     if st.toggle("Use the camera", key="camera_on"):
         brought = st.camera_input("Take a picture") or brought
@@ -158,9 +158,9 @@ def _own_picture() -> Picked | None:
         st.info("No picture of yours yet: drop one here. Until then you see the page's example.")
         return None
     height, width = image.pixels.shape[:2]
+    facts = " ".join(filter(None, [f"{width} × {height} pixels.", image.note]))
     st.caption(
-        f"{width} × {height} pixels. Your picture stays in this session: a copied link "
-        "opens everything but the picture."
+        f"{facts} Your image stays in this session: a copied link opens everything but the image."
     )
     return Picked(image, "your picture", "Your own picture")
 

@@ -1,9 +1,11 @@
 """The page of the basics: three views, each finished at once, each with today's numbers."""
 
+import io
 import re
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.special import softmax
 from streamlit.testing.v1 import AppTest
 
@@ -86,6 +88,17 @@ def test_a_broken_upload_is_explained() -> None:
     assert not app.error
     classifier = load_linear("fashion-mnist")
     assert classifier.class_names[int(classifier.bias.argmax())] in texts(app)
+
+
+def test_what_was_done_to_an_upload_is_said_below_it() -> None:
+    app = open_page(PAGE)
+    app.selectbox(key="source").select("upload").run()
+    buffer = io.BytesIO()
+    Image.fromarray(np.full((40, 50), 4000, np.uint16)).save(buffer, "TIFF")
+    app.file_uploader[0].set_value(("deep.tif", buffer.getvalue(), "image/tiff")).run()
+    assert not app.exception
+    (caption,) = [text.value for text in app.caption if "50 × 40 pixels." in text.value]
+    assert "Values 0 to 4095 were mapped to black and white" in caption
 
 
 LINE = "Convolution in one dimension"

@@ -105,8 +105,10 @@ def test_pictures_are_found_in_folders(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "b.PNG").write_bytes(b"")
     (tmp_path / "in" / "notes.txt").write_bytes(b"")
+    (tmp_path / "in" / "telephone.HEIC").write_bytes(b"")
     (tmp_path / "a.jpg").write_bytes(b"")
-    assert [one.name for one in picture_files([tmp_path])] == ["a.jpg", "b.PNG"]
+    found = [file.name for file in picture_files([tmp_path])]
+    assert found == ["a.jpg", "b.PNG", "telephone.HEIC"]
     with pytest.raises(InvalidParameterError, match="no file or folder"):
         picture_files([tmp_path / "c.jpg"])
     with pytest.raises(InvalidParameterError, match="no picture"):
