@@ -56,8 +56,13 @@ class LayerAtlas:
 
     @property
     def size_px(self) -> int:
-        """Side of a picture."""
+        """Side of an image; its height if it is not square."""
         return int(self.recipe["size_px"])
+
+    @property
+    def width_px(self) -> int:
+        """Width of an image."""
+        return int(self.recipe.get("width_px") or self.size_px)
 
     @property
     def count(self) -> int:
@@ -65,7 +70,7 @@ class LayerAtlas:
         return len(self.reached)
 
     def pictures(self, first: int = 0, count: int | None = None) -> list[np.ndarray]:
-        """Read pictures, each uint8 (size, size, 3).
+        """Read pictures, each uint8 (h, w, 3).
 
         Raises
         ------
@@ -75,7 +80,7 @@ class LayerAtlas:
         wanted = range(first, self.count if count is None else min(first + count, self.count))
         strips = {place: _strip(self.files[place]) for place in {i // STRIP for i in wanted}}
         return [
-            strips[i // STRIP][:, i % STRIP * self.size_px : (i % STRIP + 1) * self.size_px]
+            strips[i // STRIP][:, i % STRIP * self.width_px : (i % STRIP + 1) * self.width_px]
             for i in wanted
         ]
 

@@ -168,10 +168,10 @@ def _facts_of(target: Path, strip: Strip) -> dict[str, Any] | None:
     path = target / strip.file_name
     try:
         facts = _read_facts(path.with_suffix(".json")) or _indexed(target)[strip.file_name]
-        is_same = facts["recipe"] == asdict(strip.recipe) and facts["seed"] == strip.seed
+        is_same = Recipe(**facts["recipe"]) == strip.recipe and facts["seed"] == strip.seed
         is_same = is_same and len(facts["reached"]) == strip.count
         is_whole = facts["sha256"] == fingerprint(path.read_bytes())
-    except (OSError, KeyError, TypeError):
+    except (OSError, KeyError, TypeError, InvalidParameterError):
         return None
     return facts if is_same and is_whole else None
 

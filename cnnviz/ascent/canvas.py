@@ -44,30 +44,32 @@ def mixing_matrix(colours: str) -> np.ndarray:
     return matrix / np.linalg.norm(matrix, axis=0).max()
 
 
-def frequency_scale(size_px: int, decay_power: float) -> np.ndarray:
-    """Weight of each frequency of a real picture, float32 (size, size // 2 + 1).
+def frequency_scale(height: int, width: int, decay_power: float) -> np.ndarray:
+    """Weight of each frequency of a real image, float32 (height, width // 2 + 1).
 
-    The lower a frequency, the more it weighs, as in natural pictures, whose amplitudes fall with
-    1 / frequency.
+    The lower a frequency, the more it weighs, as in natural images, whose amplitudes fall with
+    1 / frequency; from one cycle over the longer side on. In cycles per pixel, so that a pattern
+    has the same weight in images of any shape (as in lucid: tensorflow/lucid,
+    optvis/param/spatial.py).
     """
-    rows, columns = np.fft.fftfreq(size_px)[:, None], np.fft.rfftfreq(size_px)[None]
-    frequencies = np.maximum(np.hypot(rows, columns), 1 / size_px)
-    return (size_px / frequencies**decay_power).astype(np.float32)
+    rows, columns = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
+    frequencies = np.maximum(np.hypot(rows, columns), 1 / max(height, width))
+    return (np.sqrt(height * width) / frequencies**decay_power).astype(np.float32)
 
 
 def start(recipe: Recipe, count: int, channels: int, seed: int, loudness: float = 1.0) -> Any:
     """Draw the numbers that a climb begins with: near grey, from a seed."""
-    size = recipe.size_px
-    shape: tuple[int, ...] = (count, size, size, channels)
+    height, width = recipe.shape
+    shape: tuple[int, ...] = (count, height, width, channels)
     if recipe.basis == "fourier":
-        shape = (2, count, channels, size, size // 2 + 1)
+        shape = (2, count, channels, height, width // 2 + 1)
     elif recipe.optimizer == "normalised":  # the lecture: grey levels from 128 to 148
         return loudness * tf.random.stateless_uniform(shape, (seed, 0), 0.0, 20 / 255)
     return loudness * _NOISE * tf.random.stateless_normal(shape, (seed, 0))
 
 
 def numbers_of(recipe: Recipe, pixels: np.ndarray) -> Any:
-    """Find the numbers whose picture is `pixels`, float (N, size, size, C) from 0 to 1."""
+    """Find the numbers whose picture is `pixels`, float (N, h, w, C) from 0 to 1."""
     values = tf.constant(pixels, tf.float32)
     if recipe.optimizer == "normalised":
         return values - _GREY
@@ -78,18 +80,17 @@ def numbers_of(recipe: Recipe, pixels: np.ndarray) -> Any:
     if recipe.basis == "pixels":
         return values
     spectrum = tf.signal.rfft2d(tf.transpose(4 * values, (0, 3, 1, 2)))
-    spectrum /= tf.cast(frequency_scale(recipe.size_px, recipe.decay_power), tf.complex64)
+    spectrum /= tf.cast(frequency_scale(*recipe.shape, recipe.decay_power), tf.complex64)
     return tf.stack([tf.math.real(spectrum), tf.math.imag(spectrum)])
 
 
 def drawn(recipe: Recipe, numbers: Any) -> Any:
-    """Turn numbers into a picture, tensor (N, size, size, C) from 0 to 1."""
-    size = recipe.size_px
+    """Turn numbers into a picture, tensor (N, h, w, C) from 0 to 1."""
     values = numbers
     if recipe.basis == "fourier":
-        scale = tf.constant(frequency_scale(size, recipe.decay_power))
+        scale = tf.constant(frequency_scale(*recipe.shape, recipe.decay_power))
         spectrum = tf.complex(numbers[0] * scale, numbers[1] * scale)
-        values = tf.transpose(tf.signal.irfft2d(spectrum, [size, size]), (0, 2, 3, 1)) / 4
+        values = tf.transpose(tf.signal.irfft2d(spectrum, recipe.shape), (0, 2, 3, 1)) / 4
     if recipe.optimizer == "normalised":
         return tf.clip_by_value(values + _GREY, 0.0, 1.0)
     if recipe.colours != "none":
@@ -121,12 +122,12 @@ def moved(recipe: Recipe, images: Any, chance: Any) -> Any:
     zoom = 1 + chance[:, 1] * recipe.scale
     right, down = chance[:, 2] * recipe.jitter_px, chance[:, 3] * recipe.jitter_px
     cosine, sine = tf.cos(angle) / zoom, tf.sin(angle) / zoom
-    middle = (recipe.size_px - 1) / 2
+    middle_y, middle_x = ((length - 1) / 2 for length in recipe.shape)
     zero = tf.zeros_like(angle)
     transforms = tf.stack(
         [
-            *(cosine, -sine, middle - cosine * middle + sine * middle + right),
-            *(sine, cosine, middle - sine * middle - cosine * middle + down),
+            *(cosine, -sine, middle_x - cosine * middle_x + sine * middle_y + right),
+            *(sine, cosine, middle_y - sine * middle_x - cosine * middle_y + down),
             *(zero, zero),
         ],
         axis=1,
@@ -134,7 +135,7 @@ def moved(recipe: Recipe, images: Any, chance: Any) -> Any:
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=images,
         transforms=transforms,
-        output_shape=[recipe.size_px, recipe.size_px],
+        output_shape=recipe.shape,
         fill_value=_GREY,
         interpolation="NEAREST",
         fill_mode="CONSTANT",
@@ -147,7 +148,7 @@ def penalties(recipe: Recipe, images: Any) -> Any:
     if recipe.l2:
         total += recipe.l2 * tf.reduce_mean((images - _GREY) ** 2, axis=(1, 2, 3))
     if recipe.total_variation:
-        differences = tf.image.total_variation(images) / (recipe.size_px**2 * images.shape[-1])
+        differences = tf.image.total_variation(images) / np.prod((*recipe.shape, images.shape[-1]))
         total += recipe.total_variation * differences
     return total
 
@@ -173,7 +174,7 @@ def smoothed(recipe: Recipe, numbers: Any, step: Any) -> Any:
             return values
         loudness = tf.norm(values, axis=-1, keepdims=True)
         flat = tf.sort(tf.reshape(loudness, (tf.shape(values)[0], -1)), axis=1)
-        limit = flat[:, int(recipe.clip_share * recipe.size_px**2)][:, None, None, None]
+        limit = flat[:, int(recipe.clip_share * np.prod(recipe.shape))][:, None, None, None]
         return tf.where(loudness < limit, 0.0, values)
 
     return tf.cond((step + 1) % recipe.blur_every == 0, blurred, lambda: numbers)

@@ -13,7 +13,7 @@ from cnnviz.ascent import canvas
 from cnnviz.ascent.objectives import Objective, channel, evaluated, stacked_weights
 from cnnviz.ascent.recipe import Recipe, suggested_recipe
 from cnnviz.errors import InvalidParameterError
-from cnnviz.images import as_gray, image_from_pixels, resize_pixels
+from cnnviz.images import as_gray, centre_view, image_from_pixels
 from cnnviz.network.inspected_model import compiled
 from cnnviz.results import FilterImage, ImageInput
 from cnnviz.zoo import scaled
@@ -35,7 +35,7 @@ class Progress:
     Attributes
     ----------
     step, steps : int
-    pixels : sequence of uint8 ndarray of shape (size, size, 3)
+    pixels : sequence of uint8 ndarray of shape (h, w, 3)
         The pictures as they are now.
     history : float32 ndarray of shape (step, N)
         The objectives before each step so far.
@@ -54,6 +54,7 @@ def visualize_filter(
     *,
     steps: int | None = None,
     size_px: int | None = None,
+    width_px: int | None = None,
     seed: int = 0,
     recipe: Recipe | None = None,
     on_step: Callable[[Progress], None] | None = None,
@@ -68,7 +69,9 @@ def visualize_filter(
     filter_index : int
         Its channel.
     steps, size_px : int, optional
-        Instead of the recipe's.
+        Instead of the recipe's; `size_px` is the side of a square image.
+    width_px : int, optional
+        Width of an image that is not square; `size_px` is its height then.
     seed : int
         Equal seeds give equal pictures on one machine.
     recipe : Recipe, optional
@@ -90,9 +93,9 @@ def visualize_filter(
     Erhan et al., "Visualizing higher-layer features of a deep network", 2009; Olah, Mordvintsev
     and Schubert, "Feature visualization", Distill 2017, doi:10.23915/distill.00007.
     """
-    recipe = recipe or suggested_recipe(model)
-    recipe = replace(recipe, steps=steps or recipe.steps, size_px=size_px or recipe.size_px)
     objective = channel(model, layer_name, filter_index)
+    recipe = recipe or suggested_recipe(model)
+    recipe = recipe.changed(steps, size_px, width_px)
     return visualize(model, [objective], recipe, seeds=[seed], on_step=on_step)[0]
 
 
@@ -129,11 +132,11 @@ def visualize(
     """
     if not 1 <= len(objectives) <= MAX_BATCH:
         raise InvalidParameterError(f"Between 1 and {MAX_BATCH} pictures can be made at once.")
-    _check_size(model, objectives[0], recipe)
     weights = [tf.constant(one) for one in stacked_weights(objectives)]
     seeds = list(range(len(objectives))) if seeds is None else list(seeds)
     if len(seeds) != len(objectives):
         raise InvalidParameterError("There must be one seed for each objective.")
+    _check_size(model, objectives[0], recipe)
     recipe = _fitting_colours(model, recipe)
     climb = _Climb(model, objectives[0], recipe, weights, seeds)
     climb.begin(begin_with)
@@ -146,8 +149,7 @@ def _fitting_colours(model: "LoadedModel", recipe: Recipe) -> Recipe:
 
 
 def _check_size(model: "LoadedModel", objective: Objective, recipe: Recipe) -> None:
-    side = recipe.size_px
-    if not objective.needs_logits or (side, side) == model.input_shape[:2]:
+    if not objective.needs_logits or recipe.shape == model.input_shape[:2]:
         return
     if any(type(operation).__name__ == "Flatten" for operation in model.operations.values()):
         raise InvalidParameterError(
@@ -193,7 +195,7 @@ class _Climb:
         self._photograph = photograph
         recipe, channels = self._recipe, self._model.input_shape[2]
         if photograph is not None:
-            pixels = _square(photograph, recipe.size_px, channels)
+            pixels = _cropped(photograph, recipe.shape, channels)
             self._numbers = canvas.numbers_of(recipe, np.repeat(pixels[None], len(self._seeds), 0))
         else:
             parts = [
@@ -270,7 +272,7 @@ class _Climb:
         return True
 
     def pixels(self, numbers: Any) -> np.ndarray:
-        """Give the pictures that numbers stand for, uint8 (N, size, size, 3)."""
+        """Give the pictures that numbers stand for, uint8 (N, h, w, 3)."""
         images = np.asarray(self._draw(numbers))
         if self._recipe.stretches:
             spread = images.std(axis=(1, 2, 3), keepdims=True)
@@ -297,21 +299,17 @@ class _Climb:
         )
 
 
-def _square(photograph: ImageInput, size_px: int, channels: int) -> np.ndarray:
-    """Cut the largest square out of the middle, float32 (size, size, C) from 0 to 1."""
-    height, width = photograph.pixels.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    part = photograph.pixels[top : top + side, left : left + side]
-    small = image_from_pixels(resize_pixels(part, size_px, size_px))
+def _cropped(photograph: ImageInput, shape: tuple[int, int], channels: int) -> np.ndarray:
+    """Cut the largest part of this shape out of the middle, float32 (h, w, C) from 0 to 1."""
+    small = image_from_pixels(centre_view(photograph, *shape))
     return as_gray(small)[..., None] if channels == 1 else small.pixels.astype(np.float32) / 255
 
 
 def _spec(model: "LoadedModel", recipe: Recipe) -> Any:
-    size, channels = recipe.size_px, model.input_shape[2]
+    (height, width), channels = recipe.shape, model.input_shape[2]
     if recipe.basis == "fourier":
-        return tf.TensorSpec((2, None, channels, size, size // 2 + 1), tf.float32)
-    return tf.TensorSpec((None, size, size, channels), tf.float32)
+        return tf.TensorSpec((2, None, channels, height, width // 2 + 1), tf.float32)
+    return tf.TensorSpec((None, height, width, channels), tf.float32)
 
 
 def _walked(model: "LoadedModel", objective: Objective, images: Any) -> Any:
@@ -331,9 +329,8 @@ def _compiled_answers(
     def answers(images: Any, *weights: Any) -> Any:
         return evaluated(objective, model, _walked(model, objective, images), weights)
 
-    size, channels = recipe.size_px, model.input_shape[2]
-    picture = tf.TensorSpec((None, size, size, channels), tf.float32)
-    return compiled(answers, picture, *_weight_specs(weights))
+    images = tf.TensorSpec((None, *recipe.shape, model.input_shape[2]), tf.float32)
+    return compiled(answers, images, *_weight_specs(weights))
 
 
 def _weight_specs(weights: list[Any]) -> list[Any]:

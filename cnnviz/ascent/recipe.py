@@ -8,7 +8,7 @@ from cnnviz.errors import InvalidParameterError
 if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel
 
-MAX_SIZE_PX, MAX_STEPS = 512, 4096
+MIN_SIZE_PX, MAX_SIZE_PX, MAX_STEPS = 8, 512, 4096
 COLOUR_SPACES = ("none", "imagenet", "svhn")
 
 
@@ -19,7 +19,7 @@ class Recipe:
     Attributes
     ----------
     size_px : int
-        Side of the picture, 8 to 512.
+        Side of the picture, 8 to 512; its height where `width_px` is given.
     steps : int
         1 to 4096.
     basis : {"fourier", "pixels"}
@@ -48,6 +48,8 @@ class Recipe:
         End early if so many steps brought nothing better than before; 0 never.
     stretches : bool
         Whether the contrast of the result is stretched to a standard deviation of 0.15.
+    width_px : int or None
+        Width of an image that is not square, 8 to 512.
     """
 
     size_px: int = 128
@@ -66,8 +68,11 @@ class Recipe:
     decay_power: float = 1.0
     patience: int = 0
     stretches: bool = False
+    width_px: int | None = None
 
     def __post_init__(self) -> None:
+        if self.width_px == self.size_px:  # equal images have equal recipes
+            object.__setattr__(self, "width_px", None)
         for name, value, allowed in (
             ("basis", self.basis, ("fourier", "pixels")),
             ("colours", self.colours, COLOUR_SPACES),
@@ -78,7 +83,8 @@ class Recipe:
                     f"There is no {name} {value!r}. Choose one of: {', '.join(allowed)}."
                 )
         for name, low, high in (
-            ("size_px", 8, MAX_SIZE_PX),
+            ("size_px", MIN_SIZE_PX, MAX_SIZE_PX),
+            ("width_px", MIN_SIZE_PX, MAX_SIZE_PX),
             ("steps", 1, MAX_STEPS),
             ("jitter_px", 0, 64),
             ("scale", 0, 0.5),
@@ -91,10 +97,29 @@ class Recipe:
             ("clip_share", 0, 0.9),
             ("decay_power", 0, 4),
         ):
-            if not low <= getattr(self, name) <= high:
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
                 raise InvalidParameterError(
-                    f"{name} must be from {low:g} to {high:g}, got {getattr(self, name)}."
+                    f"{name} must be from {low:g} to {high:g}, got {value}."
                 )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the image in pixels."""
+        return self.size_px, self.width_px or self.size_px
+
+    def changed(
+        self, steps: int | None = None, size_px: int | None = None, width_px: int | None = None
+    ) -> "Recipe":
+        """Give the recipe with other steps or another size; None leaves them as they are.
+
+        A side alone is that of a square.
+        """
+        recipe = self if steps is None else replace(self, steps=steps)
+        if size_px is None and width_px is None:
+            return recipe
+        side = self.size_px if size_px is None else size_px
+        return replace(recipe, size_px=side, width_px=width_px)
 
     @property
     def graph_key(self) -> tuple[object, ...]:

@@ -105,24 +105,51 @@ def test_the_adam_step_is_kerass_own() -> None:
 
 @pytest.mark.parametrize("basis", ["fourier", "pixels"])
 @pytest.mark.parametrize("colours", ["none", "imagenet", "svhn"])
-@pytest.mark.parametrize("size_px", [28, 33])
+@pytest.mark.parametrize("shape", [(28, 28), (33, 33), (20, 13), (9, 32)])
 def test_numbers_and_pictures_are_each_others_inverse(
-    basis: str, colours: str, size_px: int
+    basis: str, colours: str, shape: tuple[int, int]
 ) -> None:
-    recipe = Recipe(size_px=size_px, basis=basis, colours=colours)
-    pixels = np.random.default_rng(1).uniform(0.05, 0.95, (2, size_px, size_px, 3))
+    recipe = Recipe(size_px=shape[0], width_px=shape[1], basis=basis, colours=colours)
+    pixels = np.random.default_rng(1).uniform(0.05, 0.95, (2, *shape, 3))
     back = canvas.drawn(recipe, canvas.numbers_of(recipe, pixels))
     np.testing.assert_allclose(back, pixels, atol=1e-4)
 
 
 def test_frequencies_weigh_as_in_natural_pictures() -> None:
-    scale = canvas.frequency_scale(64, 1.0)
+    scale = canvas.frequency_scale(64, 64, 1.0)
     assert scale.shape == (64, 33)
     assert scale[0, 0] == scale[0, 1] == 64 * 64  # nothing is lower than one wave a picture
     assert scale[0, 4] == pytest.approx(64 * 64 / 4)
     assert scale[3, 4] == pytest.approx(64 * 64 / 5)
     assert scale[-3, 4] == scale[3, 4]
-    assert np.ptp(canvas.frequency_scale(64, 0.0)) == 0
+    assert np.ptp(canvas.frequency_scale(64, 64, 0.0)) == 0
+
+
+def test_a_frequency_of_an_image_that_is_not_square_weighs_by_cycles_per_pixel() -> None:
+    scale = canvas.frequency_scale(64, 16, 1.0)
+    assert scale.shape == (64, 9)
+    assert scale[0, 0] == scale[1, 0] == 32 * 64  # one cycle over the longer side; √(64·16) = 32
+    assert scale[4, 0] == pytest.approx(32 * 16)  # 4 cycles in 64 pixels are as long as …
+    assert scale[0, 1] == scale[4, 0]  # … 1 cycle in 16 pixels
+    assert scale[-12, 4] == pytest.approx(32 / np.hypot(12 / 64, 4 / 16))
+
+
+@pytest.mark.parametrize("shape", [(12, 12), (12, 7), (6, 15)])
+def test_the_fourier_basis_is_numpys(shape: tuple[int, int]) -> None:
+    recipe = Recipe(size_px=max(shape[0], 8), width_px=max(shape[1], 8), colours="none")
+    height, width = recipe.shape
+    rows, columns = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
+    lowest = 1 / max(height, width)
+    scale = np.sqrt(height * width) / np.maximum(np.sqrt(rows**2 + columns**2), lowest)
+    parts = np.random.default_rng(3).normal(0, 0.05, (2, 1, 3, height, width // 2 + 1))
+    values = np.fft.irfft2((parts[0] + 1j * parts[1]) * scale, s=(height, width)) / 4
+    expected = 1 / (1 + np.exp(-values.transpose(0, 2, 3, 1)))
+    images = canvas.drawn(recipe, tf.constant(parts, tf.float32))
+    np.testing.assert_allclose(images, expected, atol=1e-6)
+    logits = np.log(expected / (1 - expected)).transpose(0, 3, 1, 2)
+    spectrum = np.fft.rfft2(4 * logits) / scale
+    found = canvas.numbers_of(recipe, expected)
+    np.testing.assert_allclose(found, [spectrum.real, spectrum.imag], atol=1e-4)
 
 
 def test_the_colour_matrix_makes_colours_uncorrelated() -> None:
@@ -161,6 +188,19 @@ def test_a_picture_that_is_not_moved_stays_and_a_moved_one_moves_as_told() -> No
     grown = canvas.moved(replace(STILL, scale=0.5), images, tf.constant([[0, 1.0, 0, 0]]))
     assert np.isin(grown, images).all()  # to the nearest pixel
     assert len(np.unique(grown)) <= (32 / 1.5 + 1) ** 2
+
+
+def test_an_image_that_is_not_square_turns_about_its_middle() -> None:
+    images = tf.constant(np.random.default_rng(0).uniform(size=(1, 32, 18, 1)), tf.float32)
+    recipe = replace(STILL, width_px=18, jitter_px=4, rotation_degrees=180)
+    turned = canvas.moved(recipe, images, tf.constant([[1.0, 0, 0, 0]]))
+    np.testing.assert_allclose(turned[0], np.rot90(images[0], 2), atol=1e-5)
+    moved = canvas.moved(recipe, images, tf.constant([[0, 0, 1.0, -0.5]]))
+    np.testing.assert_allclose(moved[0, 2:, :-4], images[0, :-2, 4:], atol=1e-5)
+    quarter = replace(recipe, rotation_degrees=90)
+    middle = np.asarray(canvas.moved(quarter, images, tf.constant([[1.0, 0, 0, 0]])))[0, 7:25]
+    square = images[0, 7:25]  # the largest square in the middle only turns
+    assert any(np.allclose(middle, np.rot90(square, times), atol=1e-4) for times in (1, -1))
 
 
 def test_chances_depend_on_seed_and_step_alone() -> None:
@@ -486,6 +526,9 @@ def test_a_class_of_a_network_that_flattens_needs_its_own_size() -> None:
         {"optimizer": "sgd"},
         {"size_px": 4},
         {"size_px": 4000},
+        {"width_px": 4},
+        {"width_px": 513},
+        {"size_px": 0},
         {"steps": 0},
         {"jitter_px": -1},
         {"clip_share": 1.0},

@@ -2,13 +2,16 @@
 
 import json
 import os
+import shutil
 import signal
 import threading
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
+from keras import layers
 
 from cnnviz import cli
 from cnnviz.ascent import SMALL, atlas, channel, visualize
@@ -172,6 +175,57 @@ def test_the_command_draws_tells_how_far_it_is_and_where_to_look(
     assert "1 of 1 strips" in told
     assert "index.html" in told
     assert cli.main([*arguments, "--engine", "slurm"]) == 1
+
+
+@pytest.fixture(scope="module")
+def tall_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network for images of 24 × 16 only; its layers need at least 9 and 19 pixels."""
+    model = keras.Sequential(
+        [
+            keras.Input((24, 16, 3)),
+            *(layers.Conv2D(3, 9, name="conv1"), layers.MaxPooling2D(2, name="pool1")),
+            *(layers.Conv2D(4, 3, name="conv2"), layers.Flatten(), layers.Dense(2)),
+        ]
+    )
+    path = tmp_path_factory.mktemp("networks") / "tall.keras"
+    model.save(path)
+    return path
+
+
+def test_images_of_an_atlas_need_not_be_square(
+    tmp_path: Path, tall_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = replace(TINY, size_px=24, width_px=16)
+    make_atlas(str(tall_file), ["conv1"], tmp_path, recipe)
+    monkeypatch.setenv("CNNVIZ_ATLAS_DIR", str(tmp_path))
+    found = atlas.find_atlas(load_model(str(tall_file)).name)
+    assert found is not None
+    layer = found.layers["conv1"]
+    assert (layer.size_px, layer.width_px) == (24, 16)
+    model = load_model(str(tall_file))
+    drawn = visualize(model, [channel(model, "conv1", i) for i in range(3)], recipe)
+    for picture, one in zip(layer.pictures(), drawn, strict=True):
+        assert picture.shape == (24, 16, 3)
+        assert np.abs(picture.astype(int) - one.pixels).mean() < 6  # WebP loses a little
+
+
+def test_an_atlas_made_before_images_had_a_width_is_not_drawn_again(
+    tmp_path: Path, serial: Path
+) -> None:
+    shutil.copytree(serial / MODEL, tmp_path / MODEL)
+    index = tmp_path / MODEL / "index.json"
+    facts = json.loads(index.read_text())
+    for layer in facts["layers"].values():
+        del layer["recipe"]["width_px"]
+    index.write_text(json.dumps(facts))
+    reported: list[tuple[int, int]] = []
+    make_atlas(
+        *(MODEL, ["conv1", "conv2"], tmp_path, TINY),
+        command="make",
+        on_progress=lambda done, total, left_s: reported.append((done, total)),
+    )
+    assert reported == [(11, 11)]
+    assert contents(tmp_path) == contents(serial)
 
 
 SHIPPED = [path.parent.name for path in sorted(atlas.SHIPPED_FOLDER.glob("*/index.json"))]
