@@ -131,7 +131,10 @@ def _add_atlas(commands: _Commands) -> None:
     atlas.add_argument("network", help="a name from the list, or the path of a .keras file")
     atlas.add_argument("--layers", nargs="+", required=True, help="layers with maps")
     atlas.add_argument("--steps", type=int, help="of the climb; default: what suits the network")
-    atlas.add_argument("--size", type=int, help="of a picture, in pixels")
+    atlas.add_argument(
+        "--size", type=int, help="side of an image, in pixels; default: one that suits the layers"
+    )
+    atlas.add_argument("--width", type=int, help="of images that are not square; default: --size")
     atlas.add_argument("--filters", type=int, help="only the first so many of each layer")
     atlas.add_argument("--seed", type=int, default=0, help="default: 0")
     atlas.add_argument("--folder", type=Path, default=Path("atlas"), help="default: atlas/")
@@ -287,15 +290,17 @@ def _linear(options: argparse.Namespace) -> int:
 
 
 def _atlas(options: argparse.Namespace) -> int:
-    from dataclasses import replace
+    from functools import reduce
+    from operator import add
 
-    from cnnviz.ascent import suggested_recipe
+    from cnnviz.ascent import channel, suggested_recipe
     from cnnviz.ascent.atlas_run import make_atlas
     from cnnviz.network.loading import load_model
 
-    recipe = suggested_recipe(load_model(options.network))
-    steps, size = options.steps or recipe.steps, options.size or recipe.size_px
-    recipe = replace(recipe, steps=steps, size_px=size)
+    model = load_model(options.network)
+    all_layers = reduce(add, [channel(model, name, 0) for name in options.layers])
+    recipe = suggested_recipe(model, all_layers)
+    recipe = recipe.changed(options.steps, options.size, options.width)
 
     def report(done: int, total: int, left_s: float) -> None:
         left = (
@@ -306,7 +311,9 @@ def _atlas(options: argparse.Namespace) -> int:
         print(f"\r{done} of {total} strips{left if done < total else ''}   ", end="", flush=True)
 
     command = f"python -m cnnviz atlas {options.network} --layers {' '.join(options.layers)}"
-    command += f" --steps {steps} --size {size} --seed {options.seed}"
+    command += f" --steps {recipe.steps} --size {recipe.size_px}"
+    command += f" --width {recipe.width_px}" if recipe.width_px else ""
+    command += f" --seed {options.seed}"
     command += f" --filters {options.filters}" if options.filters else ""
     index = make_atlas(
         options.network,

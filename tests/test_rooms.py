@@ -63,7 +63,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "ascent": {
         *("errors", "results", "images", "downloads", "zoo", "network"),
-        *("numpy", "PIL", "tensorflow", "joblib", "distributed", "ray", "lazy_loader"),
+        *("numpy", "PIL", "keras", "tensorflow", "joblib", "distributed", "ray", "lazy_loader"),
     },
     "evidence": {
         *("errors", "results", "images", "zoo", "layer_table", "network"),

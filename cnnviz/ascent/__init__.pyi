@@ -18,3 +18,6 @@ from .recipe import PRESETS as PRESETS
 from .recipe import SMALL as SMALL
 from .recipe import Recipe as Recipe
 from .recipe import suggested_recipe as suggested_recipe
+from .sizes import can_compute as can_compute
+from .sizes import smallest_size as smallest_size
+from .sizes import working_sizes as working_sizes

@@ -90,17 +90,22 @@ def make_atlas(
     Raises
     ------
     InvalidParameterError
-        If the engine is unknown, its package is missing, or there is no such layer.
+        If the engine is unknown, its package is missing, there is no such layer, or a layer cannot
+        be computed for images of this size.
     ModelLoadError, DownloadError
         If the network cannot be loaded.
     """
+    from cnnviz.ascent.objectives import channel
+    from cnnviz.ascent.sizes import check_size
     from cnnviz.network.loading import load_model
 
     model = load_model(model_name)
+    for name in layers:
+        check_size(model, channel(model, name, 0), recipe)
     target = folder / model.name
     strips: list[Strip] = []
     for name in layers:
-        depth = model.layer_shapes[model.checked_maps(name)][-1]
+        depth = model.layer_shapes[name][-1]
         count = min(depth, max_filters or depth)
         strips += [
             Strip(model_name, name, first, min(STRIP, count - first), recipe, seed)

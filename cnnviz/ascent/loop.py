@@ -12,6 +12,7 @@ import tensorflow as tf
 from cnnviz.ascent import canvas
 from cnnviz.ascent.objectives import Objective, channel, evaluated, stacked_weights
 from cnnviz.ascent.recipe import Recipe, suggested_recipe
+from cnnviz.ascent.sizes import check_size
 from cnnviz.errors import InvalidParameterError
 from cnnviz.images import as_gray, centre_view, image_from_pixels
 from cnnviz.network.inspected_model import compiled
@@ -75,7 +76,7 @@ def visualize_filter(
     seed : int
         Equal seeds give equal pictures on one machine.
     recipe : Recipe, optional
-        `suggested_recipe` of the model if left out.
+        `suggested_recipe` of the model and the filter if left out.
     on_step : callable, optional
         Called from time to time with a `Progress`; what it raises ends the climb.
 
@@ -86,7 +87,8 @@ def visualize_filter(
     Raises
     ------
     UnknownLayerError, InvalidParameterError
-        If there is no such layer or filter, or a setting is out of range.
+        If there is no such layer or filter, a setting is out of range, or the layer cannot be
+        computed for images of this size.
 
     References
     ----------
@@ -94,7 +96,7 @@ def visualize_filter(
     and Schubert, "Feature visualization", Distill 2017, doi:10.23915/distill.00007.
     """
     objective = channel(model, layer_name, filter_index)
-    recipe = recipe or suggested_recipe(model)
+    recipe = recipe or suggested_recipe(model, objective)
     recipe = recipe.changed(steps, size_px, width_px)
     return visualize(model, [objective], recipe, seeds=[seed], on_step=on_step)[0]
 
@@ -128,7 +130,7 @@ def visualize(
     ------
     InvalidParameterError
         If there are too few or too many objectives, they differ in shape, or the network cannot
-        take pictures of the recipe's size.
+        take images of the recipe's size.
     """
     if not 1 <= len(objectives) <= MAX_BATCH:
         raise InvalidParameterError(f"Between 1 and {MAX_BATCH} pictures can be made at once.")
@@ -136,7 +138,7 @@ def visualize(
     seeds = list(range(len(objectives))) if seeds is None else list(seeds)
     if len(seeds) != len(objectives):
         raise InvalidParameterError("There must be one seed for each objective.")
-    _check_size(model, objectives[0], recipe)
+    check_size(model, objectives[0], recipe)
     recipe = _fitting_colours(model, recipe)
     climb = _Climb(model, objectives[0], recipe, weights, seeds)
     climb.begin(begin_with)
@@ -146,17 +148,6 @@ def visualize(
 
 def _fitting_colours(model: "LoadedModel", recipe: Recipe) -> Recipe:
     return replace(recipe, colours="none") if model.input_shape[2] == 1 else recipe
-
-
-def _check_size(model: "LoadedModel", objective: Objective, recipe: Recipe) -> None:
-    if not objective.needs_logits or recipe.shape == model.input_shape[:2]:
-        return
-    if any(type(operation).__name__ == "Flatten" for operation in model.operations.values()):
-        raise InvalidParameterError(
-            f"{model.card.title} gives class scores only for pictures of "
-            f"{model.input_shape[0]} × {model.input_shape[1]} pixels, because it ends in a list of "
-            "all cells. Choose that size, or a filter instead of a class."
-        )
 
 
 class _Climb:

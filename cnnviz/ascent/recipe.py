@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from cnnviz.errors import InvalidParameterError
 
 if TYPE_CHECKING:
+    from cnnviz.ascent.objectives import Objective
     from cnnviz.network.inspected_model import LoadedModel
 
 MIN_SIZE_PX, MAX_SIZE_PX, MAX_STEPS = 8, 512, 4096
@@ -146,11 +147,41 @@ LECTURE = Recipe(
 PRESETS = {"lucid": LUCID, "small": SMALL, "lecture": LECTURE}
 
 
-def suggested_recipe(model: "LoadedModel") -> Recipe:
-    """Give the recipe that suits a network: lucid's, or a gentler one for small pictures."""
+def size_text(height: int, width: int) -> str:
+    """Say a size in pixels, such as ``28 × 28`` or ``64 × 32 (height × width)``."""
+    return f"{height} × {width}" + ("" if height == width else " (height × width)")
+
+
+def suggested_recipe(model: "LoadedModel", objective: "Objective | None" = None) -> Recipe:
+    """Give the recipe that suits a network: lucid's, or a gentler one for small images.
+
+    Parameters
+    ----------
+    model : LoadedModel
+    objective : Objective, optional
+        What the image is for. The recipe has a size at which it can be computed: the network's own,
+        or else the smallest, where the usual size does not work. If left out, a size at which the
+        class scores and all layers with maps can be computed.
+    """
     side = max(model.input_shape[:2])
     if model.input_shape[2] == 1:
-        return replace(SMALL, size_px=max(side, 8))
-    if side <= 64:
-        return replace(SMALL, size_px=side, colours="svhn")
-    return LUCID
+        recipe = replace(SMALL, size_px=min(max(side, MIN_SIZE_PX), MAX_SIZE_PX))
+    elif side <= 64:
+        recipe = replace(SMALL, size_px=max(side, MIN_SIZE_PX), colours="svhn")
+    else:
+        recipe = LUCID
+    return _in_a_size_that_works(model, objective, recipe)
+
+
+def _in_a_size_that_works(
+    model: "LoadedModel", objective: "Objective | None", recipe: Recipe
+) -> Recipe:
+    from cnnviz.ascent.sizes import can_compute, smallest_size, working_sizes
+
+    if can_compute(model, objective, *recipe.shape):
+        return recipe
+    own = working_sizes(model, objective, ())
+    if own:
+        return replace(recipe, size_px=own[0][0], width_px=own[0][1])
+    smallest = smallest_size(model, objective)
+    return recipe if smallest is None else replace(recipe, size_px=smallest)

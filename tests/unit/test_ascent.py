@@ -26,6 +26,7 @@ from cnnviz.ascent import (
     direction,
     diversity,
     neuron,
+    smallest_size,
     store,
     suggested_recipe,
     visualize,
@@ -505,17 +506,10 @@ def test_grey_networks_get_grey_pictures_and_small_ones_their_own_size() -> None
     assert suggested_recipe(load_model("fashion-gabor")).size_px == 28
     assert suggested_recipe(load_model("svhn-gabor")) == replace(SMALL, size_px=32, colours="svhn")
     assert suggested_recipe(load_model("efficientnet-lite0")) == LUCID
+    assert smallest_size(load_model("efficientnet-lite0")) == 8
     found = visualize_filter(load_model("fashion-gabor"), "conv1", 1, steps=2, size_px=64)
     assert found.pixels.shape == (64, 64, 3)
     assert (found.pixels[..., 0] == found.pixels[..., 2]).all()
-
-
-def test_a_class_of_a_network_that_flattens_needs_its_own_size() -> None:
-    model = load_model("mnist-cnn")
-    recipe = replace(SMALL, size_px=64, steps=2)
-    with pytest.raises(InvalidParameterError, match="28 × 28"):
-        visualize(model, [class_score(model, 1)], recipe)
-    visualize(model, [class_score(model, 1)], replace(recipe, size_px=28))
 
 
 @pytest.mark.parametrize(
@@ -556,6 +550,8 @@ def test_mistakes_are_named() -> None:
         visualize(model, [one, channel(model, "conv3", 1)], SMALL)
     with pytest.raises(InvalidParameterError, match="one seed for each"):
         visualize(model, [one], SMALL, seeds=[1, 2])
+    with pytest.raises(InvalidParameterError, match="steps must be from 1"):
+        visualize_filter(model, "conv2", 1, steps=0)
     for count in (0, 65):
         with pytest.raises(InvalidParameterError, match="1 and 64"):
             visualize(model, [one] * count, SMALL)

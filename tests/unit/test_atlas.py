@@ -209,6 +209,36 @@ def test_images_of_an_atlas_need_not_be_square(
         assert np.abs(picture.astype(int) - one.pixels).mean() < 6  # WebP loses a little
 
 
+def test_a_size_that_a_layer_cannot_take_ends_in_one_sentence(
+    tmp_path: Path, tall_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["atlas", str(tall_file), "--layers", "conv1", "conv2", "--steps", "1"]
+    arguments += ["--folder", str(tmp_path)]
+    assert cli.main([*arguments, "--size", "12"]) == 1
+    told = capsys.readouterr()
+    assert not told.out
+    assert told.err.count("\n") == 1
+    for words in ("'conv2'", "12 × 12", "smallest size that works is 14 × 14"):
+        assert words in told.err
+    assert not contents(tmp_path)
+    assert cli.main([*arguments, "--size", "4"]) == 1
+    assert "from 8 to 512" in capsys.readouterr().err
+    assert cli.main([*arguments, "--size", "14", "--width", "20"]) == 0
+    command = json.loads(next(tmp_path.rglob("index.json")).read_text())["layers"]["conv1"]
+    assert "--size 14 --width 20" in command["command"]
+
+
+def test_the_default_size_is_one_that_works(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["atlas", "cats-dogs-150", "--layers", "conv1", "--filters", "1", "--steps", "1"]
+    assert cli.main([*arguments, "--folder", str(tmp_path)]) == 0
+    assert cli.main([*arguments, "--folder", str(tmp_path), "--size", "0"]) == 1
+    arguments[3] = "conv4"
+    assert cli.main([*arguments, "--folder", str(tmp_path), "--size", "32"]) == 1
+    assert "smallest size that works is 38 × 38" in capsys.readouterr().err
+
+
 def test_an_atlas_made_before_images_had_a_width_is_not_drawn_again(
     tmp_path: Path, serial: Path
 ) -> None:
