@@ -10,7 +10,7 @@ import streamlit as st
 from cnnviz import figures, zoo
 from cnnviz.ascent.atlas import LayerAtlas, find_atlas
 from cnnviz.ascent.objectives import TARGETS, Target
-from cnnviz.ascent.recipe import LECTURE, Recipe, suggested_recipe
+from cnnviz.ascent.recipe import LECTURE, Recipe, size_text, suggested_recipe
 from cnnviz.errors import CnnvizError
 from cnnviz.images import image_from_pixels
 from cnnviz.results import FilterImage
@@ -28,6 +28,7 @@ _GRID = 64  # filters in the view of a whole layer
 _GRID_COLUMNS = 8
 _CHOICES = ("64 in a row", "the 16 strongest for the picture", "16 at random")
 _MAX_EPOCHS_SHOWN = 5
+_SIZES = (28, 32, 64, 96, 128, 160, 224)  # sides of images in pixels
 _FIRST = "grid_first"  # session key: the first filter of a row
 
 
@@ -36,8 +37,7 @@ def show_one(model_name: str, picked: Picked, layer_name: str) -> None:
     settings, result = st.columns([1.2, 3], gap="medium")
     with settings:
         target = _choose_target(model_name, picked, layer_name)
-        recipe, seed = _choose_recipe(model_name)
-        recipe = _in_a_fitting_size(model_name, target, recipe)
+        recipe, seed = _choose_recipe(model_name, target)
         from_photograph = st.toggle(
             "Begin with the picture",
             key="from_photograph",
@@ -84,23 +84,9 @@ def _choose_target(model_name: str, picked: Picked, layer_name: str) -> Target:
     return Target(kind, layer_name, channel)
 
 
-def _in_a_fitting_size(model_name: str, target: Target, recipe: Recipe) -> Recipe:
-    """Take the network's own size where it gives class scores for no other."""
+def _choose_recipe(model_name: str, target: Target) -> tuple[Recipe, int]:
     model = cached.model(model_name)
-    kinds = {type(operation).__name__ for operation in model.operations.values()}
-    side = model.input_shape[0]
-    if not target.kind.startswith("class") or "Flatten" not in kinds or recipe.size_px == side:
-        return recipe
-    st.caption(
-        f"In {side} × {side} pixels: this network ends in a list of all cells and gives class "
-        "scores for no other size."
-    )
-    return replace(recipe, size_px=side)
-
-
-def _choose_recipe(model_name: str) -> tuple[Recipe, int]:
-    model = cached.model(model_name)
-    suggested = suggested_recipe(model)
+    suggested = suggested_recipe(model, target.objective(model))
     preset = st.selectbox(
         "Recipe",
         [*_PRESETS],
@@ -109,14 +95,14 @@ def _choose_recipe(model_name: str) -> tuple[Recipe, int]:
         bind="query-params",
     )
     seed = int(st.number_input("Seed", 0, 9999, key="seed", bind="query-params"))
-    with st.expander("More: what each trick does"):
-        size = st.select_slider(
-            "Size (pixels)",
-            [28, 32, 64, 96, 128, 160, 224],
-            64 if suggested.size_px < 64 else 128,
-            key="size",
-            bind="query-params",
+    sizes = _sizes_that_work(model_name, target, suggested)
+    if len(sizes) == 1:
+        st.caption(
+            f"In {size_text(*sizes[0])} pixels: {_subject(target)} of this network cannot be "
+            "computed at any other size offered here."
         )
+    with st.expander("More: what each trick does"):
+        height, width = _choose_size(sizes, target, suggested)
         steps = st.select_slider(
             "Steps", [40, 64, 128, 256, 512], 128, key="steps", bind="query-params"
         )
@@ -139,10 +125,11 @@ def _choose_recipe(model_name: str) -> tuple[Recipe, int]:
             help="Only where pixels are climbed; 0 never.",
         )
     if preset == "lecture":
-        return replace(LECTURE, size_px=size), seed
+        return replace(LECTURE, size_px=height, width_px=width), seed
     recipe = replace(
         suggested,
-        size_px=size,
+        size_px=height,
+        width_px=width,
         steps=steps,
         basis="fourier" if fourier else "pixels",
         colours=suggested.colours if colours else "none",
@@ -153,6 +140,50 @@ def _choose_recipe(model_name: str) -> tuple[Recipe, int]:
     if not moves:
         recipe = replace(recipe, jitter_px=0, scale=0, rotation_degrees=0)
     return recipe, seed
+
+
+def _sizes_that_work(
+    model_name: str, target: Target, suggested: Recipe
+) -> tuple[tuple[int, int], ...]:
+    """Give the sizes to offer, at least one; where there is none the error says why."""
+    from cnnviz.ascent.sizes import check_size, working_sizes
+
+    model = cached.model(model_name)
+    sizes = working_sizes(model, target.objective(model), _SIZES)
+    if sizes:
+        return sizes
+    check_size(model, target.objective(model), suggested)
+    return (suggested.shape,)
+
+
+def _choose_size(
+    sizes: Sequence[tuple[int, int]], target: Target, suggested: Recipe
+) -> tuple[int, int]:
+    """Ask for one of some heights and widths, if there are several."""
+    if len(sizes) == 1:
+        return sizes[0]
+    usual = 64 if suggested.size_px < 64 else 128
+    options = {
+        f"{height}" if height == width else f"{height} × {width}": (height, width)
+        for height, width in sizes
+    }
+    default = min(options, key=lambda option: abs(options[option][0] - usual))
+    is_whole = set(_SIZES) <= {height for height, _ in sizes}
+    return options[
+        st.select_slider(
+            "Size (pixels)",
+            [*options],
+            default,
+            key="size",
+            bind="query-params",
+            help=None if is_whole else f"The sizes at which {_subject(target)} can be computed.",
+        )
+    ]
+
+
+def _subject(target: Target) -> str:
+    """Name what is computed, as the subject of a sentence."""
+    return "the class scores" if target.kind.startswith("class") else f"layer {target.layer_name}"
 
 
 def _layer_atlas(model_name: str, layer_name: str) -> LayerAtlas | None:
@@ -192,11 +223,11 @@ def _show_progress(progress: "Progress") -> None:
 
 def _show_result(model_name: str, target: Target, found: FilterImage) -> None:
     left, right = st.columns(2)
-    size = found.pixels.shape[0]
+    shape = found.pixels.shape[:2]
     with left:
         show_picture(
             found.pixels,
-            f"Excites **{found.name}**, {size} × {size}, seed {found.seed}",
+            f"Excites **{found.name}**, {size_text(*shape)}, seed {found.seed}",
             found.name,
         )
     with right:
@@ -222,14 +253,14 @@ def _show_result(model_name: str, target: Target, found: FilterImage) -> None:
     first, second = st.columns(2)
     with first:
         download(
-            f"Picture (PNG, {size} × {size})",
+            f"Picture (PNG, {size_text(*shape)})",
             f"{name}.png",
             lambda: figures.encode_png(found.pixels),
         )
     with second:
         frames = tuple(pixels.tobytes() for _, pixels in found.frames)
         download(
-            f"Film (GIF, {len(frames)} frames)", f"{name}.gif", lambda: cached.film(frames, size)
+            f"Film (GIF, {len(frames)} frames)", f"{name}.gif", lambda: cached.film(frames, shape)
         )
 
 
@@ -317,7 +348,7 @@ def show_layer(model_name: str, picked: Picked, layer_name: str) -> None:
         shown,
         [None] * len(shown),
         columns=min(_GRID_COLUMNS, len(shown)),
-        tile_px=_tile_px(len(shown[0])),
+        tile_px=_tile_px(max(shown[0].shape[:2])),
         numbers=list(channels),
         strip_px=20,
     )
@@ -361,9 +392,15 @@ def _chosen_channels(
 def _made_now(
     model_name: str, layer_name: str, channels: Sequence[int]
 ) -> tuple[FilterImage, ...] | None:
-    suggested = suggested_recipe(cached.model(model_name))
-    recipe = replace(suggested, size_px=max(suggested.size_px // 2, 64), steps=96)
+    from cnnviz.ascent import can_compute
+
+    model = cached.model(model_name)
     targets = [Target("filter", layer_name, channel) for channel in channels]
+    objective = targets[0].objective(model)
+    suggested = suggested_recipe(model, objective).changed(steps=96)
+    recipe = suggested.changed(size_px=max(suggested.size_px // 2, 64))
+    if not can_compute(model, objective, *recipe.shape):
+        recipe = suggested
     return cached.filter_images(model_name, targets, recipe, 0, None, _show_partial)
 
 
@@ -372,7 +409,7 @@ def _show_partial(progress: Any) -> None:
         list(progress.pixels),
         [None] * len(progress.pixels),
         columns=_GRID_COLUMNS,
-        tile_px=_tile_px(len(progress.pixels[0])),
+        tile_px=_tile_px(max(progress.pixels[0].shape[:2])),
         first_number=None,
     )
     show_picture(sheet, f"Step {progress.step} of {progress.steps}", "Pictures while they grow")
@@ -401,7 +438,7 @@ def show_training(model_name: str, picked: Picked, layer_name: str) -> None:
                 pictures,
                 [None] * len(pictures),
                 columns=len(pictures),
-                tile_px=_tile_px(len(pictures[0])),
+                tile_px=_tile_px(max(pictures[0].shape[:2])),
                 numbers=list(channels),
                 strip_px=20,
             )

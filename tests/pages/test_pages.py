@@ -1,5 +1,6 @@
 """Every page from app.py: first look, one change, one mistake of a user; never an exception."""
 
+import io
 import json
 import re
 import shutil
@@ -10,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 import skimage.data
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from cnnviz import zoo
@@ -811,6 +813,43 @@ def test_a_class_of_a_network_that_flattens_gets_its_own_size() -> None:
     assert not app.error
     assert "In 28 × 28 pixels" in texts(app)
     assert "28 × 28, seed 0" in texts(app)
+
+
+def test_only_sizes_that_work_are_offered() -> None:
+    settings = {"model": "Pets from scratch", "size": "32", "steps": "40"}
+    app = open_page("pages/filters.py", **settings)
+    app.selectbox(key="maps_layer").select("conv4").run()
+    slider = app.select_slider(key="size")
+    assert slider.options == ["64", "96", "128", "150", "160", "224"]  # conv4 needs 38 pixels
+    assert slider.value == "128"
+    app.selectbox(key="maps_layer").select("conv1").run()
+    assert app.select_slider(key="size").options[:2] == ["28", "32"]
+    assert not app.exception
+    assert not app.error
+
+
+def test_a_network_that_is_not_square_gets_class_images_of_its_shape(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    convolution = keras.layers.Conv2D(3, 3, name="conv")
+    layers = [convolution, keras.layers.Flatten(), keras.layers.Dense(2)]
+    keras.Sequential([keras.Input((48, 24, 3)), *layers]).save(tmp_path / "tall.keras")
+    monkeypatch.setenv("CNNVIZ_MODELS_DIR", str(tmp_path))
+    app = open_page("pages/filters.py", model="tall", target="a class", steps="40")
+    app = finished(finished(app))
+    assert not app.exception
+    assert not app.error
+    assert "In 48 × 24 (height × width) pixels" in texts(app)
+    assert "48 × 24 (height × width), seed 0" in texts(app)
+    app.selectbox(key="target").select("filter").run()
+    assert "48 × 24" in app.select_slider(key="size").options
+    app.select_slider(key="size").set_value("48 × 24").run()
+    app = finished(finished(app))
+    assert not app.exception
+    assert "48 × 24 (height × width), seed 0" in texts(app)
+    frames = tuple(np.full((48, 24, 3), gray, np.uint8).tobytes() for gray in (0, 99))
+    with Image.open(io.BytesIO(cached.film(frames, (48, 24)))) as film:
+        assert (film.width, film.height, film.n_frames) == (24, 48, 2)
 
 
 @pytest.mark.slow

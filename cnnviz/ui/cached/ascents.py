@@ -92,7 +92,7 @@ def filters_at_steps(
         for done, step in enumerate(steps):
             then = load_checkpoint(model_name, step)
             objectives = [channel(then, layer_name, place) for place in channels]
-            recipe = suggested_recipe(then)
+            recipe = suggested_recipe(then, objectives[0])
 
             def tell(progress: Progress, before: int = done * recipe.steps) -> None:
                 report(before + progress.step, len(steps) * progress.steps)
@@ -107,7 +107,7 @@ def filters_at_steps(
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def film(frames: tuple[bytes, ...], size_px: int) -> bytes:
-    """Make a GIF of raw frames (size × size RGB); the last one stays a while."""
-    pictures = [np.frombuffer(frame, np.uint8).reshape(size_px, size_px, 3) for frame in frames]
+def film(frames: tuple[bytes, ...], shape: tuple[int, int]) -> bytes:
+    """Make a GIF of raw frames (height × width, RGB); the last one stays a while."""
+    pictures = [np.frombuffer(frame, np.uint8).reshape(*shape, 3) for frame in frames]
     return figures.encode_gif(pictures)
