@@ -559,6 +559,53 @@ def test_mistakes_are_named() -> None:
         Target("shape", "conv2", 0).objective(model)
 
 
+def copy_in(dtype: str, factor: float) -> LoadedModel:
+    """Build one network in any precision; small weights make small gradients."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(dtype)
+    try:
+        inputs = keras.Input((24, 24, 3))
+        x = layers.Conv2D(8, 3, padding="same", activation="relu", name="conv1")(inputs)
+        x = layers.Conv2D(8, 3, padding="same", activation="relu", name="conv2")(x)
+        outputs = layers.Dense(3)(layers.GlobalAveragePooling2D()(x))
+    finally:
+        keras.config.set_dtype_policy(policy)
+    rng = np.random.default_rng(4)
+    model = keras.Model(inputs, outputs)
+    model.set_weights([rng.normal(0.05, 0.1, weights.shape) * factor for weights in model.weights])
+    return wrapped(model)
+
+
+@pytest.fixture(scope="module")
+def in_float32() -> tuple[np.ndarray, float, float]:
+    return one_step(copy_in("float32", 0.05))
+
+
+def one_step(model: LoadedModel) -> tuple[np.ndarray, float, float]:
+    """Give how one large step along the gradient changes an image, and the objective."""
+    recipe = Recipe(*(96, 1, "pixels", "none", 0, 0, 0), optimizer="normalised", learning_rate=0.1)
+    (found,) = visualize(model, [channel(model, "conv2", 5)], recipe)
+    change = found.frames[1][1].astype(float) - found.frames[0][1]
+    return change, found.start, found.reached
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"),
+    [
+        *(("float16", 0.02), ("mixed_float16", 0.02)),
+        *(("bfloat16", 0.1), ("mixed_bfloat16", 0.1), ("float64", 1e-4)),
+    ],
+)
+def test_a_step_is_the_same_in_every_precision(
+    dtype: str, tolerance: float, in_float32: tuple[np.ndarray, float, float]
+) -> None:
+    expected, *objectives = in_float32
+    change, *found = one_step(copy_in(dtype, 0.05))
+    assert np.linalg.norm(expected) > 1000  # gray levels
+    assert np.linalg.norm(change - expected) < tolerance * np.linalg.norm(expected)
+    np.testing.assert_allclose(found, objectives, rtol=tolerance)
+
+
 def test_a_checkpoint_is_the_network_as_it_was() -> None:
     from cnnviz import zoo
 
