@@ -90,8 +90,8 @@ def make_atlas(
     Raises
     ------
     InvalidParameterError
-        If the engine is unknown, its package is missing, there is no such layer, or a layer cannot
-        be computed for images of this size.
+        If the engine is unknown, its package is missing, there is no such layer, a layer cannot be
+        computed for images of this size, or there are no filters or processes.
     ModelLoadError, DownloadError
         If the network cannot be loaded.
     """
@@ -99,6 +99,11 @@ def make_atlas(
     from cnnviz.ascent.sizes import check_size
     from cnnviz.network.loading import load_model
 
+    if jobs == 0 or (max_filters is not None and max_filters < 1):
+        raise InvalidParameterError(
+            f"An atlas needs at least 1 filter of a layer and 1 process, got {max_filters} and "
+            f"{jobs}."
+        )
     model = load_model(model_name)
     for name in layers:
         check_size(model, channel(model, name, 0), recipe)

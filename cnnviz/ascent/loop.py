@@ -13,7 +13,7 @@ from cnnviz.ascent import canvas
 from cnnviz.ascent.objectives import Objective, channel, evaluated, stacked_weights
 from cnnviz.ascent.recipe import Recipe, suggested_recipe
 from cnnviz.ascent.sizes import check_size
-from cnnviz.errors import InvalidParameterError
+from cnnviz.errors import AnalysisError, InvalidParameterError
 from cnnviz.images import as_gray, centre_view, image_from_pixels
 from cnnviz.network.inspected_model import compiled
 from cnnviz.results import FilterImage, ImageInput
@@ -22,6 +22,7 @@ from cnnviz.zoo import scaled
 if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel
 
+MAX_SEED = 2**31 - 1
 MAX_BATCH = 64  # pictures that are climbed at once
 NUM_FRAMES = 16  # of the film, besides its first
 _CHUNK_S = 0.3  # between two looks at the clock
@@ -130,8 +131,10 @@ def visualize(
     Raises
     ------
     InvalidParameterError
-        If there are too few or too many objectives, they differ in shape, or the network cannot
-        take images of the recipe's size.
+        If there are too few or too many objectives, they differ in shape, the network cannot take
+        images of the recipe's size, or a seed is out of range.
+    AnalysisError
+        If no gradient leads from the objective to the image.
     """
     if not 1 <= len(objectives) <= MAX_BATCH:
         raise InvalidParameterError(f"Between 1 and {MAX_BATCH} pictures can be made at once.")
@@ -139,6 +142,8 @@ def visualize(
     seeds = list(range(len(objectives))) if seeds is None else list(seeds)
     if len(seeds) != len(objectives):
         raise InvalidParameterError("There must be one seed for each objective.")
+    if not all(0 <= seed <= MAX_SEED for seed in seeds):
+        raise InvalidParameterError(f"Seeds must be from 0 to {MAX_SEED}, got {seeds}.")
     check_size(model, objectives[0], recipe)
     recipe = _fitting_colours(model, recipe)
     climb = _Climb(model, objectives[0], recipe, weights, seeds)
@@ -348,7 +353,13 @@ def _compiled_steps(
             turned = canvas.moved(recipe, images, chance)
             values = evaluated(objective, model, _walked(model, objective, turned), weights)
             total = (values - canvas.penalties(recipe, images)) * loss_scale
-        return tape.gradient(total, numbers) / loss_scale, values
+        slopes = tape.gradient(total, numbers)
+        if slopes is None:
+            raise AnalysisError(
+                f"No gradient leads from {objective.name!r} to the image: it does not depend on "
+                "the image, or through a step that has no gradient. Choose another layer."
+            )
+        return slopes / loss_scale, values
 
     def steps(
         numbers: Any, first: Any, second: Any, start: Any, chances: Any, slots: Any, *weights: Any

@@ -34,7 +34,7 @@ from cnnviz.ascent import (
     whole_layer,
 )
 from cnnviz.ascent.loop import _updated
-from cnnviz.errors import InvalidParameterError, UnknownLayerError
+from cnnviz.errors import AnalysisError, InvalidParameterError, UnknownLayerError
 from cnnviz.images import image_from_pixels, resize_pixels
 from cnnviz.network.inspected_model import LoadedModel
 from cnnviz.network.inspection import wrap_model
@@ -550,6 +550,9 @@ def test_mistakes_are_named() -> None:
         visualize(model, [one, channel(model, "conv3", 1)], SMALL)
     with pytest.raises(InvalidParameterError, match="one seed for each"):
         visualize(model, [one], SMALL, seeds=[1, 2])
+    for seed in (-1, 2**31):
+        with pytest.raises(InvalidParameterError, match=f"0 to 2147483647, got .{seed}"):
+            visualize_filter(model, "conv2", 1, seed=seed)
     with pytest.raises(InvalidParameterError, match="steps must be from 1"):
         visualize_filter(model, "conv2", 1, steps=0)
     for count in (0, 65):
@@ -604,6 +607,15 @@ def test_a_step_is_the_same_in_every_precision(
     assert np.linalg.norm(expected) > 1000  # gray levels
     assert np.linalg.norm(change - expected) < tolerance * np.linalg.norm(expected)
     np.testing.assert_allclose(found, objectives, rtol=tolerance)
+
+
+def test_a_layer_without_a_gradient_says_so() -> None:
+    inputs = keras.Input((16, 16, 3))
+    x = layers.Conv2D(4, 3, name="conv")(inputs)
+    x = layers.ReLU(name="behind")(keras.ops.stop_gradient(x))
+    model = wrapped(keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling2D()(x))))
+    with pytest.raises(AnalysisError, match="No gradient leads from 'behind"):
+        visualize_filter(model, "behind", 0, steps=1)
 
 
 def test_a_checkpoint_is_the_network_as_it_was() -> None:

@@ -144,6 +144,9 @@ def test_mistakes_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             make_atlas(MODEL, ["conv1"], tmp_path, TINY, engine=engine)
     with pytest.raises(CnnvizError, match="no layer"):
         make_atlas(MODEL, ["conv99"], tmp_path, TINY)
+    for settings in ({"max_filters": 0}, {"max_filters": -1}, {"jobs": 0}):
+        with pytest.raises(InvalidParameterError, match="at least 1"):
+            make_atlas(MODEL, ["conv1"], tmp_path, TINY, **settings)
     assert not contents(tmp_path)
 
 
