@@ -1,12 +1,17 @@
-"""Networks that somebody made: ``.keras`` files."""
+"""Networks that somebody made: ``.keras`` files, and whole networks in HDF5 (``.h5``)."""
 
 import os
+import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnviz.errors import ModelLoadError
-from cnnviz.zoo.vetting import check_archive
+from cnnviz.zoo.admission import is_newer, saved_by_newer
+from cnnviz.zoo.opening import CheckedFile, build, failure, loadable
+from cnnviz.zoo.refusals import Refused, refusal
+from cnnviz.zoo.vetting import check_file
 
 if TYPE_CHECKING:
     import keras
@@ -15,14 +20,18 @@ if TYPE_CHECKING:
 def load_model_file(
     path: str | Path, *, custom_objects: Mapping[str, Any] | None = None
 ) -> "keras.Model":
-    """Load a network from a ``.keras`` file.
+    """Load a network from a ``.keras`` file, or from a whole network in HDF5 (``.h5``).
 
-    Code in the file is not run: files with Lambda layers or layers of somebody's own are refused.
+    Code in the file is not run. Layers and functions of your own work if your code brings them:
+    as `custom_objects`, or registered with ``keras.saving.register_keras_serializable``. A
+    stranger's file goes through `check_picture` and `try_in_child` first, which use neither.
 
     Parameters
     ----------
     path : str or Path
-        A file that ``model.save("name.keras")`` wrote with Keras 3.
+        A file that ``model.save`` wrote with Keras 3 or Keras 2.
+    custom_objects : mapping, optional
+        Classes and functions of your own by the names that the file gives them.
 
     Raises
     ------
@@ -31,31 +40,28 @@ def load_model_file(
         running code from it.
     """
     path = Path(path)
-    _check_name(path)
-    check_archive(path)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import keras
-
-    try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises all kinds for what a file may hold
-        raise ModelLoadError(_explanation(path, error), path=path) from error
-
-
-def _check_name(path: Path) -> None:
-    """Refuse what is plainly something else."""
-    advice = "Save the model in Keras 3 with model.save('name.keras') and use that file."
-    if path.suffix != ".keras":
-        message = f"{path.name!r} is not a .keras file. {advice}"
-    elif not path.is_file():
+    if not path.exists():
         message = f"There is no file {path.name!r} in that folder. Check the path."
-    else:
-        return
-    raise ModelLoadError(message, path=path)
+        raise ModelLoadError(message, path=path)
+    checked = check_file(path, own_names={*(custom_objects or {}), *_registered_names()})
+    if checked.kind != "hdf5" and path.suffix != ".keras":
+        raise refusal(path, f"its name does not end in .keras. Rename it to {path.stem}.keras")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            return build(loadable(path, checked, Path(folder)), checked, custom_objects)
+    except Refused as reason:
+        raise refusal(path, reason) from reason
+    except Exception as error:  # Keras raises all kinds for what a file may hold
+        raise refusal(path, _explanation(checked, error)) from error
 
 
-def _explanation(path: Path, error: Exception) -> str:
-    return (
-        f"Keras cannot load {path.name!r}: the file is damaged or comes from another version "
-        f"({type(error).__name__}). Save the model again with Keras 3."
-    )
+def _registered_names() -> set[str]:
+    """Names of the classes and functions that this process has registered with Keras."""
+    keras = sys.modules.get("keras")
+    return set(keras.saving.get_custom_objects()) if keras else set()
+
+
+def _explanation(checked: CheckedFile, error: Exception) -> str:
+    version = checked.keras_version
+    return saved_by_newer(version) if is_newer(version) else failure(error)

@@ -1,8 +1,9 @@
-"""Look at a stranger's ``.keras`` file before anything is built from it.
+"""Look at a stranger's file of a network before anything is built from it.
 
-First statically: the parts of the archive, their sizes, the kinds of layers. Then, where the file
-came from a stranger, by loading it in a process that is thrown away, with bounds on memory, time
-and files. `safe_mode` of Keras is no sandbox by its own documentation; this is a second fence.
+First statically: what kind of file it is, its parts, their sizes, and everything that Keras would
+build from its description. Then, where the file came from a stranger, by loading it in a process
+that is thrown away, with bounds on memory, time and files. `safe_mode` of Keras is no sandbox by
+its own documentation; this is a second fence.
 """
 
 import json
@@ -12,89 +13,92 @@ import subprocess
 import sys
 import tempfile
 import time
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from cnnviz.errors import ModelLoadError
+from cnnviz.zoo.admission import check_description, prepared, strings_of
+from cnnviz.zoo.archive import parsed, read_archive
+from cnnviz.zoo.file_kinds import conversion, kind_of, weights_only
+from cnnviz.zoo.input_shapes import input_shape
+from cnnviz.zoo.legacy_config import modern
+from cnnviz.zoo.opening import CheckedFile, loadable
+from cnnviz.zoo.refusals import Refused, refusal
 
-MAX_FILE_BYTES = 600 << 20
-MAX_UNPACKED_BYTES = 800 << 20
-MAX_CONFIG_BYTES = 5 << 20
-MAX_DEPTH = 60
-MAX_OBJECTS = 20_000
+MAX_FILE_BYTES = 2 << 30
+MAX_UNPACKED_BYTES = 2 << 30
+OUTLINE_SECONDS = 30
 TRIAL_SECONDS = 60
 TRIAL_MEMORY_MB = 2500
-MAX_SIDE_PX = 1024
 
-_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # LZMA may ask for gigabytes to unpack
-_PARTS = {"config.json", "metadata.json", "model.weights.h5"}
-_MODULES = {
-    *("keras", "keras.layers", "keras.models", "keras.initializers", "keras.regularizers"),
-    *("keras.constraints", "keras.activations", "keras.dtype_policies"),
-    *("keras.src.models.functional", "keras.src.models.sequential"),
-}
-_RUNS_CODE = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "__lambda__"}
-_NEEDS_FILES = {"StringLookup", "IntegerLookup", "TextVectorization", "IndexLookup", "Hashing"}
-_TRIAL = Path(__file__).with_name("trial.py")
-
+_ROOT = Path(__file__).parents[2]  # where the package lies
 Waiting = Callable[[float], None]  # seconds so far; what it raises ends the trial
 
 
-def check_archive(path: Path, *, max_unpacked_bytes: int = MAX_UNPACKED_BYTES) -> dict[str, Any]:
-    """Check a ``.keras`` file without building anything from it.
+def check_file(
+    path: Path,
+    *,
+    max_unpacked_bytes: int = MAX_UNPACKED_BYTES,
+    own_names: Collection[str] = (),
+) -> CheckedFile:
+    """Check a ``.keras`` file, or a whole network in HDF5, without building anything from it.
 
     Parameters
     ----------
     path : Path
-        An existing file; its name need not end in ``.keras``.
+        Its name does not count: its content tells what it is.
     max_unpacked_bytes : int
-        What its parts may be together.
+        What its parts, or its arrays, may be together.
+    own_names : collection of str
+        Names of classes and functions that the user's own code brings. Empty for a stranger's file.
 
     Returns
     -------
-    dict
-        The description of the network that the file holds.
+    CheckedFile
+        The description of the network, as Keras 3 saves it.
 
     Raises
     ------
     ModelLoadError
-        If it is no such file, is too large or too deep, or asks for anything but Keras' own
-        layers.
+        If it is no such file, is too large or too deep, or asks for anything but Keras' own layers
+        and admitted operations.
     """
     try:
+        kind = kind_of(path)
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise _refused(path, f"it has more than {MAX_FILE_BYTES >> 20} MB")
-        config = _read_config(path, max_unpacked_bytes)
-    except (OSError, ValueError, RecursionError, zipfile.BadZipFile, zlib.error) as error:
-        raise _refused(path, f"it is damaged ({error})") from error
-    except (NotImplementedError, RuntimeError, EOFError, MemoryError) as error:
-        raise _refused(path, f"its parts cannot be unpacked ({error})") from error
-    if not isinstance(config, dict) or config.get("class_name") not in ("Functional", "Sequential"):
-        raise _refused(path, "it is neither a Sequential nor a functional model")
-    built = {key: config.get(key) for key in ("module", "class_name", "config")}
-    for part in _objects(path, built):
-        _check_object(path, part)
-    return config
+            raise Refused(f"it has more than {MAX_FILE_BYTES >> 20} MB")
+        if kind == "hdf5":
+            return _check_legacy(path, max_unpacked_bytes, own_names)
+        return _check_archive(path, max_unpacked_bytes, own_names)
+    except Refused as reason:
+        raise refusal(path, reason) from reason
+    except (OSError, ValueError, RecursionError) as error:
+        raise refusal(path, f"it is damaged ({str(error)[:120]})") from error
 
 
 def check_picture(
     path: Path, *, max_unpacked_bytes: int = MAX_UNPACKED_BYTES
 ) -> tuple[int | None, int | None, int]:
-    """Check a file as `check_archive` does, and that its network takes one picture.
+    """Check a stranger's file as `check_file` does, and that its network takes one image.
+
+    Classes and functions that were registered with Keras in this process are not used: a file that
+    names one is refused.
 
     Returns
     -------
-    (height, width, channels) of that picture; None where the network leaves the size free.
+    (height, width, channels) of that image; None where the network leaves the size free.
 
     Raises
     ------
     ModelLoadError
-        As `check_archive`, and if it takes anything else.
+        As `check_file`, and if it takes anything else.
     """
-    return _input_shape(path, check_archive(path, max_unpacked_bytes=max_unpacked_bytes))
+    checked = check_file(path, max_unpacked_bytes=max_unpacked_bytes)
+    try:
+        _refuse_registered_names(checked.config)
+        return input_shape(checked.config)
+    except Refused as reason:
+        raise refusal(path, reason) from reason
 
 
 def try_in_child(path: Path, *, on_wait: Waiting | None = None) -> None:
@@ -113,154 +117,136 @@ def try_in_child(path: Path, *, on_wait: Waiting | None = None) -> None:
         If it cannot be loaded within 60 seconds and 2.5 GB, or gives no numbers.
     """
     if os.name != "posix":
-        raise _refused(path, "files of others can be tried safely on Linux and macOS only")
+        raise refusal(path, "files of others can be tried safely on Linux and macOS only")
+    checked = check_file(path)
     with tempfile.TemporaryDirectory() as folder:
-        environment = {
-            **{key: os.environ[key] for key in ("PATH", "LD_LIBRARY_PATH") if key in os.environ},
-            **{"HOME": folder, "TMPDIR": folder, "TF_CPP_MIN_LOG_LEVEL": "3"},
-            **{"CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow"},
-        }
-        report = Path(folder) / "report"
-        with report.open("wb") as file:
-            child = subprocess.Popen(
-                [sys.executable, str(_TRIAL), str(path.resolve()), str(TRIAL_MEMORY_MB)],
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.DEVNULL,
-                cwd=folder,
-                env=environment,
-                start_new_session=True,
-            )
-            try:
-                _wait(child, path, on_wait)
-            finally:
-                if child.poll() is None:
-                    os.killpg(child.pid, signal.SIGKILL)
-                    child.wait()
-        reason = report.read_text(errors="replace")[:300].strip()
-    if child.returncode != 0:
-        raise _refused(path, reason or "it needs more memory or time than is allowed")
+        source = loadable(path.resolve(), checked, Path(folder))
+        described = Path(folder) / "checked.json"
+        described.write_text(json.dumps(checked._asdict()))
+        arguments = ["run", str(source), str(described), str(TRIAL_MEMORY_MB)]
+        status, answer = _in_child(path, arguments, Path(folder), TRIAL_SECONDS, on_wait)
+    if status != 0:
+        raise refusal(path, answer[:300] or _end_of(status))
 
 
-def _wait(child: "subprocess.Popen[bytes]", path: Path, on_wait: Waiting | None) -> None:
+def _end_of(status: int) -> str:
+    """Say why a trial ended without a word: the system stopped it, or TensorFlow did."""
+    if status in (-signal.SIGKILL, -signal.SIGXCPU):
+        return "it needs more memory or time than is allowed"
+    return (
+        "it ended the process in which it was tried: it needs more memory than is allowed, or "
+        "TensorFlow cannot compute it"
+    )
+
+
+def _check_archive(path: Path, max_bytes: int, own_names: Collection[str]) -> CheckedFile:
+    config, keras_version = read_archive(path, max_bytes)
+    if keras_version.startswith("2."):
+        usable, names = _modern(path, config, keras_version, own_names)
+        return CheckedFile("keras 2 archive", usable, names, keras_version, is_changed=True)
+    if isinstance(config, dict):  # Keras is told not to compile
+        config = {**config, "compile_config": None}
+    usable = prepared(config)
+    check_description(usable, keras_version=keras_version, own_names=own_names)
+    return CheckedFile("archive", usable, {}, keras_version, usable != config)
+
+
+def _check_legacy(path: Path, max_bytes: int, own_names: Collection[str]) -> CheckedFile:
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = ["outline", str(path.resolve()), str(max_bytes)]
+        status, answer = _in_child(path, arguments, Path(folder), OUTLINE_SECONDS, None)
+    if status != 0:
+        raise Refused(answer[:300] or "it is damaged")
+    found = json.loads(answer)
+    if found["config"] is None:
+        raise Refused(
+            weights_only(path.name, is_legacy=found["layout"] == "legacy")
+            if found["layout"]
+            else "it is an HDF5 file without a network of Keras"
+        )
+    if found["backend"] not in ("tensorflow", "jax", "torch"):
+        raise Refused(f"its weights are in the order of {found['backend'][:20]!r}")
+    version = found["keras_version"][:20]
+    config, names = _modern(path, parsed(found["config"]), version, own_names)
+    return CheckedFile("hdf5", config, names, version, is_changed=True)
+
+
+def _modern(
+    path: Path, config: Any, keras_version: str, own_names: Collection[str]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Turn an older description into one of Keras 3, and check that."""
+    try:
+        usable, names = modern(config, keras_version, own_names)
+    except Refused as reason:
+        raise Refused(f"{reason}. {conversion(path.name)}") from reason
+    check_description(usable, keras_version=keras_version, own_names=own_names)
+    return usable, names
+
+
+def _refuse_registered_names(config: dict[str, Any]) -> None:
+    """Refuse a stranger's file that names what this process has registered with Keras.
+
+    Keras would prefer it to its own class of that name.
+    """
+    keras = sys.modules.get("keras")
+    registered = set(keras.saving.get_custom_objects()) if keras else set()
+    names = sorted(registered & strings_of(config))
+    if names:
+        raise Refused(
+            f"it uses the name {names[0][:60]!r}, which this process registered with Keras"
+        )
+
+
+def _in_child(
+    path: Path, arguments: Sequence[str], folder: Path, seconds: float, on_wait: Waiting | None
+) -> tuple[int, str]:
+    """Run `cnnviz.zoo.trial` in a process of its own.
+
+    Returns
+    -------
+    (exit status, what it printed)
+    """
+    environment = {
+        **{key: os.environ[key] for key in ("PATH", "LD_LIBRARY_PATH") if key in os.environ},
+        **{"HOME": str(folder), "TMPDIR": str(folder), "PYTHONPATH": str(_ROOT)},
+        **{"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
+        **{"KERAS_BACKEND": "tensorflow"},
+    }
+    report = folder / "report"
+    with report.open("wb") as file:
+        child = subprocess.Popen(
+            [sys.executable, "-P", "-m", "cnnviz.zoo.trial", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.DEVNULL,
+            cwd=folder,
+            env=environment,
+            start_new_session=True,
+        )
+        try:
+            _wait(child, path, seconds, on_wait)
+        finally:
+            if child.poll() is None:
+                _kill(child)
+    return child.returncode, report.read_text(errors="replace").strip()
+
+
+def _kill(child: "subprocess.Popen[bytes]") -> None:
+    if os.name == "posix":
+        os.killpg(child.pid, signal.SIGKILL)
+    else:
+        child.kill()
+    child.wait()
+
+
+def _wait(
+    child: "subprocess.Popen[bytes]", path: Path, limit: float, on_wait: Waiting | None
+) -> None:
     started = time.monotonic()
     while child.poll() is None:
         seconds = time.monotonic() - started
-        if seconds > TRIAL_SECONDS:
-            raise _refused(path, f"it could not be loaded within {TRIAL_SECONDS} seconds")
+        if seconds > limit:
+            raise refusal(path, f"it could not be loaded within {limit} seconds")
         if on_wait is not None:
             on_wait(seconds)
-        time.sleep(0.2)
-
-
-def _read_config(path: Path, max_unpacked_bytes: int) -> Any:
-    if not zipfile.is_zipfile(path):
-        raise ValueError("it is no .keras archive")
-    with zipfile.ZipFile(path) as archive:
-        parts = archive.infolist()
-        if sorted(part.filename for part in parts) != sorted(_PARTS):
-            names = ", ".join(part.filename[:40] for part in parts[:5])
-            raise ValueError(f"it holds other parts than a .keras file has: {names or 'none'}")
-        if any(part.compress_type not in _PACKINGS for part in parts):
-            raise ValueError("it is packed in another way than Keras packs (stored or deflated)")
-        if sum(part.file_size for part in parts) > max_unpacked_bytes:
-            raise ValueError(f"it unpacks to more than {max_unpacked_bytes >> 20} MB")
-        if archive.getinfo("config.json").file_size > MAX_CONFIG_BYTES:
-            raise ValueError(f"its description has more than {MAX_CONFIG_BYTES >> 20} MB")
-        if archive.testzip() is not None:
-            raise ValueError("the checksum of a part is wrong")
-        text = archive.read("config.json").decode("utf-8")
-    if _depth(text) > MAX_DEPTH:
-        raise ValueError(f"its description is nested more than {MAX_DEPTH} deep")
-    return json.loads(text)
-
-
-def _depth(text: str) -> int:
-    """Find how deep JSON is nested without reading it by recursion."""
-    depth = deepest = 0
-    in_string = escaped = False
-    for character in text:
-        if in_string:
-            in_string = escaped or character != '"'
-            escaped = character == "\\" and not escaped
-        elif character == '"':
-            in_string = True
-        elif character in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif character in "]}":
-            depth -= 1
-    return deepest
-
-
-def _objects(path: Path, config: Any) -> Iterator[dict[str, Any]]:
-    """Give everything in a description that Keras would build."""
-    waiting, num_objects = [config], 0
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            if "class_name" in part:
-                num_objects += 1
-                yield part
-            waiting.extend(part.values())
-        elif isinstance(part, list):
-            waiting.extend(part)
-        if num_objects > MAX_OBJECTS:
-            raise _refused(path, f"it has more than {MAX_OBJECTS} parts")
-
-
-def _check_object(path: Path, part: dict[str, Any]) -> None:
-    name, module = part["class_name"], part.get("module")
-    if not isinstance(name, str) or not (module is None or isinstance(module, str)):
-        raise _refused(path, "its description is damaged")
-    if name in _RUNS_CODE:
-        raise _refused(
-            path,
-            f"it holds a {name} layer, that is code. Code from files is never run here: build the "
-            "network from Keras' own layers and save it again",
-        )
-    if name in _NEEDS_FILES:
-        raise _refused(path, f"it holds a {name} layer, which is not for pictures")
-    is_activation = (
-        module == "builtins" and name == "function" and isinstance(part.get("config"), str)
-    )
-    if not (module is None or module in _MODULES or is_activation):
-        raise _refused(
-            path,
-            f"it uses {module[:60]}.{name[:60]}, which is not part of Keras' layers. Build the "
-            "network from Keras' own layers and save it again",
-        )
-    if part.get("registered_name") not in (None, name, "function") and module not in _MODULES:
-        raise _refused(path, f"it uses the custom class {str(part['registered_name'])[:60]}")
-
-
-def _input_shape(path: Path, config: dict[str, Any]) -> tuple[int | None, int | None, int]:
-    """Find the shape of the only picture that the network takes."""
-    inner = config.get("config")
-    layers = inner.get("layers") if isinstance(inner, dict) else None
-    if not isinstance(layers, list):
-        raise _refused(path, "its description lists no layers")
-    inputs = [
-        layer.get("config")
-        for layer in layers
-        if isinstance(layer, dict) and layer.get("class_name") == "InputLayer"
-    ]
-    shape: Any = (
-        inputs[0].get("batch_shape") if len(inputs) == 1 and isinstance(inputs[0], dict) else None
-    )
-    if not isinstance(shape, list) or len(shape) != 4 or shape[3] not in (1, 3):
-        raise _refused(
-            path,
-            f"it takes {str(shape)[:80] if shape else 'other inputs'} instead of one picture "
-            "(batch, height, width, 1 or 3 channels). Give it one Input layer",
-        )
-    for size in shape[1:3]:
-        if size is not None and not (type(size) is int and 1 <= size <= MAX_SIDE_PX):
-            raise _refused(
-                path, f"it takes pictures of {size} pixels; 1 to {MAX_SIDE_PX} are possible"
-            )
-    return shape[1], shape[2], shape[3]
-
-
-def _refused(path: Path, reason: str) -> ModelLoadError:
-    return ModelLoadError(f"{path.name!r} cannot be used: {reason}.", path=path)
+        time.sleep(0.1)

@@ -21,7 +21,10 @@ NO_PICTURE = {  # said of a network that is to take a picture; a part of one may
     *("a picture of minus one pixel", "a picture of a text"),
 }
 STATIC, TRIAL = static_corpus(TRAP), trial_corpus()
-QUICK_TRIAL = ("weights are text", "weights of another file", "a billion filters", "not a number")
+QUICK_TRIAL = (
+    *("weights are text", "weights of another file", "a billion filters", "not a number"),
+    *("a tile of 12 TB", "HDF5: weights of another shape"),
+)
 
 
 def written(folder: Path, content: bytes) -> Path:

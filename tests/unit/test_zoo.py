@@ -224,7 +224,7 @@ def test_missing_and_damaged_files_are_told_apart(tmp_path: Path) -> None:
     own_network().save(tmp_path / "whole.keras")
     content = (tmp_path / "whole.keras").read_bytes()
     (tmp_path / "half.keras").write_bytes(content[: len(content) // 2])
-    with pytest.raises(ModelLoadError, match=r"it is no \.keras archive"):
+    with pytest.raises(ModelLoadError, match="it is incomplete"):
         load_model_file(tmp_path / "half.keras")
     (tmp_path / "bent.keras").write_bytes(content.replace(b"config.json", b"konfig.json"))
     with pytest.raises(ModelLoadError, match="holds other parts") as caught:
@@ -241,7 +241,7 @@ def test_code_in_a_file_is_not_run(tmp_path: Path) -> None:
         warnings.simplefilter("ignore")  # Keras warns of Lambda layers when it saves one
         own_network(layer).save(tmp_path / "evil.keras")
     trap.rmdir()
-    with pytest.raises(ModelLoadError, match="holds a Lambda layer, that is code"):
+    with pytest.raises(ModelLoadError, match="holds a Lambda layer"):
         load_model_file(tmp_path / "evil.keras")
     assert not trap.exists()
 
