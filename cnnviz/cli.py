@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -75,12 +76,19 @@ def _add_reading(command: argparse.ArgumentParser) -> None:
     command.add_argument("--output", help="which of several outputs: its name or number")
     command.add_argument("--grid", help="rows x columns of token layers, such as 8x8")
     command.add_argument("--class-names", nargs="+", help="one for each class, in order")
+    command.add_argument(
+        "--import",
+        dest="code",
+        type=Path,
+        help="a Python file of yours that registers the network's own layers with Keras; it is run",
+    )
 
 
 def _read_network(name: str, options: argparse.Namespace) -> "LoadedModel":
     from cnnviz.network.loading import load_model
     from cnnviz.zoo import ModelReference
 
+    _run_own_code(options.code)
     return load_model(
         name,
         preprocessing=options.preprocessing,
@@ -88,6 +96,19 @@ def _read_network(name: str, options: argparse.Namespace) -> "LoadedModel":
         token_grid=ModelReference(name, grid=options.grid or "").grid_size,
         class_names=options.class_names,
     )
+
+
+def _run_own_code(path: Path | None) -> None:
+    """Run a Python file of the user's, so that layers it registers with Keras are known."""
+    if path is None:
+        return
+    if not path.is_file():
+        raise CnnvizError(f"There is no file {str(path)!r} to import. Check the path.")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    spec = spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise CnnvizError(f"{path.name!r} is no Python file, so it cannot be imported.")
+    spec.loader.exec_module(module_from_spec(spec))
 
 
 def _add_training(commands: _Commands) -> None:
@@ -211,6 +232,9 @@ def _show(options: argparse.Namespace) -> int:
 
     model = _read_network(options.network, options)
     rows = layer_table(model)
+    print(
+        f"{model.card.title}: input {model.input_scaling}; ends in {model.network_head.description}"
+    )
     width = max(len(row.name) for row in rows)
     for row in rows:
         shape = "×".join(map(str, row.output_shape))

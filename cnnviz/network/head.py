@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tensorflow as tf
@@ -14,6 +14,7 @@ from cnnviz.network.operations import (
     called,
     is_activation,
     pre_activation,
+    snake_case,
     unwrapped,
 )
 
@@ -72,6 +73,37 @@ class Logits:
     values: Any
     head: Head
     layer_name: str = ""
+
+
+def with_loss(head: Head, loss: str) -> Head:
+    """Read linear outputs by the loss that the network was trained with.
+
+    Parameters
+    ----------
+    head : Head
+    loss : str
+        As Keras names it, such as ``mean_squared_error``; empty if it is not known.
+
+    Examples
+    --------
+    >>> with_loss(Head("linear", num_units=1), "mse").kind
+    'scores'
+    """
+    name = snake_case(loss)
+    if head.kind != "linear" or not name:
+        return head
+    if name in _OF_NUMBERS:
+        return replace(head, kind="scores", ending=f"numbers, trained with {name}")
+    if name.startswith("binary_") and head.num_units > 1:
+        return replace(head, kind="sigmoid")
+    return head
+
+
+_OF_NUMBERS = {
+    *("mse", "mean_squared_error", "mae", "mean_absolute_error", "huber", "log_cosh", "logcosh"),
+    *("mape", "mean_absolute_percentage_error", "msle", "mean_squared_logarithmic_error"),
+    *("poisson", "cosine_similarity"),
+}
 
 
 class Graph(ABC):

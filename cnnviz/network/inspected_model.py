@@ -76,6 +76,8 @@ class LoadedModel:
         For each of these layers the Keras layer or operation that computes it: read only.
     layer_inputs : dict
         For each of these layers the names of those that it takes its input from.
+    loss
+        What the network was trained with, as in ``compile``; None if it is not known.
     is_live : bool
         Whether the network is in its owner's hands, who may train it further.
     """
@@ -94,6 +96,7 @@ class LoadedModel:
     input_scaling: InputScaling
     operations: dict[str, Any]
     layer_inputs: dict[str, tuple[str, ...]]
+    loss: Any = None
     is_live: bool = False
     _functions: BoundedStore = field(default_factory=lambda: BoundedStore(MAX_FUNCTIONS))
 

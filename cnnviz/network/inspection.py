@@ -12,7 +12,7 @@ from cnnviz import zoo
 from cnnviz.errors import CnnvizError, ModelLoadError
 from cnnviz.network.failures import TF_ERRORS, brief
 from cnnviz.network.forward import ForwardPass, graph_of, run_layers
-from cnnviz.network.head import check_output
+from cnnviz.network.head import check_output, with_loss
 from cnnviz.network.input_scaling import (
     ScalingProbe,
     application_preprocessing,
@@ -31,6 +31,7 @@ def wrap_model(
     name: str | None = None,
     output: str | int | None = None,
     token_grid: tuple[int, int] | None = None,
+    loss: Any = None,
     is_live: bool = False,
 ) -> LoadedModel:
     """Make a network of your own ready to be looked at; it is not changed.
@@ -46,6 +47,8 @@ def wrap_model(
         Which of several outputs is explained, by its name or number; the first if left out.
     token_grid : (rows, columns), optional
         Where tokens lie in the image, if the layers do not tell it rightly.
+    loss : optional
+        What the network was trained with, as in ``compile``: linear outputs are read by it.
     is_live : bool
         Whether its owner may train it further.
 
@@ -78,11 +81,12 @@ def wrap_model(
         grids=_grids(look, shapes, token_grid),
         output_names=names,
         output_name=names[place],
-        network_head=forward.head,
+        network_head=with_loss(forward.head, loss_name(loss, names, place)),
         logits_layer=forward.logits_layer,
         input_scaling=scaling,
         operations=forward.operations,
         layer_inputs=forward.inputs,
+        loss=loss,
         is_live=is_live,
     )
 
@@ -97,6 +101,28 @@ def output_names(keras_model: Any) -> tuple[str, ...]:
         name = "/".join(keys) or symbol._keras_history.operation.name
         found.append(f"{name}-{len(found) + 1}" if name in found else name)
     return tuple(found)
+
+
+def loss_name(loss: Any, names: Sequence[str], place: int) -> str:
+    """Name the loss of one output: of what was given to ``compile``, or of its saved description.
+
+    Parameters
+    ----------
+    loss : str, keras.losses.Loss, callable, or a list or dictionary of these
+    names : sequence of str
+        Of the outputs.
+    place : int
+        Of the output in question.
+    """
+    if isinstance(loss, Mapping) and "class_name" in loss:
+        return str(loss["class_name"])
+    if isinstance(loss, Mapping):
+        return loss_name(loss.get(names[place]), names, place)
+    if isinstance(loss, (list, tuple)):
+        return loss_name(loss[place], names, 0) if place < len(loss) else ""
+    if loss is None or isinstance(loss, str):
+        return loss or ""
+    return str(getattr(loss, "__name__", type(loss).__name__))
 
 
 def _output_place(names: Sequence[str], wanted: str | int | None) -> int:

@@ -136,6 +136,7 @@ def _load(
     else:
         card, choices = zoo.find_card(name), zoo.choices_beside(name)
         keras_model = zoo.build_model(card, on_progress=on_progress)
+    choices["loss"] = zoo.saved_loss(path if path.suffix else zoo.own_path(name))
     return _ready(keras_model, card, path=path if path.suffix else None, **choices)
 
 
@@ -189,7 +190,14 @@ def _variant(
     if preprocessing is not None:
         card = replace(card, preprocessing=preprocessing, preprocessing_source="chosen")
     output = base.output_name if output in ("", None) else output
-    return _ready(base.keras_model, card, name=name, output=output, token_grid=token_grid)
+    return _ready(
+        base.keras_model,
+        card,
+        name=name,
+        output=output,
+        token_grid=token_grid,
+        loss=base.loss,
+    )
 
 
 def _live_model(
@@ -203,7 +211,8 @@ def _live_model(
     name = f"{source.name}-{next(_live_numbers)}"
     card = zoo.card_for_model(keras_model, name, preprocessing=preprocessing)
     card = replace(card, title=source.name, labels=tuple(map(str, class_names or ())))
-    return _ready(keras_model, card, output=output, token_grid=token_grid, is_live=True)
+    loss = getattr(source, "loss", None)
+    return _ready(keras_model, card, output=output, token_grid=token_grid, loss=loss, is_live=True)
 
 
 def as_functional(keras_model: Any) -> Any:
@@ -305,7 +314,8 @@ def load_guest(path: Path, name: str, *, on_wait: Callable[[float], None] | None
         _TRIAL.release()
     keras_model = zoo.load_model_file(path)
     card = replace(zoo.card_for_model(keras_model, name), title=path.stem)
-    return _guests.setdefault(name, _ready(keras_model, card, path=path))
+    loss = zoo.saved_loss(path)
+    return _guests.setdefault(name, _ready(keras_model, card, path=path, loss=loss))
 
 
 def adopt(keras_model: Any, card: ModelCard) -> LoadedModel:

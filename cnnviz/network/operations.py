@@ -28,14 +28,14 @@ def activation_name(operation: Any) -> str:
     if kind == "ReLU":
         return _relu_name(operation)
     if kind in _ACTIVATION_LAYERS:
-        return _snake(kind)
+        return snake_case(kind)
     function = getattr(operation, "activation", None)
     if function is None:
         return ""
     if isinstance(function, keras.Layer):
         return activation_name(function)
     name = getattr(function, "__name__", type(function).__name__)
-    return "" if name in _LINEAR else _snake(name)
+    return "" if name in _LINEAR else snake_case(name)
 
 
 def _relu_name(layer: Any) -> str:
@@ -45,8 +45,14 @@ def _relu_name(layer: Any) -> str:
     return "relu" if layer.max_value is None else "relu6"
 
 
-def _snake(name: str) -> str:
-    """Write a class name as Keras names the function: ``HardSigmoid`` is ``hard_sigmoid``."""
+def snake_case(name: str) -> str:
+    """Write a class's name as Keras writes that of a function.
+
+    Examples
+    --------
+    >>> snake_case("HardSigmoid")
+    'hard_sigmoid'
+    """
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 

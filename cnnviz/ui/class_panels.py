@@ -381,7 +381,7 @@ def show_predictions(model_name: str, predictions: Sequence[Prediction], target:
     st.markdown("**What the network says**")
     show_bars(predictions, with_logits=True)
     head = cached.model(model_name).network_head
-    if not head.has_probabilities or (head.is_independent and head.num_units > 1):
+    if head.kind in ("linear", "scores") or (head.is_independent and head.num_units > 1):
         st.markdown(f":small[The network ends in {head.description}.]")
     st.markdown(f":small[The map argues for {target_label(model_name, target)}.]")
 

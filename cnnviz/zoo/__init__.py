@@ -31,8 +31,10 @@ from cnnviz.zoo.registry import (
     is_ready,
     list_models,
     list_own_files,
+    own_path,
     own_version,
 )
+from cnnviz.zoo.saved_loss import saved_loss
 from cnnviz.zoo.sidecar import (
     card_beside,
     card_for_file,
@@ -79,11 +81,13 @@ __all__ = [
     "list_own_files",
     "load_model_file",
     "model_view",
+    "own_path",
     "own_version",
     "plain_name",
     "preprocess",
     "read_sidecar",
     "rgb_kernels",
+    "saved_loss",
     "scaled",
     "seen_part",
     "training_record",

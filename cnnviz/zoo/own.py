@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import keras
 
 
+_ENDINGS = (".keras", ".h5")
+
+
 @dataclass(frozen=True, slots=True)
 class OwnFile:
     """One of these files: its card, or a sentence that says why there is none."""
@@ -47,10 +50,16 @@ def _paths() -> list[Path]:
     folder = trained.own_folder()
     try:
         if folder is not None:
-            files += sorted(path for path in folder.glob("*.keras") if path.name[0] != ".")
+            found = [path for ending in _ENDINGS for path in folder.glob(f"*{ending}")]
+            files += sorted(path for path in found if _is_network(path))
     except OSError:
         return files
     return list(dict.fromkeys(files))
+
+
+def _is_network(path: Path) -> bool:
+    """Whether a file's name is that of a network, and not hidden or of weights alone."""
+    return path.name[0] != "." and not path.name.endswith(".weights.h5")
 
 
 def build_own(file: OwnFile) -> "keras.Model":

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnviz.errors import DownloadError, ModelLoadError
@@ -58,12 +59,16 @@ def choices_beside(name: str) -> dict[str, Any]:
     return next(map(own_choices, own), {})
 
 
+def own_path(name: str) -> Path | None:
+    """Give the path of a network's file; None unless it is one of your own."""
+    own = (file.path for file in list_own_files() if file.card is not None)
+    return next((path for path in own if path.stem == name), None)
+
+
 def own_version(name: str) -> str:
     """Give the fingerprint of a network's file and its JSON; empty unless it is one of your own."""
-    for file in list_own_files():
-        if file.card is not None and file.card.name == name:
-            return file_version(file.path)
-    return ""
+    path = own_path(name)
+    return "" if path is None else file_version(path)
 
 
 def is_ready(card: ModelCard) -> bool:

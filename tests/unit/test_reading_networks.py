@@ -198,7 +198,8 @@ def test_raw_scores_are_named_so_and_no_percentage_is_invented() -> None:
     assert first.probability is None
     assert first.logit == pytest.approx(float(model.scores(IMAGE).max()))
     target = probability(first.class_index)
-    np.testing.assert_array_equal(target.slopes(model, model.scores(IMAGE)[None]), [np.eye(3)[0]])
+    expected = np.eye(3)[[first.class_index]]
+    np.testing.assert_array_equal(target.slopes(model, model.scores(IMAGE)[None]), expected)
 
 
 def test_labels_that_do_not_exclude_each_other_have_probabilities_of_their_own() -> None:
@@ -209,6 +210,32 @@ def test_labels_that_do_not_exclude_each_other_have_probabilities_of_their_own()
     assert "independent" in repr(model)
     told = {one.label: one.probability for one in model.predict(IMAGE)}
     assert told == pytest.approx(dict(zip(model.class_names, own, strict=True)), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("loss", "units", "kind"),
+    [
+        ("sparse_categorical_crossentropy", 3, "linear"),
+        (keras.losses.BinaryCrossentropy(from_logits=True), 3, "sigmoid"),
+        (keras.losses.BinaryCrossentropy(from_logits=True), 1, "linear"),
+        ("mse", 1, "scores"),
+        (keras.losses.MeanAbsoluteError(), 3, "scores"),
+        (None, 1, "linear"),
+    ],
+)
+def test_linear_outputs_are_read_by_the_loss_of_the_training(
+    loss: Any, units: int, kind: str, tmp_path: Path
+) -> None:
+    keras_model = network(end=None, units=units)
+    if loss is not None:
+        keras_model.compile("adam", loss)
+    assert load_model(keras_model).head == kind
+    keras_model.save(tmp_path / "mine.keras")
+    model = load_model(tmp_path / "mine.keras")
+    assert model.head == kind
+    assert load_model(tmp_path / "mine.keras", preprocessing="raw").head == kind
+    if kind == "scores":
+        assert "mean_" in repr(model) or "mse" in repr(model)
 
 
 # outputs and inputs
