@@ -85,10 +85,9 @@ def _simple(
     conv, dense = _conv(), _dense(units, activation=activation)
     outputs = dense(layers.GlobalAveragePooling2D()(conv(before(inputs))))
     model = keras.Model(inputs, end(outputs) if end else outputs)
-    scaled = keras.Model(inputs, before(inputs))
 
     def run(batch: Any) -> tuple[Any, Any]:
-        maps = conv(scaled(batch, training=False))
+        maps = conv(before(batch))
         return maps, _linear(dense, _mean(maps))
 
     return Sample(model, "conv", run, head, expects)
