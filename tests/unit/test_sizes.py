@@ -172,6 +172,12 @@ def test_smallest_sizes_of_shipped_networks() -> None:
     assert smallest_size(pets, class_score(pets, 0)) == 150
 
 
+@pytest.mark.slow
+def test_the_smallest_size_of_inception_is_the_one_that_keras_documents() -> None:
+    model = wrapped(keras.applications.InceptionV3(weights=None))
+    assert smallest_size(model, class_score(model, 0)) == 75
+
+
 def test_a_network_bound_to_its_size_has_that_one() -> None:
     for build in (flat, transformer, pooled_seven, mixed_tokens):
         model = wrapped(build((32, 32, 3)))
