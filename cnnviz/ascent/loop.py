@@ -27,7 +27,6 @@ MAX_BATCH = 64  # pictures that are climbed at once
 NUM_FRAMES = 16  # of the film, besides its first
 _CHUNK_S = 0.3  # between two looks at the clock
 _RESTARTS = 3
-_HALF_LOSS_SCALE = 1024.0
 _BETAS, _EPSILON = (0.9, 0.999), 1e-8  # of Adam, as in its paper
 
 
@@ -344,7 +343,7 @@ def _compiled_steps(
     draw, update = fused(partial(canvas.drawn, recipe)), fused(partial(_updated, recipe))
 
     spec, whole = _spec(model, recipe), tf.TensorSpec((), tf.int32)
-    loss_scale = _loss_scale(model)
+    loss_scale = model.loss_scale
 
     def gradient(numbers: Any, chance: Any, weights: Sequence[Any]) -> Any:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -383,19 +382,6 @@ def _compiled_steps(
     chances = tf.TensorSpec((None, None, 4), tf.float32)
     slots = tf.TensorSpec((None,), tf.int32)
     return compiled(steps, spec, spec, spec, whole, chances, slots, *_weight_specs(weights))
-
-
-def _loss_scale(model: "LoadedModel") -> float:
-    """Give the factor that keeps gradients within the range of half precision; a power of two.
-
-    The gradient of a mean over many positions is smaller than the smallest float16 number.
-
-    References
-    ----------
-    Micikevicius et al., "Mixed precision training", ICLR 2018, arXiv:1710.03740, section 3.2.
-    """
-    dtypes = {getattr(one, "compute_dtype", None) for one in model.operations.values()}
-    return _HALF_LOSS_SCALE if "float16" in dtypes else 1.0
 
 
 def _updated(

@@ -31,6 +31,7 @@ from cnnviz.results import PICTURE, ImageInput, Prediction
 from cnnviz.zoo import InputScaling, ModelCard
 
 MAX_FUNCTIONS = 32  # compiled functions kept for one model
+HALF_LOSS_SCALE = 1024.0
 BATCH_PIXELS = 400_000  # of the images that go through a network at once
 _HEAVY = threading.BoundedSemaphore(2)  # computations at once in this process; bounds memory
 
@@ -42,6 +43,16 @@ class Slopes:
     activations: dict[str, np.ndarray]
     gradients: dict[str, np.ndarray]
     scores: np.ndarray
+
+    def is_finite_at(self, name: str) -> bool:
+        """Whether a layer, its gradient and the logits are all finite numbers."""
+        values = (self.activations[name], self.gradients[name], self.scores)
+        return all(bool(np.isfinite(part).all()) for part in values)
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether everything is a finite number."""
+        return all(map(self.is_finite_at, self.gradients))
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True, repr=False)
@@ -334,30 +345,52 @@ class LoadedModel:
         names = tuple(layer_names)
         self._checked(name for name in names if name != PICTURE)
         computed = names if self._is_often_asked(names) else (*self.layer_names, PICTURE)
+        found = self._scaled_gradients(batch, directions, names, computed, self.loss_scale)
+        if self.loss_scale != 1 and not found.is_finite:  # too large a number in half precision
+            found = self._scaled_gradients(batch, directions, names, computed, 1.0)
+        for name in names:
+            if not found.is_finite_at(name):
+                raise AnalysisError(
+                    f"{self.name!r} gives values that are not numbers at layer {name!r} for this "
+                    "image. Try another image or layer."
+                )
+        return found
+
+    def _scaled_gradients(
+        self,
+        batch: np.ndarray,
+        directions: np.ndarray,
+        names: Sequence[str],
+        computed: tuple[str, ...],
+        scale: float,
+    ) -> "Slopes":
+        """Go back with so many times the directions, and divide what comes out by it again."""
         activations, gradients, scores = self.compute(
             ("gradient", computed),
             lambda: _gradient(self, computed),
             tf.constant(batch),
-            tf.constant(directions, tf.float32),
+            tf.constant(directions * np.float32(scale), tf.float32),
         )
         for name in names:
             if name not in gradients:
                 raise AnalysisError(
                     f"No class of {self.name!r} depends on layer {name!r}. Choose another layer."
                 )
-        found = Slopes(
+        return Slopes(
             {name: np.asarray(activations[name]) for name in names},
-            {name: np.asarray(gradients[name]) for name in names},
+            {name: np.asarray(gradients[name]) / np.float32(scale) for name in names},
             np.asarray(scores),
         )
-        for name in names:
-            values = (found.activations[name], found.gradients[name], found.scores)
-            if not all(np.isfinite(part).all() for part in values):
-                raise AnalysisError(
-                    f"{self.name!r} gives values that are not numbers at layer {name!r} for this "
-                    "image. Try another image or layer."
-                )
-        return found
+
+    @property
+    def loss_scale(self) -> float:
+        """Factor that keeps gradients within the range of half precision; 1 for other networks.
+
+        The gradient of a mean over many positions is smaller than the smallest float16 number.
+        See Micikevicius et al., "Mixed precision training", ICLR 2018, arXiv:1710.03740, 3.2.
+        """
+        dtypes = {getattr(one, "compute_dtype", None) for one in self.operations.values()}
+        return HALF_LOSS_SCALE if "float16" in dtypes else 1.0
 
     def _is_often_asked(self, names: tuple[str, ...]) -> bool:
         """Whether these layers have a function of their own; all others share one for all layers.

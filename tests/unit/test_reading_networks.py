@@ -238,6 +238,21 @@ def test_linear_outputs_are_read_by_the_loss_of_the_training(
         assert "mean_" in repr(model) or "mse" in repr(model)
 
 
+def test_small_gradients_survive_half_precision() -> None:
+    inputs = keras.Input((96, 96, 3))
+    conv = layers.Conv2D(4, 3, activation="softplus", name="conv", dtype="mixed_float16")
+    dense = layers.Dense(3, kernel_initializer=keras.initializers.RandomNormal(stddev=1e-3))
+    keras_model = keras.Model(
+        inputs, dense(layers.GlobalAveragePooling2D(dtype="mixed_float16")(conv(inputs)))
+    )
+    model = load_model(keras_model)
+    image = image_from_pixels(photograph(96, 96))
+    kernel = np.asarray(dense.kernel)
+    _, gradients, _ = model.activations_and_gradients(image, "conv", 1)
+    expected = np.broadcast_to(kernel[:, 1] / 94**2, gradients.shape)  # about 1e-7
+    np.testing.assert_allclose(gradients, expected, rtol=0.02)
+
+
 # outputs and inputs
 
 
