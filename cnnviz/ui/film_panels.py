@@ -17,6 +17,7 @@ from cnnviz.ui.recipe_words import difference_table
 _NONE = "none"
 _FRAME_MS = 500  # of the GIF
 _BESIDE = "beside"  # session key of the second network
+_PLAYED = "films_played"  # session key: scenes, films and fits that the player shows
 _PAIRS = {
     "First layer with and without the cure for noise": ("svhn-small", "svhn-small-noisy"),
     "With and without augmentation": ("svhn-few", "svhn-few-augmented"),
@@ -108,11 +109,9 @@ def show(scenes: Sequence[Scene]) -> None:
     if len(made) == len(scenes):
         with waiting:
             fits = [_fits_of(film) for film in made]
-        with stage:
-            taken = zip(scenes, made, fits, strict=True)
-            player.play(
-                [cached.film_reel(film, scene.image, fit) for scene, film, fit in taken], key="film"
-            )
+        st.session_state[_PLAYED] = tuple(zip(scenes, made, fits, strict=True))
+    with stage:
+        _play_last()
     for scene, film, fit in zip(scenes, films, fits, strict=True):
         picture, words = st.columns([1, 4.2], gap="medium")
         with picture:
@@ -124,6 +123,17 @@ def show(scenes: Sequence[Scene]) -> None:
     if len(scenes) > 1:
         _explain_pair(scenes)
     _explain_all()
+
+
+def _play_last() -> None:
+    """Play the films that were made last.
+
+    The player stays on the page while others are made: taken away it would forget its place.
+    """
+    played = st.session_state.get(_PLAYED, ())
+    if played:
+        reels = [cached.film_reel(film, scene.image, fit) for scene, film, fit in played]
+        player.play(reels, key="film")
 
 
 def _show_input(scene: Scene) -> None:

@@ -192,11 +192,11 @@ def test_a_network_of_ones_own_is_tried_and_opened_and_a_hostile_one_refused(
     hostile = tmp_path / "hostile.keras"
     hostile.write_bytes(static_corpus(tmp_path / "trap")["Lambda"]())
     page.set_input_files("input[type=file]", hostile)
-    expect(page.get_by_text("that is code")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("that is, Python code")).to_be_visible(timeout=60_000)
     honest = tmp_path / "honest.keras"
     honest.write_bytes(packed(good_parts()))
     page.set_input_files("input[type=file]", honest)
-    expect(page.get_by_text("«honest» is open")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("honest is open")).to_be_visible(timeout=60_000)
     go_to(page, "Inside a network", "Class activation")
     expect(page.get_by_text(re.compile(r"class [01]: \d"))).to_have_count(2, timeout=60_000)
     assert not (tmp_path / "trap").exists()

@@ -48,7 +48,10 @@ def test_show_counts_shared_weights_once_and_says_so(
     x = layers.Flatten()(shared(shared(image)))
     keras.Model(image, layers.Dense(2, name="classes")(x)).save(tmp_path / "twice.keras")
     assert cli.main(["show", str(tmp_path / "twice.keras")]) == 0
-    first, second, _, classes, total = capsys.readouterr().out.splitlines()
+    reading, first, second, _, classes, total = capsys.readouterr().out.splitlines()
+    assert reading == (
+        "twice: input 0 to 1, RGB (assumed); ends in logits; softmax is assumed to follow"
+    )
     assert first.split() == ["conv", "Conv2D", "8×8×3", "84", "5,184"]
     assert second.split() == ["conv@2", "Conv2D", "8×8×3", "shared", "5,184"]
     assert classes.split() == ["classes", "Dense", "2", "386", "384"]

@@ -211,9 +211,9 @@ def enlarging(build: Callable[[Any], Any]) -> LoadedModel:
             Fraction(1),
         ),
         (  # gaps between kernels: some positions depend on nothing
-            lambda x: layers.Conv2DTranspose(2, 1, 3, name="up")(x),
+            lambda x: layers.Conv2DTranspose(2, 2, 4, name="up")(x),
             ((3, 3), (3, 3)),
-            Fraction(2, 3),
+            Fraction(1, 2),
         ),
         (
             lambda x: layers.Conv2DTranspose(2, 3, dilation_rate=2, name="up")(x),
