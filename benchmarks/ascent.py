@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from cnnviz import load_model
-from cnnviz.ascent import LUCID, channel, visualize
+from cnnviz.feature_visualization import LUCID, channel, visualize
 from cnnviz.network.inspected_model import LoadedModel
 
 SIZE_PX, STEPS, RUNS = 128, 128, 3

@@ -82,8 +82,8 @@ except ImportError as error:
     ) from error
 
 from cnnviz import class_activation_map, datasets, load_model
-from cnnviz.cam import METHODS
-from cnnviz.images import image_from_pixels
+from cnnviz.attribution.cam import METHODS
+from cnnviz.images.reading import image_from_pixels
 from cnnviz.network.inspected_model import LoadedModel
 from cnnviz.results import ImageInput
 

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from cnnviz import class_activation_map, datasets, load_model, saliency_map
-from cnnviz.evidence import OBSERVATION, explained, observe, one_class
-from cnnviz.explanations import METHODS
+from cnnviz.attribution.observation import OBSERVATION, explained, observe, one_class
+from cnnviz.attribution.registry import METHODS
 from cnnviz.results import PICTURE
 
 RUNS, CHANNELS, SAMPLES = 5, 32, 32

@@ -17,7 +17,7 @@ import time
 from playwright.sync_api import Page, sync_playwright
 
 from cnnviz import datasets, load_model, zoo
-from cnnviz.training_film import kernel_fits, training_film
+from cnnviz.training.timeline import kernel_fits, training_film
 from cnnviz.ui.reel import make_reel
 
 NAME = "svhn-gabor"

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from cnnviz import paths
 from cnnviz.errors import CnnvizError, InvalidParameterError
 
 if TYPE_CHECKING:
@@ -26,27 +27,25 @@ if TYPE_CHECKING:
 
     from cnnviz.network.inspected_model import LoadedModel
 
-CHECKOUT = Path(__file__).parents[1]
 START_SECONDS = 120
 # glibc keeps a memory pool for each thread; thirty sessions are content with two pools in all
 ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
 
 
 def server_command(port: int, address: str) -> list[str]:
-    """Give the command that starts the server; it must be run in the folder `CHECKOUT`.
+    """Give the command that starts the server; it must be run in the folder `cnnviz.paths.ROOT`.
 
     Raises
     ------
     CnnvizError
         If the app's pages are not installed.
     """
-    script = CHECKOUT / "app.py"
-    if not script.exists():
+    if not paths.APP.exists():
         raise CnnvizError(
             "The app's pages are not installed with the package. Run this command from an "
             "editable installation of the project's folder: python -m pip install -e ."
         )
-    server = [sys.executable, "-m", "streamlit", "run", str(script)]
+    server = [sys.executable, "-m", "streamlit", "run", str(paths.APP)]
     return [*server, "--server.port", str(port), "--server.address", address]
 
 
@@ -171,7 +170,7 @@ def _started(path: Path, folder: str, port: int) -> RunningApp:
     base = f"http://127.0.0.1:{port}"
     process = subprocess.Popen(
         server_command(port, "127.0.0.1"),
-        cwd=CHECKOUT,
+        cwd=paths.ROOT,
         env=ENVIRONMENT | os.environ | {"CNNVIZ_MODEL_FILES": str(path)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -10,6 +10,7 @@ import tomllib
 import pytest
 
 import cnnviz
+from cnnviz import paths
 from cnnviz.zoo import trained
 from tests.conftest import REPOSITORY
 
@@ -34,7 +35,7 @@ def test_the_readme_has_two_commands_that_do_all_their_setting_up() -> None:
     assert run.endswith(".venv/bin/cnnviz app")
     assert test.endswith(".venv/bin/python -m pytest")
     scripts = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["scripts"]
-    assert scripts == {"cnnviz": "cnnviz.cli:main"}
+    assert scripts == {"cnnviz": "cnnviz.cli.main:main"}
 
 
 def test_the_continuous_run_calls_the_readmes_test_command() -> None:
@@ -72,7 +73,7 @@ def test_the_readme_names_every_network_with_its_size(card: cnnviz.ModelCard) ->
     assert card.licence in row
 
 
-@pytest.mark.parametrize("card", trained.trained_cards(trained.MODELS_FOLDER), ids=lambda c: c.name)
+@pytest.mark.parametrize("card", trained.trained_cards(paths.MODELS), ids=lambda c: c.name)
 def test_the_readme_tells_what_the_cards_measured(card: cnnviz.ModelCard) -> None:
     record = trained.training_record(card.name)
     facts = record.facts

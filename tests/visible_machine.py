@@ -6,11 +6,11 @@ from pathlib import Path
 import platformdirs
 
 from cnnviz import datasets, zoo
-from cnnviz.ascent import atlas
-from cnnviz.downloads import cache_dir
 from cnnviz.errors import DatasetError
+from cnnviz.feature_visualization import atlas
+from cnnviz.files import cache_dir
 from cnnviz.ui import own_models
-from cnnviz.zoo.keras_applications import weights_file
+from cnnviz.zoo.published.keras_applications import weights_file
 
 PLANTED = "planted"  # a file in a folder of the user, and the network of an atlas
 DATA_SETS = {

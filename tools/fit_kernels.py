@@ -7,7 +7,7 @@ pages fit while somebody waits.
 
 import sys
 
-from cnnviz.training_film import keep_kernel_fits, kernel_fits, networks_with_films
+from cnnviz.training.timeline import keep_kernel_fits, kernel_fits, networks_with_films
 from cnnviz.zoo import kernel_fits_path
 
 

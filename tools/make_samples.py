@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cnnviz.datasets.fashion import fashion_mnist
+from cnnviz.datasets.fashion_mnist import fashion_mnist
 
 SAMPLES = Path(__file__).parents[1] / "cnnviz" / "samples"
 PER_CLASS = 20

@@ -6,11 +6,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from cnnviz.datasets.pictures import DRAWN_PER_DIGIT, NATURAL_PICTURES, picture
+from cnnviz.datasets.gallery import DRAWN_PER_DIGIT, NATURAL_PICTURES, picture
 from cnnviz.datasets.records import LabelledImages
 from cnnviz.datasets.samples import fashion_mnist_samples, svhn_samples
 from cnnviz.errors import InvalidParameterError
-from cnnviz.images import image_from_pixels
+from cnnviz.images.reading import image_from_pixels
 from cnnviz.results import ImageInput
 
 MAX_PICTURES = 1000

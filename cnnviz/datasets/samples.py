@@ -6,9 +6,9 @@ from importlib import resources
 
 import numpy as np
 
-from cnnviz.datasets.fashion import FASHION_CLASSES, FASHION_ORIGIN
+from cnnviz.datasets.fashion_mnist import FASHION_CLASSES, FASHION_ORIGIN
 from cnnviz.datasets.records import LabelledImages, checked_split
-from cnnviz.datasets.street_view import DIGITS, SVHN_TERMS
+from cnnviz.datasets.svhn import DIGITS, SVHN_TERMS
 
 _SAMPLES_A_CLASS, _SAMPLES_FOR_TRAINING = 20, 15
 # positions in the official test set, in the order of the bundled file

@@ -1,7 +1,7 @@
 """Result to picture or plotly figure: no analysis and no model in here."""
 
-from cnnviz.figures.architecture import Block, architecture_figure, blocks
-from cnnviz.figures.bars import (
+from cnnviz.figures.charts.architecture import Block, architecture_figure, blocks
+from cnnviz.figures.charts.bars import (
     bars_figure,
     before_after_figure,
     class_bars_figure,
@@ -9,8 +9,20 @@ from cnnviz.figures.bars import (
     value_histogram,
     weight_histogram,
 )
-from cnnviz.figures.chart_layout import TRAINING, VALIDATION
-from cnnviz.figures.colours import (
+from cnnviz.figures.charts.curves import (
+    compared_curves,
+    learning_curves,
+    objective_figure,
+    side_by_side_curves,
+    smoothed,
+)
+from cnnviz.figures.charts.faithfulness import forgetting_figure, pixel_curves_figure
+from cnnviz.figures.charts.images import confusion_figure, embedding_figure, shift_figure
+from cnnviz.figures.charts.layout import TRAINING, VALIDATION
+from cnnviz.figures.charts.networks import activations_figure, drift_figure, parts_figure
+from cnnviz.figures.charts.polar import polar_fits, polar_tuning
+from cnnviz.figures.charts.sliding import sliding_line_figure
+from cnnviz.figures.raster.colors import (
     DIVERGING,
     SEQUENTIAL,
     Scale,
@@ -25,17 +37,8 @@ from cnnviz.figures.colours import (
     signed_scale,
     unsigned_scale,
 )
-from cnnviz.figures.curves import (
-    compared_curves,
-    learning_curves,
-    objective_figure,
-    side_by_side_curves,
-    smoothed,
-)
-from cnnviz.figures.export import array_npy, arrays_npz, heatmap_json, heatmap_npz
-from cnnviz.figures.network_charts import activations_figure, drift_figure, parts_figure
-from cnnviz.figures.picture_charts import confusion_figure, embedding_figure, shift_figure
-from cnnviz.figures.pictures import (
+from cnnviz.figures.raster.export import array_npy, arrays_npz, heatmap_json, heatmap_npz
+from cnnviz.figures.raster.mosaic import (
     GAP_PX,
     empty_tile,
     encode_gif,
@@ -51,9 +54,6 @@ from cnnviz.figures.pictures import (
     number_grid,
     with_border,
 )
-from cnnviz.figures.polar import polar_fits, polar_tuning
-from cnnviz.figures.sliding import sliding_line_figure
-from cnnviz.figures.trust_charts import forgetting_figure, pixel_curves_figure
 
 __all__ = [
     "DIVERGING",

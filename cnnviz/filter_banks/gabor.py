@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnviz.convolution import convolve, correlate, correlate_many
 from cnnviz.errors import InvalidParameterError
-from cnnviz.images import as_gray
+from cnnviz.images.reading import as_gray
 from cnnviz.results import GaborResponse, ImageInput, read_only
 
 # for sliders: smallest, largest, start, step

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnviz.errors import InvalidParameterError
-from cnnviz.images import as_gray
+from cnnviz.images.reading import as_gray
 from cnnviz.results import ImageInput, read_only
 
 

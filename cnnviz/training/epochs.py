@@ -15,7 +15,7 @@ from cnnviz.datasets import LabelledImages
 from cnnviz.training.augmentation import augmentation_layers
 from cnnviz.training.recipes import OPTIMIZERS, Recipe
 from cnnviz.zoo.cards import UNIT, Preprocessing
-from cnnviz.zoo.transfer import frozen_part
+from cnnviz.zoo.frozen_base import frozen_part
 
 
 @dataclass(frozen=True, slots=True, eq=False)

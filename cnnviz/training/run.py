@@ -22,8 +22,8 @@ import tensorflow as tf
 
 from cnnviz import zoo
 from cnnviz.datasets import LabelledImages
-from cnnviz.downloads import write_atomically
 from cnnviz.errors import ModelLoadError
+from cnnviz.files import write_atomically
 from cnnviz.training.epochs import (
     Evaluation,
     Stream,
@@ -34,7 +34,7 @@ from cnnviz.training.epochs import (
 from cnnviz.training.recipes import DATA, Recipe, training_pictures
 from cnnviz.zoo import trained
 from cnnviz.zoo.architectures import build_architecture
-from cnnviz.zoo.transfer import frozen_part
+from cnnviz.zoo.frozen_base import frozen_part
 
 EARLY_STEPS = (0, 30, 100, 300, 1000)  # checkpoints while most happens
 LATER_CHECKPOINTS = 6  # spread evenly over the rest, the last one at the end

@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import datasets, figures
-from cnnviz.bank_classifier import nearest
+from cnnviz.classifiers.filter_bank import nearest
 from cnnviz.datasets import LabelledImages
 from cnnviz.filter_banks import BANKS, haar_decomposition
 from cnnviz.results import ImageInput

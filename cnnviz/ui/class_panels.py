@@ -9,8 +9,16 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import figures, zoo
-from cnnviz.evidence import Method, Setting, Target, contrast, one_class, probability, sum_of
-from cnnviz.explanations import METHODS, target_code
+from cnnviz.attribution.observation import (
+    Method,
+    Setting,
+    Target,
+    contrast,
+    one_class,
+    probability,
+    sum_of,
+)
+from cnnviz.attribution.registry import METHODS, target_code
 from cnnviz.figures import Scale
 from cnnviz.results import PICTURE, ClassHeatmap, ImageInput, Prediction
 from cnnviz.ui import cached, controls

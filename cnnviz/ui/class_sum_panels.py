@@ -3,7 +3,8 @@
 import numpy as np
 import streamlit as st
 
-from cnnviz import cam, figures
+from cnnviz import figures
+from cnnviz.attribution import cam
 from cnnviz.figures import Scale
 from cnnviz.ui import cached, class_panels
 from cnnviz.ui.class_panels import Asked

@@ -8,7 +8,7 @@ import streamlit as st
 
 from cnnviz import figures, zoo
 from cnnviz.results import ImageInput
-from cnnviz.training_film import KernelFits, TrainingFilm, can_be_fitted
+from cnnviz.training.timeline import KernelFits, TrainingFilm, can_be_fitted
 from cnnviz.ui import cached, controls, player, reel
 from cnnviz.ui.controls import Picked
 from cnnviz.ui.pictures import download, number, show_picture

@@ -8,11 +8,11 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import figures, zoo
-from cnnviz.ascent.atlas import LayerAtlas, find_atlas
-from cnnviz.ascent.objectives import TARGETS, Target
-from cnnviz.ascent.recipe import LECTURE, Recipe, size_text, suggested_recipe
 from cnnviz.errors import CnnvizError
-from cnnviz.images import image_from_pixels
+from cnnviz.feature_visualization.atlas import LayerAtlas, find_atlas
+from cnnviz.feature_visualization.objectives import TARGETS, Target
+from cnnviz.feature_visualization.recipe import LECTURE, Recipe, size_text, suggested_recipe
+from cnnviz.images.reading import image_from_pixels
 from cnnviz.results import FilterImage
 from cnnviz.ui import cached, controls, map_panels
 from cnnviz.ui.controls import Picked
@@ -20,7 +20,7 @@ from cnnviz.ui.map_panels import CHANNEL
 from cnnviz.ui.pictures import download, number, show_chart, show_picture
 
 if TYPE_CHECKING:
-    from cnnviz.ascent import Progress
+    from cnnviz.feature_visualization import Progress
 
 _PRESETS = {"good": "with all tricks", "lecture": "the lecture's: plain"}
 _NUM_SHOWN = 8  # frames of the film strip
@@ -146,7 +146,7 @@ def _sizes_that_work(
     model_name: str, target: Target, suggested: Recipe
 ) -> tuple[tuple[int, int], ...]:
     """Give the sizes to offer, at least one; where there is none the error says why."""
-    from cnnviz.ascent.sizes import check_size, working_sizes
+    from cnnviz.feature_visualization.sizes import check_size, working_sizes
 
     model = cached.model(model_name)
     sizes = working_sizes(model, target.objective(model), _SIZES)
@@ -392,7 +392,7 @@ def _chosen_channels(
 def _made_now(
     model_name: str, layer_name: str, channels: Sequence[int]
 ) -> tuple[FilterImage, ...] | None:
-    from cnnviz.ascent import can_compute
+    from cnnviz.feature_visualization import can_compute
 
     model = cached.model(model_name)
     targets = [Target("filter", layer_name, channel) for channel in channels]

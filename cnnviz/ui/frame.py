@@ -3,16 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from cnnviz import paths
 from cnnviz.errors import CnnvizError
 
 SIDEBAR_PX = 270
-
-_FOLDER = Path(__file__).parents[2] / "pages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +94,7 @@ PAGES = {
 def _page(name: str) -> StreamlitPage:
     is_start = name == next(iter(PAGES))
     title = PAGES[name].title
-    return st.Page(_FOLDER / f"{name}.py", title=title, url_path=name, default=is_start)
+    return st.Page(paths.PAGES / f"{name}.py", title=title, url_path=name, default=is_start)
 
 
 def navigation() -> StreamlitPage:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from cnnviz import figures, zoo
 from cnnviz.errors import CnnvizError
-from cnnviz.feature_maps import ORDERS, LayerGlance, MapStatistics
+from cnnviz.features.feature_maps import ORDERS, LayerGlance, MapStatistics
 from cnnviz.figures import Block, Scale
 from cnnviz.results import LayerFacts
 from cnnviz.ui import cached, tiles

@@ -6,8 +6,8 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import figures, zoo
-from cnnviz.evidence import Target, one_class
-from cnnviz.explanations import METHODS
+from cnnviz.attribution.observation import Target, one_class
+from cnnviz.attribution.registry import METHODS
 from cnnviz.figures import Scale
 from cnnviz.results import ClassHeatmap
 from cnnviz.ui import cached, class_panels, controls
@@ -15,7 +15,7 @@ from cnnviz.ui.controls import Picked
 from cnnviz.ui.pictures import download, likelihood, number, show_scale
 
 if TYPE_CHECKING:
-    from cnnviz.evidence_table import EvidenceTable, TableCell
+    from cnnviz.attribution.comparison import EvidenceTable, TableCell
 
 _AGAINST = ("layers", "classes", "networks")
 _NUM_COLUMNS = 4

@@ -11,7 +11,8 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import datasets, figures
-from cnnviz.own_classes import (
+from cnnviz.statistics import wilson_interval
+from cnnviz.training.head.labeled_images import (
     MAX_CLASSES,
     MAX_PICTURES,
     MIN_CLASSES,
@@ -25,10 +26,9 @@ from cnnviz.own_classes import (
 from cnnviz.ui import cached, frame
 from cnnviz.ui.controls import GUEST, PICTURE_TYPES, WANTED_MODEL, Picked
 from cnnviz.ui.pictures import download, show_chart, show_picture
-from cnnviz.uncertainty import wilson_interval
 
 if TYPE_CHECKING:
-    from cnnviz.training.head import TrainedHead
+    from cnnviz.training.head.fitting import TrainedHead
 
 _BUNDLED, _OWN = "bundled clothing", "your own pictures"
 _EXAMPLE = ("Sneaker", "Bag", "Shirt")
@@ -265,7 +265,7 @@ def _close() -> None:
 
 
 def _archive(head: "TrainedHead") -> bytes:
-    from cnnviz.training.head import head_archive
+    from cnnviz.training.head.fitting import head_archive
 
     return head_archive(head)
 

@@ -5,7 +5,7 @@ import streamlit as st
 from scipy.special import softmax
 
 from cnnviz import figures
-from cnnviz.linear_classifier import DATA, MAX_SHIFT_PX, LinearClassifier, shifted
+from cnnviz.classifiers.linear import DATA, MAX_SHIFT_PX, LinearClassifier, shifted
 from cnnviz.ui import cached
 from cnnviz.ui.controls import DIGIT, PHOTOGRAPH, Picked
 from cnnviz.ui.pictures import number, show_chart, show_map, show_painted, show_picture, show_scale

@@ -15,14 +15,14 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from cnnviz import figures
 from cnnviz.datasets import LabelledImages
 from cnnviz.results import LayerFacts
-from cnnviz.training import live_run
-from cnnviz.training.live import (
+from cnnviz.training.live import queue
+from cnnviz.training.live.queue import LiveRun
+from cnnviz.training.live.settings import (
     SAMPLES,
     LiveLook,
     LiveSettings,
     LiveTrained,
 )
-from cnnviz.training.live_run import LiveRun
 from cnnviz.ui import cached, frame
 from cnnviz.ui.controls import GUEST, WANTED_MODEL
 from cnnviz.ui.model_panels import show_kernel_sheet
@@ -228,7 +228,7 @@ def show_buttons(settings: LiveSettings) -> None:
         width="stretch",
         key="live start",
     )
-    if run is not None and run.state == live_run.PAUSED:
+    if run is not None and run.state == queue.PAUSED:
         hold.button("Go on", on_click=run.go_on, width="stretch", key="live go on")
     else:
         can_pause = run is not None and is_active
@@ -306,22 +306,22 @@ def _say_state(run: LiveRun | None, settings: LiveSettings, look: LiveLook) -> N
             f"Not trained yet: the kernels are noise, and the answers are guesses ({share} happen "
             "to be right). Press **Start** and watch."
         )
-    elif run.state == live_run.FAILED:
+    elif run.state == queue.FAILED:
         st.error(run.error)
-    elif run.state == live_run.WAITING:
+    elif run.state == queue.WAITING:
         st.progress(0.0, _waiting(run.num_before))
     elif run.is_active:
         batches = f"batch {look.batches_done:,} of {look.num_batches:,}"
         done = look.epochs_done + look.batches_done / max(look.num_batches, 1)
         now = f"Epoch {min(look.epochs_done + 1, settings.epochs)} of {settings.epochs}, {batches}"
-        held = f" {_pause(run)}" if run.state == live_run.PAUSED else ""
+        held = f" {_pause(run)}" if run.state == queue.PAUSED else ""
         st.progress(min(done / settings.epochs, 1.0), f"{now}: {share} are right.{held}")
     elif run.trained is None:
         st.info("Stopped before the first epoch was over: nothing was kept.")
     else:
         last, seconds = run.trained.history[-1], sum(e["seconds"] for e in run.trained.history)
         epochs = len(run.trained.history)
-        what = "Finished" if run.state == live_run.FINISHED else "Stopped"
+        what = "Finished" if run.state == queue.FINISHED else "Stopped"
         st.success(
             f"{what}: {last['val_accuracy']:.1%} of the held-out pictures are named rightly after "
             f"{epochs} epoch{'s' if epochs > 1 else ''} in {seconds:.0f} s."

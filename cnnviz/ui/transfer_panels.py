@@ -8,16 +8,16 @@ import streamlit as st
 
 from cnnviz import figures, zoo
 from cnnviz.results import LayerDrift
-from cnnviz.reuse import NETWORKS
+from cnnviz.statistics import wilson_interval
+from cnnviz.training.transfer_comparison import NETWORKS
 from cnnviz.ui import cached, class_panels
 from cnnviz.ui.controls import Picked
 from cnnviz.ui.model_panels import duration
 from cnnviz.ui.pictures import number, show_chart, show_picture, show_scale
-from cnnviz.uncertainty import wilson_interval
 from cnnviz.zoo import TrainingRecord
 
 if TYPE_CHECKING:
-    from cnnviz.reuse import Anatomy, Evidence
+    from cnnviz.training.transfer_comparison import Anatomy, Evidence
 
 _ANSWER = "what each one answers"
 _TILES_A_ROW = 3

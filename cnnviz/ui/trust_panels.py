@@ -6,9 +6,9 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import figures, zoo
-from cnnviz.evidence import BASELINES, one_class, probability
+from cnnviz.attribution.evaluation.robustness import Stress, stressed
+from cnnviz.attribution.observation import BASELINES, one_class, probability
 from cnnviz.results import ClassHeatmap, ImageInput
-from cnnviz.stress import Stress, stressed
 from cnnviz.ui import cached, class_panels
 from cnnviz.ui.class_panels import MAX_SIDE_PX, Asked, Look
 from cnnviz.ui.controls import Picked
@@ -23,7 +23,7 @@ from cnnviz.ui.pictures import (
 )
 
 if TYPE_CHECKING:
-    from cnnviz.faithfulness import PixelCurves
+    from cnnviz.attribution.evaluation.faithfulness import PixelCurves
 
 _LOOK = Look(0.5, "inferno", 0.0, False, True)
 

@@ -16,7 +16,7 @@ from cnnviz.filter_banks import (
     grating,
     kernel_tuning,
 )
-from cnnviz.gabor_fit import SMALLEST_SIDE, GaborFit
+from cnnviz.filter_banks.gabor_fit import SMALLEST_SIDE, GaborFit
 from cnnviz.ui import cached
 from cnnviz.ui.pictures import number, show_chart, show_map
 

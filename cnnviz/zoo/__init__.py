@@ -13,7 +13,6 @@ from cnnviz.zoo.cards import (
     fitting_preprocessings,
 )
 from cnnviz.zoo.class_names import class_names
-from cnnviz.zoo.model_files import load_model_file
 from cnnviz.zoo.preprocessing import (
     model_view,
     preprocess,
@@ -34,14 +33,6 @@ from cnnviz.zoo.registry import (
     own_path,
     own_version,
 )
-from cnnviz.zoo.saved_loss import saved_loss
-from cnnviz.zoo.sidecar import (
-    card_beside,
-    card_for_file,
-    card_for_model,
-    file_version,
-    read_sidecar,
-)
 from cnnviz.zoo.trained import (
     TrainingRecord,
     checkpoint,
@@ -50,7 +41,16 @@ from cnnviz.zoo.trained import (
     kernel_fits_path,
     training_record,
 )
-from cnnviz.zoo.vetting import check_picture, try_in_child
+from cnnviz.zoo.user_models.model_files import load_model_file
+from cnnviz.zoo.user_models.saved_loss import saved_loss
+from cnnviz.zoo.user_models.sidecar import (
+    card_beside,
+    card_for_file,
+    card_for_model,
+    file_version,
+    read_sidecar,
+)
+from cnnviz.zoo.vetting.vetting import check_picture, try_in_child
 
 __all__ = [
     "PREPROCESSINGS",

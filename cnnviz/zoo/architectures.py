@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cnnviz.errors import ModelLoadError
-from cnnviz.zoo import efficientnet_lite
+from cnnviz.zoo.published import efficientnet_lite
 
 if TYPE_CHECKING:
     import keras

@@ -5,13 +5,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cnnviz import paths
 from cnnviz.errors import DownloadError, ModelLoadError
-from cnnviz.zoo import keras_applications, trained
+from cnnviz.zoo import trained
 from cnnviz.zoo.cards import ModelCard
-from cnnviz.zoo.own import OwnFile, build_own, own_choices, own_files
-from cnnviz.zoo.published import PUBLISHED, build_published
+from cnnviz.zoo.published import keras_applications
+from cnnviz.zoo.published.offers import PUBLISHED, build_published
 from cnnviz.zoo.reference import plain_name
-from cnnviz.zoo.sidecar import file_version
+from cnnviz.zoo.user_models.folder import OwnFile, build_own, own_choices, own_files
+from cnnviz.zoo.user_models.sidecar import file_version
 
 if TYPE_CHECKING:
     import keras
@@ -33,7 +35,7 @@ def list_own_files() -> tuple[OwnFile, ...]:
 
 
 def _trained_here() -> tuple[ModelCard, ...]:
-    folder = trained.MODELS_FOLDER
+    folder = paths.MODELS
     return trained.trained_cards(folder, trained.folder_version(folder))
 
 
@@ -103,7 +105,7 @@ def build_model(
         If the weights are damaged or not installed.
     """
     if card in _trained_here():
-        return trained.build(card, trained.MODELS_FOLDER)
+        return trained.build(card, paths.MODELS)
     for file in list_own_files():
         if file.card == card:
             return build_own(file)

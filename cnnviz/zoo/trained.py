@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnnviz import paths
 from cnnviz.errors import InvalidParameterError, ModelLoadError
 from cnnviz.results import read_only
 from cnnviz.zoo.cards import UNIT, ModelCard, Preprocessing
-from cnnviz.zoo.model_files import load_model_file
-from cnnviz.zoo.published import build_published, published_card
+from cnnviz.zoo.frozen_base import frozen_part, joined
+from cnnviz.zoo.published.offers import build_published, published_card
 from cnnviz.zoo.reference import plain_name
-from cnnviz.zoo.transfer import frozen_part, joined
+from cnnviz.zoo.user_models.model_files import load_model_file
 
 if TYPE_CHECKING:
     import keras
-
-MODELS_FOLDER = Path(__file__).parents[2] / "models"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,8 +101,8 @@ def _home(name: str) -> Path:
     """Find the folder of a network: the one that comes with cnnviz, or the user's own."""
     name = plain_name(name)
     own = own_folder()
-    is_own = own is not None and not (MODELS_FOLDER / f"{name}.json").is_file()
-    return own if own is not None and is_own else MODELS_FOLDER
+    is_own = own is not None and not (paths.MODELS / f"{name}.json").is_file()
+    return own if own is not None and is_own else paths.MODELS
 
 
 def training_record(name: str, folder: Path | None = None) -> TrainingRecord:

@@ -10,8 +10,8 @@ from scipy.special import softmax
 from streamlit.testing.v1 import AppTest
 
 from cnnviz import datasets
+from cnnviz.classifiers.linear import load_linear, shifted
 from cnnviz.figures import encode_png
-from cnnviz.linear_classifier import load_linear, shifted
 from tests.conftest import REPOSITORY
 from tests.pages.test_pages import open_page, texts
 

@@ -8,8 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import cnnviz
-from cnnviz.evidence import one_class
-from cnnviz.explanations import METHODS
+from cnnviz.attribution.observation import one_class
+from cnnviz.attribution.registry import METHODS
 from cnnviz.figures import encode_png
 from cnnviz.network.inspected_model import LoadedModel
 from cnnviz.ui import cached, class_panels, controls, jobs
@@ -166,7 +166,7 @@ def test_another_share_of_pixels_measures_nothing_anew(monkeypatch: pytest.Monke
         raise AssertionError("computed again")
 
     monkeypatch.setattr(LoadedModel, "compute", forbidden)
-    monkeypatch.setattr(cnnviz.faithfulness, "picture_without", forbidden)
+    monkeypatch.setattr(cnnviz.attribution.evaluation.faithfulness, "picture_without", forbidden)
     app.slider(key="gone_share").set_value(20).run()  # seen before
     assert not app.exception
     monkeypatch.undo()
@@ -314,7 +314,7 @@ def test_on_a_network_so_large_that_all_is_slow_every_view_works(
     view: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     jobs._jobs.clear()
-    monkeypatch.setattr(cnnviz.evidence, "SLOW_COST", 1)
+    monkeypatch.setattr(cnnviz.network.cost, "SLOW_COST", 1)
     query = {"class_view": view} if view != "fused" else {"method": "LayerCAM"}
     app = open_page(PAGE, model="Fashion CNN", source="fashion-mnist", **query)
     if view == "fused":

@@ -8,7 +8,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from cnnviz import datasets, figures, zoo
-from cnnviz.training_film import KernelFits, kernel_fits, training_film
+from cnnviz.training.timeline import KernelFits, kernel_fits, training_film
 from cnnviz.ui import cached, reel
 from tests.conftest import REPOSITORY
 from tests.pages.test_pages import finished, open_page, texts

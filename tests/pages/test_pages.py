@@ -15,10 +15,10 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from cnnviz import zoo
-from cnnviz.ascent.objectives import TARGETS
+from cnnviz.feature_visualization.objectives import TARGETS
 from cnnviz.figures import encode_png
 from cnnviz.filter_banks import BANKS, KERNELS
-from cnnviz.images import image_from_pixels
+from cnnviz.images.reading import image_from_pixels
 from cnnviz.network.loading import load_model
 from cnnviz.ui import cached, controls, downloads, jobs
 from tests.conftest import REPOSITORY, slow_unless

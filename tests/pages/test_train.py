@@ -9,7 +9,8 @@ from io import BytesIO
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from cnnviz.training import LiveSettings, live_run, train_live
+from cnnviz.training import LiveSettings, train_live
+from cnnviz.training.live import queue
 from cnnviz.ui import train_panels
 from tests.conftest import REPOSITORY
 from tests.pages.test_pages import open_page, texts
@@ -29,9 +30,9 @@ def nobody_trains() -> Iterator[None]:
     """Wait until trainings of other tests have left the queue."""
     yield
     end = time.monotonic() + 60
-    while len(live_run.TURNS) and time.monotonic() < end:
+    while len(queue.TURNS) and time.monotonic() < end:
         time.sleep(0.05)
-    assert not len(live_run.TURNS)
+    assert not len(queue.TURNS)
 
 
 def tiny(epochs: int) -> AppTest:
@@ -124,12 +125,12 @@ def test_pause_go_on_and_stop() -> None:
     press(app, "Pause")
     run = app.session_state["live_run"]
     run_until(app, "Paused.")
-    assert run.state == live_run.PAUSED
+    assert run.state == queue.PAUSED
     press(app, "Go on")
     press(app, "Stop")
     run.join(30)
     app.run()
-    assert run.state in (live_run.STOPPED, live_run.FINISHED)
+    assert run.state in (queue.STOPPED, queue.FINISHED)
     assert not is_disabled(app, "Start")
     assert "Stopped" in said(app) or "Finished" in said(app)
 

@@ -5,7 +5,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cnnviz.figures import encode_png
-from cnnviz.reuse import NETWORKS
+from cnnviz.training.transfer_comparison import NETWORKS
 from cnnviz.ui import jobs
 from tests.conftest import REPOSITORY
 from tests.pages.test_pages import finished, open_page, texts

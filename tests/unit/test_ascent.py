@@ -12,7 +12,8 @@ import tensorflow as tf
 from keras import layers
 
 from cnnviz import datasets
-from cnnviz.ascent import (
+from cnnviz.errors import AnalysisError, InvalidParameterError, UnknownLayerError
+from cnnviz.feature_visualization import (
     LECTURE,
     LUCID,
     PRESETS,
@@ -20,22 +21,22 @@ from cnnviz.ascent import (
     Progress,
     Recipe,
     Target,
-    canvas,
     channel,
     class_score,
     direction,
+    disk_cache,
     diversity,
     neuron,
+    optimizer,
+    parameterization,
     smallest_size,
-    store,
     suggested_recipe,
     visualize,
     visualize_filter,
     whole_layer,
 )
-from cnnviz.ascent.loop import _updated
-from cnnviz.errors import AnalysisError, InvalidParameterError, UnknownLayerError
-from cnnviz.images import image_from_pixels, resize_pixels
+from cnnviz.feature_visualization.optimizer import _updated
+from cnnviz.images.reading import image_from_pixels, resize_pixels
 from cnnviz.network.inspected_model import LoadedModel
 from cnnviz.network.inspection import wrap_model
 from cnnviz.network.loading import load_checkpoint, load_model
@@ -112,22 +113,22 @@ def test_numbers_and_pictures_are_each_others_inverse(
 ) -> None:
     recipe = Recipe(size_px=shape[0], width_px=shape[1], basis=basis, colours=colours)
     pixels = np.random.default_rng(1).uniform(0.05, 0.95, (2, *shape, 3))
-    back = canvas.drawn(recipe, canvas.numbers_of(recipe, pixels))
+    back = parameterization.drawn(recipe, parameterization.numbers_of(recipe, pixels))
     np.testing.assert_allclose(back, pixels, atol=1e-4)
 
 
 def test_frequencies_weigh_as_in_natural_pictures() -> None:
-    scale = canvas.frequency_scale(64, 64, 1.0)
+    scale = parameterization.frequency_scale(64, 64, 1.0)
     assert scale.shape == (64, 33)
     assert scale[0, 0] == scale[0, 1] == 64 * 64  # nothing is lower than one wave a picture
     assert scale[0, 4] == pytest.approx(64 * 64 / 4)
     assert scale[3, 4] == pytest.approx(64 * 64 / 5)
     assert scale[-3, 4] == scale[3, 4]
-    assert np.ptp(canvas.frequency_scale(64, 64, 0.0)) == 0
+    assert np.ptp(parameterization.frequency_scale(64, 64, 0.0)) == 0
 
 
 def test_a_frequency_of_an_image_that_is_not_square_weighs_by_cycles_per_pixel() -> None:
-    scale = canvas.frequency_scale(64, 16, 1.0)
+    scale = parameterization.frequency_scale(64, 16, 1.0)
     assert scale.shape == (64, 9)
     assert scale[0, 0] == scale[1, 0] == 32 * 64  # one cycle over the longer side; √(64·16) = 32
     assert scale[4, 0] == pytest.approx(32 * 16)  # 4 cycles in 64 pixels are as long as …
@@ -145,11 +146,11 @@ def test_the_fourier_basis_is_numpys(shape: tuple[int, int]) -> None:
     parts = np.random.default_rng(3).normal(0, 0.05, (2, 1, 3, height, width // 2 + 1))
     values = np.fft.irfft2((parts[0] + 1j * parts[1]) * scale, s=(height, width)) / 4
     expected = 1 / (1 + np.exp(-values.transpose(0, 2, 3, 1)))
-    images = canvas.drawn(recipe, tf.constant(parts, tf.float32))
+    images = parameterization.drawn(recipe, tf.constant(parts, tf.float32))
     np.testing.assert_allclose(images, expected, atol=1e-6)
     logits = np.log(expected / (1 - expected)).transpose(0, 3, 1, 2)
     spectrum = np.fft.rfft2(4 * logits) / scale
-    found = canvas.numbers_of(recipe, expected)
+    found = parameterization.numbers_of(recipe, expected)
     np.testing.assert_allclose(found, [spectrum.real, spectrum.imag], atol=1e-4)
 
 
@@ -157,7 +158,7 @@ def test_the_colour_matrix_makes_colours_uncorrelated() -> None:
     rng = np.random.default_rng(2)
     mixed = rng.normal(size=(40, 8, 8, 3)) @ rng.uniform(0.2, 1, (3, 3))
     pixels = np.clip(mixed * 12 + 128, 0, 255).astype(np.uint8)
-    matrix = canvas.colour_matrix(pixels)
+    matrix = parameterization.colour_matrix(pixels)
     flat = pixels.reshape(-1, 3) / 255
     np.testing.assert_allclose(matrix @ matrix.T, np.cov(flat, rowvar=False), atol=1e-9)
     loose = (flat - flat.mean(axis=0)) @ np.linalg.inv(matrix).T
@@ -166,27 +167,27 @@ def test_the_colour_matrix_makes_colours_uncorrelated() -> None:
 
 def test_the_published_matrix_is_near_that_of_photographs() -> None:
     pictures = [image.pixels[:256, :256] for image in datasets.natural_pictures().values()]
-    own = canvas.colour_matrix(np.concatenate([p.reshape(-1, 1, 1, 3) for p in pictures]))
-    published = np.array(canvas.COLOURS["imagenet"])
+    own = parameterization.colour_matrix(np.concatenate([p.reshape(-1, 1, 1, 3) for p in pictures]))
+    published = np.array(parameterization.COLOURS["imagenet"])
     assert abs(cosine(own[:, 0], published[:, 0])) > 0.98  # brightness varies most
     assert abs(cosine(own[:, 1], published[:, 1])) > 0.8  # then from yellow to blue
 
 
 def test_a_picture_that_is_not_moved_stays_and_a_moved_one_moves_as_told() -> None:
     images = tf.constant(np.random.default_rng(0).uniform(size=(1, 32, 32, 1)), tf.float32)
-    np.testing.assert_array_equal(canvas.moved(STILL, images, tf.zeros((1, 4))), images)
+    np.testing.assert_array_equal(parameterization.moved(STILL, images, tf.zeros((1, 4))), images)
     recipe = replace(STILL, jitter_px=4)
-    right = canvas.moved(recipe, images, tf.constant([[0, 0, 1.0, -0.5]]))
+    right = parameterization.moved(recipe, images, tf.constant([[0, 0, 1.0, -0.5]]))
     np.testing.assert_allclose(right[0, 2:, :-4], images[0, :-2, 4:], atol=1e-5)
     assert (np.asarray(right)[0, :2] == 0.5).all()  # grey comes from outside
-    turned = canvas.moved(
+    turned = parameterization.moved(
         replace(STILL, rotation_degrees=90), images, tf.constant([[1.0, 0, 0, 0]])
     )
     expected = np.rot90(
         images[0], 1 if np.allclose(turned[0], np.rot90(images[0]), atol=1e-4) else -1
     )
     np.testing.assert_allclose(turned[0], expected, atol=1e-4)
-    grown = canvas.moved(replace(STILL, scale=0.5), images, tf.constant([[0, 1.0, 0, 0]]))
+    grown = parameterization.moved(replace(STILL, scale=0.5), images, tf.constant([[0, 1.0, 0, 0]]))
     assert np.isin(grown, images).all()  # to the nearest pixel
     assert len(np.unique(grown)) <= (32 / 1.5 + 1) ** 2
 
@@ -194,20 +195,22 @@ def test_a_picture_that_is_not_moved_stays_and_a_moved_one_moves_as_told() -> No
 def test_an_image_that_is_not_square_turns_about_its_middle() -> None:
     images = tf.constant(np.random.default_rng(0).uniform(size=(1, 32, 18, 1)), tf.float32)
     recipe = replace(STILL, width_px=18, jitter_px=4, rotation_degrees=180)
-    turned = canvas.moved(recipe, images, tf.constant([[1.0, 0, 0, 0]]))
+    turned = parameterization.moved(recipe, images, tf.constant([[1.0, 0, 0, 0]]))
     np.testing.assert_allclose(turned[0], np.rot90(images[0], 2), atol=1e-5)
-    moved = canvas.moved(recipe, images, tf.constant([[0, 0, 1.0, -0.5]]))
+    moved = parameterization.moved(recipe, images, tf.constant([[0, 0, 1.0, -0.5]]))
     np.testing.assert_allclose(moved[0, 2:, :-4], images[0, :-2, 4:], atol=1e-5)
     quarter = replace(recipe, rotation_degrees=90)
-    middle = np.asarray(canvas.moved(quarter, images, tf.constant([[1.0, 0, 0, 0]])))[0, 7:25]
+    middle = np.asarray(parameterization.moved(quarter, images, tf.constant([[1.0, 0, 0, 0]])))[
+        0, 7:25
+    ]
     square = images[0, 7:25]  # the largest square in the middle only turns
     assert any(np.allclose(middle, np.rot90(square, times), atol=1e-4) for times in (1, -1))
 
 
 def test_chances_depend_on_seed_and_step_alone() -> None:
-    both = canvas.chances([3, 9], 5, 4)
-    np.testing.assert_array_equal(both[:, :1], canvas.chances([3], 5, 4))
-    np.testing.assert_array_equal(both[2:], canvas.chances([3, 9], 7, 2))
+    both = parameterization.chances([3, 9], 5, 4)
+    np.testing.assert_array_equal(both[:, :1], parameterization.chances([3], 5, 4))
+    np.testing.assert_array_equal(both[2:], parameterization.chances([3, 9], 7, 2))
     assert np.abs(both).max() <= 1
     assert len(np.unique(both)) == both.size
 
@@ -232,11 +235,10 @@ def test_a_picture_does_not_depend_on_its_neighbours() -> None:
 
 
 def test_chunks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    from cnnviz.ascent import loop
 
     model = load_model("fashion-gabor")
     whole = visualize_filter(model, "conv2", 3, steps=20)
-    monkeypatch.setattr(loop, "_CHUNK_S", 0.0)  # one step at a time
+    monkeypatch.setattr(optimizer, "_CHUNK_S", 0.0)  # one step at a time
     parts = visualize_filter(model, "conv2", 3, steps=20)
     assert whole.pixels.tobytes() == parts.pixels.tobytes()
     np.testing.assert_array_equal(whole.objective_history, parts.objective_history)
@@ -635,19 +637,19 @@ def test_pictures_are_kept_by_all_they_depend_on(
     monkeypatch.setenv("CNNVIZ_CACHE_DIR", str(tmp_path))
     model, other = load_model("fashion-gabor"), load_checkpoint("fashion-gabor", 0)
     target, recipe = Target("filter", "conv2", 3), replace(SMALL, size_px=16, steps=4)
-    key = store.picture_key(model, target, recipe, 5)
+    key = disk_cache.picture_key(model, target, recipe, 5)
     keys = {
         key,
-        store.picture_key(other, target, recipe, 5),
-        store.picture_key(model, replace(target, index=4), recipe, 5),
-        store.picture_key(model, target, replace(recipe, steps=5), 5),
-        store.picture_key(model, target, recipe, 6),
+        disk_cache.picture_key(other, target, recipe, 5),
+        disk_cache.picture_key(model, replace(target, index=4), recipe, 5),
+        disk_cache.picture_key(model, target, replace(recipe, steps=5), 5),
+        disk_cache.picture_key(model, target, recipe, 6),
     }
     assert len(keys) == 5
-    assert store.load_picture(key) is None
+    assert disk_cache.load_picture(key) is None
     (made,) = visualize(model, [target.objective(model)], recipe, seeds=[5])
-    store.keep_picture(key, made)
-    found = store.load_picture(key)
+    disk_cache.keep_picture(key, made)
+    found = disk_cache.load_picture(key)
     assert found is not None
     assert (found.name, found.seed, found.reached) == (made.name, made.seed, made.reached)
     np.testing.assert_array_equal(found.pixels, made.pixels)
@@ -657,22 +659,22 @@ def test_pictures_are_kept_by_all_they_depend_on(
         np.testing.assert_array_equal(pixels, pixels_made)
     path = tmp_path / "pictures" / f"{key}.npz"
     path.write_bytes(path.read_bytes()[:200])
-    assert store.load_picture(key) is None
+    assert disk_cache.load_picture(key) is None
 
 
 def test_only_so_many_pictures_are_kept_and_the_oldest_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CNNVIZ_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(store, "MAX_FILES", 3)
+    monkeypatch.setattr(disk_cache, "MAX_FILES", 3)
     model = load_model("fashion-gabor")
     made = visualize_filter(model, "conv1", 0, steps=1)
     for i in range(5):
-        store.keep_picture(f"{i}", made)
+        disk_cache.keep_picture(f"{i}", made)
         os.utime(tmp_path / "pictures" / f"{i}.npz", (i, i))
     assert sorted(path.stem for path in (tmp_path / "pictures").iterdir()) == ["2", "3", "4"]
-    monkeypatch.setattr(store, "MAX_BYTES", 10)
-    store.keep_picture("5", made)
+    monkeypatch.setattr(disk_cache, "MAX_BYTES", 10)
+    disk_cache.keep_picture("5", made)
     assert not list((tmp_path / "pictures").iterdir())
 
 
@@ -681,5 +683,5 @@ def test_a_folder_that_cannot_be_written_is_no_disaster(
 ) -> None:
     (tmp_path / "pictures").write_text("a file where the folder should be")
     monkeypatch.setenv("CNNVIZ_CACHE_DIR", str(tmp_path))
-    store.keep_picture("1", visualize_filter(load_model("fashion-gabor"), "conv1", 0, steps=1))
-    assert store.load_picture("1") is None
+    disk_cache.keep_picture("1", visualize_filter(load_model("fashion-gabor"), "conv1", 0, steps=1))
+    assert disk_cache.load_picture("1") is None

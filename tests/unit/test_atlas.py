@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from keras import layers
 
-from cnnviz import cli
-from cnnviz.ascent import SMALL, atlas, channel, visualize
-from cnnviz.ascent.atlas_run import make_atlas
+from cnnviz import paths
+from cnnviz.cli import main
 from cnnviz.errors import AnalysisError, CnnvizError, InvalidParameterError
+from cnnviz.feature_visualization import SMALL, atlas, channel, visualize
+from cnnviz.feature_visualization.build_atlas import make_atlas
 from cnnviz.network.loading import load_model
 
 MODEL = "fashion-gabor"
@@ -173,11 +174,11 @@ def test_the_command_draws_tells_how_far_it_is_and_where_to_look(
 ) -> None:
     arguments = ["atlas", MODEL, "--layers", "conv1", "--steps", "2", "--size", "16"]
     arguments += ["--filters", "8", "--folder", str(tmp_path)]
-    assert cli.main(arguments) == 0
+    assert main.main(arguments) == 0
     told = capsys.readouterr().out
     assert "1 of 1 strips" in told
     assert "index.html" in told
-    assert cli.main([*arguments, "--engine", "slurm"]) == 1
+    assert main.main([*arguments, "--engine", "slurm"]) == 1
 
 
 @pytest.fixture(scope="module")
@@ -217,16 +218,16 @@ def test_a_size_that_a_layer_cannot_take_ends_in_one_sentence(
 ) -> None:
     arguments = ["atlas", str(tall_file), "--layers", "conv1", "conv2", "--steps", "1"]
     arguments += ["--folder", str(tmp_path)]
-    assert cli.main([*arguments, "--size", "12"]) == 1
+    assert main.main([*arguments, "--size", "12"]) == 1
     told = capsys.readouterr()
     assert not told.out
     assert told.err.count("\n") == 1
     for words in ("'conv2'", "12 × 12", "smallest size that works is 14 × 14"):
         assert words in told.err
     assert not contents(tmp_path)
-    assert cli.main([*arguments, "--size", "4"]) == 1
+    assert main.main([*arguments, "--size", "4"]) == 1
     assert "from 8 to 512" in capsys.readouterr().err
-    assert cli.main([*arguments, "--size", "14", "--width", "20"]) == 0
+    assert main.main([*arguments, "--size", "14", "--width", "20"]) == 0
     command = json.loads(next(tmp_path.rglob("index.json")).read_text())["layers"]["conv1"]
     assert "--size 14 --width 20" in command["command"]
 
@@ -235,10 +236,10 @@ def test_the_default_size_is_one_that_works(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["atlas", "cats-dogs-150", "--layers", "conv1", "--filters", "1", "--steps", "1"]
-    assert cli.main([*arguments, "--folder", str(tmp_path)]) == 0
-    assert cli.main([*arguments, "--folder", str(tmp_path), "--size", "0"]) == 1
+    assert main.main([*arguments, "--folder", str(tmp_path)]) == 0
+    assert main.main([*arguments, "--folder", str(tmp_path), "--size", "0"]) == 1
     arguments[3] = "conv4"
-    assert cli.main([*arguments, "--folder", str(tmp_path), "--size", "32"]) == 1
+    assert main.main([*arguments, "--folder", str(tmp_path), "--size", "32"]) == 1
     assert "smallest size that works is 38 × 38" in capsys.readouterr().err
 
 
@@ -261,12 +262,12 @@ def test_an_atlas_made_before_images_had_a_width_is_not_drawn_again(
     assert contents(tmp_path) == contents(serial)
 
 
-SHIPPED = [path.parent.name for path in sorted(atlas.SHIPPED_FOLDER.glob("*/index.json"))]
+SHIPPED = [path.parent.name for path in sorted(paths.ATLASES.glob("*/index.json"))]
 
 
 def test_atlases_come_along() -> None:
     assert {"efficientnet-lite0", "fashion-gabor", "svhn-gabor"} <= set(SHIPPED)
-    total = sum(path.stat().st_size for path in atlas.SHIPPED_FOLDER.rglob("*") if path.is_file())
+    total = sum(path.stat().st_size for path in paths.ATLASES.rglob("*") if path.is_file())
     assert total < 15e6
 
 
@@ -275,7 +276,7 @@ def test_a_shipped_atlas_is_whole_and_of_this_network(name: str) -> None:
     found = atlas.find_atlas(name)
     assert found is not None
     shapes = load_model(name).map_shapes
-    index = json.loads((atlas.SHIPPED_FOLDER / name / "index.json").read_text())
+    index = json.loads((paths.ATLASES / name / "index.json").read_text())
     for layer_name, layer in found.layers.items():
         assert layer.num_filters == shapes[layer_name][-1]
         pictures = layer.pictures()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cnnviz import datasets, zoo
-from cnnviz.cam import (
+from cnnviz.attribution.cam import (
     METHODS,
     axiomatic_slopes,
     channel_weights,
@@ -20,9 +20,9 @@ from cnnviz.cam import (
     weighted_evidence,
     weighted_sum,
 )
+from cnnviz.attribution.observation import Target, contrast, observe, one_class, probability, sum_of
 from cnnviz.errors import InvalidParameterError, UnknownLayerError
-from cnnviz.evidence import Target, contrast, observe, one_class, probability, sum_of
-from cnnviz.images import image_from_pixels
+from cnnviz.images.reading import image_from_pixels
 from cnnviz.network.inspection import wrap_model
 from cnnviz.network.loading import load_model
 from cnnviz.results import ClassHeatmap, ImageInput

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cnnviz import class_activation_map, datasets, load_model, saliency_map
-from cnnviz.cam import METHODS
+from cnnviz.attribution.cam import METHODS
 
 REFERENCE = Path(__file__).with_name("cam_reference.npz")
 

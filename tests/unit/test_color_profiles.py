@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from cnnviz import color_profiles
-from cnnviz.color_profiles import to_srgb
+from cnnviz.images import color_profiles
+from cnnviz.images.color_profiles import to_srgb
 from tests.unit import profiles
 from tests.unit.profiles import ADOBE_RGB, DISPLAY_P3, SRGB
 

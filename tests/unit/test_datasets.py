@@ -30,12 +30,11 @@ from cnnviz.datasets import (
     picture_label,
     picture_names,
     records,
-    street_view,
     svhn,
     svhn_samples,
 )
+from cnnviz.datasets.synthetic_digits import draw_house_number
 from cnnviz.errors import DatasetError, DownloadCancelled, DownloadError, InvalidParameterError
-from cnnviz.house_numbers import draw_house_number
 from tests.unit.loopback import Answer, Loopback, serving
 
 
@@ -280,8 +279,8 @@ def publish(
     """Make `body` the official test file, and let the server answer with it (or otherwise)."""
     server.answers["test_32x32.mat"] = answer or Answer(body)
     known_hash = "md5:" + hashlib.md5(body).hexdigest()
-    remote = street_view.RemoteFile(server.url("test_32x32.mat"), known_hash, len(body))
-    monkeypatch.setitem(street_view.SVHN_FILES, "test", remote)
+    remote = svhn.RemoteFile(server.url("test_32x32.mat"), known_hash, len(body))
+    monkeypatch.setitem(svhn.SVHN_FILES, "test", remote)
 
 
 def test_the_split_of_our_own_is_read_and_named(
@@ -444,7 +443,7 @@ def test_an_npz_that_unpacks_to_too_much_is_not_unpacked(
     empty_computer: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CNNVIZ_DATA_DIR", str(empty_computer))
-    monkeypatch.setattr(street_view, "MAX_UNPACKED_BYTES", 100_000)
+    monkeypatch.setattr(svhn, "MAX_UNPACKED_BYTES", 100_000)
     put_npz(empty_computer)
     with pytest.raises(DatasetError, match="unpacks to more"):
         svhn()

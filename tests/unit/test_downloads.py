@@ -13,8 +13,8 @@ from typing import BinaryIO
 
 import pytest
 
-from cnnviz.downloads import CHUNK_BYTES, cache_dir, fetch, write_atomically
 from cnnviz.errors import CnnvizError, DownloadCancelled, DownloadError
+from cnnviz.files import CHUNK_BYTES, cache_dir, fetch, write_atomically
 from tests.unit.loopback import Answer, Loopback, serving
 
 BODY = bytes(range(256)) * 1024  # four chunks
@@ -205,7 +205,7 @@ def test_many_threads_may_fetch_the_same_file(server: Loopback, target: Path) ->
 FETCH_IN_A_CHILD = """
 import sys
 from pathlib import Path
-from cnnviz.downloads import fetch
+from cnnviz.files import fetch
 from cnnviz.errors import DownloadError
 url, path, known_hash, limit_bytes = sys.argv[1:]
 if int(limit_bytes):

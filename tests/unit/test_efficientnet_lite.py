@@ -17,10 +17,11 @@ import pytest
 import skimage.data
 
 from cnnviz.errors import ModelLoadError
-from cnnviz.images import image_from_pixels
-from cnnviz.zoo import class_names, efficientnet_lite, find_card, preprocess
-from cnnviz.zoo.efficientnet_lite import CARD, build, packaged_weights
-from cnnviz.zoo.torch_weights import MAGIC_NUMBER, PROTOCOL_VERSION, read_state_dict
+from cnnviz.images.reading import image_from_pixels
+from cnnviz.zoo import class_names, find_card, preprocess
+from cnnviz.zoo.published import efficientnet_lite
+from cnnviz.zoo.published.efficientnet_lite import CARD, build, packaged_weights
+from cnnviz.zoo.published.torch_weights import MAGIC_NUMBER, PROTOCOL_VERSION, read_state_dict
 
 SYSTEM = {"protocol_version": 1001, "little_endian": True, "type_sizes": {}}
 

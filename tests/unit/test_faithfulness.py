@@ -9,10 +9,8 @@ import pytest
 from keras import layers
 
 from cnnviz import datasets
-from cnnviz.cam import METHODS, class_activation_map
-from cnnviz.errors import InvalidParameterError
-from cnnviz.evidence import Case, observe, one_class
-from cnnviz.faithfulness import (
+from cnnviz.attribution.cam import METHODS, class_activation_map
+from cnnviz.attribution.evaluation.faithfulness import (
     CENTRE,
     RANDOM,
     Drop,
@@ -29,13 +27,20 @@ from cnnviz.faithfulness import (
     pixel_ranks,
     road,
 )
-from cnnviz.images import image_from_pixels
+from cnnviz.attribution.evaluation.robustness import Stress, stressed
+from cnnviz.attribution.evaluation.weight_randomization import (
+    MAX_LEVELS,
+    randomised_maps,
+    rank_correlation,
+    similarity,
+)
+from cnnviz.attribution.gradients import METHODS as SALIENCY
+from cnnviz.attribution.observation import Case, observe, one_class
+from cnnviz.errors import InvalidParameterError
+from cnnviz.images.reading import image_from_pixels
 from cnnviz.network.inspection import wrap_model
 from cnnviz.network.loading import load_model
-from cnnviz.randomisation import MAX_LEVELS, randomised_maps, rank_correlation, similarity
 from cnnviz.results import ClassHeatmap, ImageInput
-from cnnviz.saliency import METHODS as SALIENCY
-from cnnviz.stress import Stress, stressed
 from cnnviz.zoo import card_for_model
 
 Tiny = Callable[..., Any]

@@ -16,8 +16,8 @@ from PIL import Image
 
 from cnnviz.errors import ModelLoadError
 from cnnviz.zoo import load_model_file
-from cnnviz.zoo.file_kinds import kind_of
-from cnnviz.zoo.refusals import Refused
+from cnnviz.zoo.user_models.file_kinds import kind_of
+from cnnviz.zoo.user_models.refusals import Refused
 
 
 def small_model() -> keras.Model:

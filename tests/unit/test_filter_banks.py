@@ -342,7 +342,7 @@ def test_whole_numbers_are_refused_because_answers_are_negative_too() -> None:
 
 
 def test_of_a_colour_picture_the_luminance_is_taken(picture: ImageInput) -> None:
-    from cnnviz.images import as_gray
+    from cnnviz.images.reading import as_gray
 
     gray = as_gray(picture)
     assert gray.shape == picture.pixels.shape[:2]

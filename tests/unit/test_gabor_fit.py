@@ -7,7 +7,7 @@ import pytest
 
 from cnnviz.errors import InvalidParameterError
 from cnnviz.filter_banks import gabor_kernel
-from cnnviz.gabor_fit import fit_gabor
+from cnnviz.filter_banks.gabor_fit import fit_gabor
 
 
 def turned_by(one: float, other: float) -> float:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from cnnviz.automatic_gradient import taped_kernel_gradient
 from cnnviz.convolution import LOSSES, best_step, kernel_gradient, valid_correlation
+from cnnviz.convolution.autodiff import taped_kernel_gradient
 from cnnviz.errors import InvalidImageError, InvalidParameterError
 
 SHAPES = [((5, 5), (3, 3)), ((6, 4), (3, 2)), ((7, 7), (1, 1)), ((3, 3), (3, 3))]

@@ -12,8 +12,7 @@ from cnnviz import datasets, zoo
 from cnnviz.errors import InvalidParameterError, ModelLoadError, UnknownLayerError
 from cnnviz.network import loading
 from cnnviz.network.loading import adopt, load_model
-from cnnviz.own_classes import BASE, bundled_classes
-from cnnviz.training.head import (
+from cnnviz.training.head.fitting import (
     TrainedHead,
     build_with_head,
     features,
@@ -21,6 +20,7 @@ from cnnviz.training.head import (
     head_card,
     train_head,
 )
+from cnnviz.training.head.labeled_images import BASE, bundled_classes
 
 NAMES = ("left", "right", "up")
 

@@ -10,8 +10,8 @@ import pytest
 from skimage.color import rgb2gray
 from skimage.feature import hog
 
+from cnnviz.datasets.synthetic_digits import draw_house_number, house_numbers
 from cnnviz.errors import InvalidParameterError
-from cnnviz.house_numbers import draw_house_number, house_numbers
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -50,7 +50,7 @@ def test_no_digit_melts_into_the_wall() -> None:
 
 def test_the_same_seed_draws_the_same_bytes_in_every_process() -> None:
     code = (
-        "import sys; from cnnviz.house_numbers import house_numbers;"
+        "import sys; from cnnviz.datasets.synthetic_digits import house_numbers;"
         "sys.stdout.buffer.write(house_numbers(5, seed=11)[0].tobytes())"
     )
     told = subprocess.run(

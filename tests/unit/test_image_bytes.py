@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnviz import image_bytes
 from cnnviz.errors import InvalidImageError
-from cnnviz.images import read_image
+from cnnviz.images.reading import file_bytes, read_image
 from tests.unit.image_corpus import chunk, png
 
 RNG = np.random.default_rng(5)
@@ -144,10 +143,10 @@ def test_many_scans_are_not_decoded_again_and_again() -> None:
 
 
 def test_the_end_is_looked_for_behind_the_first_scan() -> None:
-    assert image_bytes.has_end(with_thumbnail())
-    assert not image_bytes.has_end(with_thumbnail()[:-1])
-    assert not image_bytes.has_end(with_thumbnail()[:-2])
-    assert image_bytes.has_end(b"\xff\xd8\xff")  # nothing is known: a decoder says what is wrong
+    assert file_bytes.has_end(with_thumbnail())
+    assert not file_bytes.has_end(with_thumbnail()[:-1])
+    assert not file_bytes.has_end(with_thumbnail()[:-2])
+    assert file_bytes.has_end(b"\xff\xd8\xff")  # nothing is known: a decoder says what is wrong
 
 
 @pytest.mark.parametrize(
@@ -166,7 +165,7 @@ def test_a_jpeg_of_a_rare_kind_is_named(content: bytes, kind: str) -> None:
 
 def test_ordinary_jpegs_are_not_called_rare() -> None:
     for make in JPEGS.values():
-        assert image_bytes.unusual_jpeg(make()) is None
+        assert file_bytes.unusual_jpeg(make()) is None
 
 
 def saved(file_format: str, mode: str = "RGB") -> bytes:
@@ -211,7 +210,7 @@ def test_images_of_other_kinds_are_named_and_never_called_no_image(
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
 def test_accepted_formats_are_known_by_their_first_bytes(file_format: str) -> None:
     content = saved(file_format)
-    assert image_bytes.accepted_kind(content) is not None
+    assert file_bytes.accepted_kind(content) is not None
     with pytest.raises(InvalidImageError, match="cannot be read") as caught:
         read_image(content[:40])
     assert "damaged" in str(caught.value)
@@ -221,19 +220,19 @@ def test_the_chunks_of_a_png_are_found_also_behind_the_pixels() -> None:
     extra = chunk(b"sBIT", b"\x05\x06\x05") + chunk(b"tEXt", b"a\0b")
     content = png(8, 8, rows=bytes(25 * 8), extra=extra)
     content = content[:-12] + chunk(b"eXIf", b"note") + content[-12:]
-    kinds = [found.kind for found in image_bytes.png_chunks(content)]
+    kinds = [found.kind for found in file_bytes.png_chunks(content)]
     assert kinds == [b"IHDR", b"sBIT", b"tEXt", b"eXIf", b"IEND"]
-    for found in image_bytes.png_chunks(content):
+    for found in file_bytes.png_chunks(content):
         assert content[found.start : found.end] == chunk(found.kind, found.content)
-    assert image_bytes.png_chunk(content, b"eXIf") == b"note"
-    assert image_bytes.png_chunk(content, b"gAMA") == b""
-    assert image_bytes.significant_bits(content) == 6
-    assert [*image_bytes.png_chunks(content[:40])][1:] == []
+    assert file_bytes.png_chunk(content, b"eXIf") == b"note"
+    assert file_bytes.png_chunk(content, b"gAMA") == b""
+    assert file_bytes.significant_bits(content) == 6
+    assert [*file_bytes.png_chunks(content[:40])][1:] == []
 
 
 @pytest.mark.parametrize("bits", [b"", b"\0\0\0", b"\x11"])
 def test_a_senseless_number_of_bits_says_nothing(bits: bytes) -> None:
-    assert image_bytes.significant_bits(png(8, 8, extra=chunk(b"sBIT", bits))) is None
+    assert file_bytes.significant_bits(png(8, 8, extra=chunk(b"sBIT", bits))) is None
 
 
 @pytest.mark.parametrize(
@@ -247,6 +246,6 @@ def test_a_senseless_number_of_bits_says_nothing(bits: bytes) -> None:
 def test_only_a_usable_profile_is_left_in_a_png(packed: bytes, fault: str) -> None:
     plain = png(8, 8, rows=bytes(25 * 8))
     content = png(8, 8, rows=bytes(25 * 8), extra=chunk(b"iCCP", b"name\0\0" + packed))
-    left, note = image_bytes.without_bad_profile(content)
+    left, note = file_bytes.without_bad_profile(content)
     assert left == (plain if fault else content)
     assert note == (f"The color profile is {fault} and was ignored." if fault else "")

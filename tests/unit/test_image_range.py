@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from cnnviz.image_range import (
+from cnnviz.images.value_range import (
     Sampler,
     ValueRange,
     display_range,

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from cnnviz import images
 from cnnviz.errors import CnnvizError, InvalidImageError
-from cnnviz.images import image_from_pixels, read_image
+from cnnviz.images import reading
+from cnnviz.images.reading import image_from_pixels, read_image
 from tests.conftest import REPOSITORY
 from tests.unit.image_corpus import BAD, DRAWING, GOOD, LARGEST, Bad, Good, noise, rgb, sized
 
@@ -113,7 +113,7 @@ def test_the_largest_allowed_images_need_less_than_400_mb(name: str, tmp_path: P
     code = """
 import sys
 from pathlib import Path
-from cnnviz.images import image_from_pixels, read_image
+from cnnviz.images.reading import image_from_pixels, read_image
 from cnnviz.errors import InvalidImageError
 import numpy as np
 # Not ru_maxrss: the kernel starts it with the peak of the process that started this one.
@@ -144,7 +144,7 @@ print(peak() - before)
 
 def test_a_large_photograph_is_reduced_at_once() -> None:
     shape = read_image(LARGEST["photo.jpg"]()).pixels.shape
-    assert shape == (images.MAX_SIDE_PX * 5 // 8, images.MAX_SIDE_PX, 3)
+    assert shape == (reading.MAX_SIDE_PX * 5 // 8, reading.MAX_SIDE_PX, 3)
 
 
 def test_paths_bytes_and_open_files_are_read_alike(tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_no_more_than_allowed_is_read_from_a_file() -> None:
     endless = Endless()
     with pytest.raises(InvalidImageError, match="20 MB"):
         read_image(endless)
-    assert endless.asked == images.MAX_BYTES + 1
+    assert endless.asked == reading.MAX_BYTES + 1
 
 
 def test_what_is_kept_is_a_read_only_copy() -> None:
@@ -202,18 +202,18 @@ def test_gray_pixels_become_rgb_and_back_to_the_same_luma() -> None:
     gray = np.arange(256, dtype=np.uint8).reshape(16, 16)
     image = image_from_pixels(gray)
     np.testing.assert_array_equal(image.pixels, np.dstack([gray] * 3))
-    np.testing.assert_array_equal(images.as_gray(image), (gray / 255).astype(np.float32))
+    np.testing.assert_array_equal(reading.as_gray(image), (gray / 255).astype(np.float32))
 
 
 def test_gray_weighs_colors_as_pillow_and_keras_do() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
     image = image_from_pixels(pixels)
     by_pillow = np.asarray(Image.fromarray(pixels).convert("L"))
-    assert np.abs(images.as_gray(image) * 255 - by_pillow).max() <= 0.5 + 1e-4
-    view = images.centre_view(image, 300, 400, is_grayscale=True)
+    assert np.abs(reading.as_gray(image) * 255 - by_pillow).max() <= 0.5 + 1e-4
+    view = reading.centre_view(image, 300, 400, is_grayscale=True)
     np.testing.assert_array_equal(view, np.dstack([by_pillow] * 3))
-    small = images.centre_view(image, 28, 28)
-    small_gray = images.centre_view(image, 28, 28, is_grayscale=True)[..., 0]
+    small = reading.centre_view(image, 28, 28)
+    small_gray = reading.centre_view(image, 28, 28, is_grayscale=True)[..., 0]
     np.testing.assert_array_equal(small_gray, np.asarray(Image.fromarray(small).convert("L")))
 
 
@@ -223,7 +223,7 @@ def test_gray_is_what_keras_loads(tmp_path: Path) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (40, 50, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "image.png")
     loaded = keras.utils.load_img(tmp_path / "image.png", color_mode="grayscale")
-    view = images.centre_view(read_image(tmp_path / "image.png"), 40, 50, is_grayscale=True)
+    view = reading.centre_view(read_image(tmp_path / "image.png"), 40, 50, is_grayscale=True)
     np.testing.assert_array_equal(view[..., 0], np.asarray(loaded))
 
 
@@ -231,7 +231,7 @@ def test_luma_weighs_green_most() -> None:
     pixels = np.zeros((8, 24, 3), np.uint8)
     for channel in range(3):
         pixels[:, 8 * channel : 8 * channel + 8, channel] = 255
-    luma = images.as_gray(image_from_pixels(pixels))[0, ::8]
+    luma = reading.as_gray(image_from_pixels(pixels))[0, ::8]
     np.testing.assert_allclose(luma, [0.299, 0.587, 0.114], atol=1e-5)  # ITU-R BT.601
 
 
@@ -252,22 +252,22 @@ def test_other_arrays_are_refused(pixels: np.ndarray) -> None:
     with pytest.raises(InvalidImageError, match="expected"):
         image_from_pixels(pixels)
     with pytest.raises(InvalidImageError, match="uint8"):
-        images.as_unit_float(pixels.astype(np.float32))
+        reading.as_unit_float(pixels.astype(np.float32))
 
 
 def test_shrinking_keeps_the_aspect_and_never_enlarges() -> None:
     image = image_from_pixels(DRAWING)
-    assert images.shrink_to_fit(image, 40) is image
-    assert images.shrink_to_fit(image, 20).pixels.shape == (12, 20, 3)
+    assert reading.shrink_to_fit(image, 40) is image
+    assert reading.shrink_to_fit(image, 20).pixels.shape == (12, 20, 3)
     strip = read_image(sized(2000, 8)())
-    assert images.shrink_to_fit(strip, 100).pixels.shape[1] == 100
+    assert reading.shrink_to_fit(strip, 100).pixels.shape[1] == 100
 
 
 def test_shrinking_averages_areas_and_enlarging_is_smooth() -> None:
     checks = (np.indices((8, 8)).sum(0) % 2 * 200).astype(np.uint8)
-    np.testing.assert_array_equal(images.resize_pixels(checks, 4, 4), 100)
+    np.testing.assert_array_equal(reading.resize_pixels(checks, 4, 4), 100)
     step = np.repeat(np.uint8([[0, 100]]), 2, axis=0)
-    np.testing.assert_array_equal(images.resize_pixels(step, 2, 4)[0], [0, 25, 75, 100])
+    np.testing.assert_array_equal(reading.resize_pixels(step, 2, 4)[0], [0, 25, 75, 100])
 
 
 def test_what_is_stored_is_not_what_came() -> None:

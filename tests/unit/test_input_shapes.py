@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from cnnviz.zoo.input_shapes import input_shape
-from cnnviz.zoo.refusals import Refused
+from cnnviz.zoo.user_models.input_shapes import input_shape
+from cnnviz.zoo.user_models.refusals import Refused
 
 
 def described(*shapes: Any, dtype: Any = "float32") -> dict[str, Any]:

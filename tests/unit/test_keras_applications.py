@@ -15,7 +15,7 @@ import pytest
 
 from cnnviz.errors import DownloadCancelled, DownloadError, ModelLoadError
 from cnnviz.zoo import ModelCard, build_model, download_weights, find_card, is_ready, list_models
-from cnnviz.zoo.keras_applications import (
+from cnnviz.zoo.published.keras_applications import (
     ARCHITECTURES,
     CARDS,
     fetch_weights,

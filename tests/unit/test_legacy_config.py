@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from cnnviz.zoo.legacy_config import modern
-from cnnviz.zoo.refusals import Refused
+from cnnviz.zoo.user_models.legacy_config import modern
+from cnnviz.zoo.user_models.refusals import Refused
 from tests.unit.legacy_files import convolution, function, functional, layer, sequential
 
 

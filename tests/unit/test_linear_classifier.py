@@ -7,11 +7,9 @@ import pytest
 import scipy.ndimage
 import scipy.special
 
-from cnnviz import cli, datasets, linear_classifier
-from cnnviz.datasets import LabelledImages
-from cnnviz.errors import DatasetError, InvalidImageError, InvalidParameterError
-from cnnviz.images import image_from_pixels
-from cnnviz.linear_classifier import (
+from cnnviz import datasets
+from cnnviz.classifiers import linear
+from cnnviz.classifiers.linear import (
     DATA,
     MAX_SHIFT_PX,
     LinearRecipe,
@@ -21,6 +19,10 @@ from cnnviz.linear_classifier import (
     shifted,
     train_linear,
 )
+from cnnviz.cli import main
+from cnnviz.datasets import LabelledImages
+from cnnviz.errors import DatasetError, InvalidImageError, InvalidParameterError
+from cnnviz.images.reading import image_from_pixels
 from tests.conftest import REPOSITORY
 
 PENALTY = 0.02
@@ -166,8 +168,8 @@ def test_wrong_pixels_and_missing_files_are_explained(tmp_path: Path) -> None:
 def test_the_command_writes_a_classifier(
     squares: LabelledImages, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["linear", "squares", "--folder", str(tmp_path)]) == 0
+    assert main.main(["linear", "squares", "--folder", str(tmp_path)]) == 0
     assert "100.00% of 90 held-out pictures" in capsys.readouterr().out
     assert load_linear("squares", tmp_path).num_training == 90
-    assert cli.main(["linear", "nothing"]) == 1
-    assert "Choose one of: " + ", ".join(linear_classifier.DATA) in capsys.readouterr().err
+    assert main.main(["linear", "nothing"]) == 1
+    assert "Choose one of: " + ", ".join(linear.DATA) in capsys.readouterr().err

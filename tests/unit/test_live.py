@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cnnviz import cli, datasets, zoo
+from cnnviz import datasets, zoo
+from cnnviz.cli import main
 from cnnviz.datasets import LabelledImages
 from cnnviz.errors import AnalysisError, InvalidParameterError, ModelLoadError
-from cnnviz.images import image_from_pixels
+from cnnviz.images.reading import image_from_pixels
 from cnnviz.network import loading
 from cnnviz.network.inspection import wrap_model
 from cnnviz.training import (
@@ -29,12 +30,12 @@ from cnnviz.training import (
     live_card,
     live_files,
     live_network,
-    live_run,
     recipes,
     train,
     train_live,
 )
-from cnnviz.training.live import (
+from cnnviz.training.live import loop, queue
+from cnnviz.training.live.settings import (
     AUGMENTATIONS,
     INPUT_SHAPES,
     available_data,
@@ -114,7 +115,7 @@ def test_parameters_and_shapes_are_those_that_keras_counts(
 
 
 def test_multiplications_are_those_of_the_layer_table() -> None:
-    from cnnviz.layer_table import layer_table
+    from cnnviz.network.layer_table import layer_table
 
     network = replace(TINY, filters=(4, 6), kernel_size=5, head="flatten").network
     model = build_blocks(network, "blocks", 1)
@@ -217,27 +218,27 @@ def paused_run(settings: LiveSettings, turns: Turns) -> LiveRun:
     run = LiveRun(settings, turns=turns)
     wait_for(lambda: run.look is not None and run.look.batches_done >= 2)
     run.pause()
-    wait_for(lambda: run.state == live_run.PAUSED)
+    wait_for(lambda: run.state == queue.PAUSED)
     time.sleep(0.3)
     held = run.look
     time.sleep(0.3)
     assert run.look is held
     run.go_on()
     run.join(120)
-    assert run.state == live_run.FINISHED, run.error
+    assert run.state == queue.FINISHED, run.error
     return run
 
 
 @pytest.fixture
 def looks_always(monkeypatch: pytest.MonkeyPatch) -> None:
-    from cnnviz.training import live_training
+    from cnnviz.training.live import loop
 
-    class Eager(live_training._Watch):
+    class Eager(loop._Watch):
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             self._next_look = 0.0
             super().on_train_batch_end(batch, logs)
 
-    monkeypatch.setattr(live_training, "_Watch", Eager)
+    monkeypatch.setattr(loop, "_Watch", Eager)
 
 
 @pytest.mark.parametrize("settings", [TINY, HARD], ids=["plain", "dropout, norm, augmentation"])
@@ -252,7 +253,7 @@ def test_watched_and_paused_in_a_thread_gives_the_commands_history_to_the_bit(
         np.testing.assert_array_equal(one, other)
     file = tmp_path / "mine.json"
     file.write_text(settings.to_json())
-    assert cli.main(["train-live", str(file), "--folder", str(tmp_path / "out")]) == 0
+    assert main.main(["train-live", str(file), "--folder", str(tmp_path / "out")]) == 0
     told = json.loads((tmp_path / "out" / f"{settings.name}.history.json").read_text())
     assert [{key: epoch[key] for key in KEYS} for epoch in told] == figures_of(plain)
 
@@ -279,7 +280,7 @@ def test_a_stopped_network_is_that_of_a_run_with_so_many_epochs(turns: Turns) ->
     wait_for(lambda: run.trained is not None)
     run.stop()
     run.join(30)
-    assert run.state == live_run.STOPPED
+    assert run.state == queue.STOPPED
     kept = run.trained
     assert kept is not None
     assert kept.settings == replace(TINY, epochs=len(kept.history))
@@ -310,19 +311,18 @@ def test_looks_show_what_happens(looks_always: None) -> None:
 def test_weights_that_ran_away_end_the_run_with_a_sentence(
     turns: Turns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cnnviz.training import live_training
 
     def overflowing(network: BlockNetwork, name: str, seed: int) -> Any:
         model = build_blocks(network, name, seed)
         model.set_weights([weights * np.float32(1e30) for weights in model.get_weights()])
         return model
 
-    monkeypatch.setattr(live_training, "build_blocks", overflowing)
+    monkeypatch.setattr(loop, "build_blocks", overflowing)
     with pytest.raises(AnalysisError, match=r"After 1 batches .* smaller learning rate"):
         train_live(TINY)
     run = LiveRun(TINY, turns=turns)
     run.join(60)
-    assert run.state == live_run.FAILED
+    assert run.state == queue.FAILED
     assert "Choose a smaller learning rate" in run.error
 
 
@@ -335,7 +335,7 @@ def test_ten_starts_and_stops_leave_nothing_behind(turns: Turns) -> None:
         wait_for(lambda run=run: run.look is not None and run.look.epochs_done > 0)
         started = time.monotonic()
         run.stop()
-        assert run.state == live_run.STOPPED
+        assert run.state == queue.STOPPED
         run.join(30)
         seconds.append(time.monotonic() - started)
         threads.append(threading.active_count())
@@ -365,19 +365,19 @@ def test_one_trains_and_the_others_wait_in_the_order_of_their_coming(turns: Turn
     assert [run.num_before for run in runs] == [0, 1, 2]
     assert [run.num_behind for run in runs] == [2, 1, 0]
     wait_for(lambda: runs[0].trained is not None)
-    assert [run.state for run in runs] == [live_run.TRAINING, live_run.WAITING, live_run.WAITING]
+    assert [run.state for run in runs] == [queue.TRAINING, queue.WAITING, queue.WAITING]
     runs[1].stop()  # who waits can leave
-    wait_for(lambda: runs[1].state == live_run.STOPPED and runs[2].num_before == 1)
+    wait_for(lambda: runs[1].state == queue.STOPPED and runs[2].num_before == 1)
     runs[0].stop()
     wait_for(lambda: runs[2].look is not None)
-    assert runs[0].state == live_run.STOPPED
+    assert runs[0].state == queue.STOPPED
     runs[2].stop()
 
 
 def test_a_pause_does_not_block_the_queue_for_ever(
     turns: Turns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_run, "PAUSE_SECONDS", 0.2)
+    monkeypatch.setattr(queue, "PAUSE_SECONDS", 0.2)
     run = LiveRun(TINY, turns=turns)
     wait_for(lambda: run.look is not None)
     run.pause()
@@ -385,9 +385,9 @@ def test_a_pause_does_not_block_the_queue_for_ever(
     assert run.is_active  # nobody waits: the pause lasts
     other = LiveRun(TINY, turns=turns)
     run.join(60)
-    assert run.state == live_run.FINISHED
+    assert run.state == queue.FINISHED
     other.join(60)
-    assert other.state == live_run.FINISHED
+    assert other.state == queue.FINISHED
 
 
 @pytest.mark.parametrize("moment", ["training", "paused", "waiting"])
@@ -400,10 +400,10 @@ def test_a_run_that_nobody_wants_any_more_ends(moment: str, turns: Turns) -> Non
         wait_for(lambda: run.look is not None)
     if moment == "paused":
         run.pause()
-        wait_for(lambda: run.state == live_run.PAUSED)
+        wait_for(lambda: run.state == queue.PAUSED)
     is_there.clear()
     run.join(30)
-    assert run.state == live_run.ABANDONED
+    assert run.state == queue.ABANDONED
     if blocker is not None:
         assert blocker.is_active
         blocker.stop()
@@ -412,7 +412,7 @@ def test_a_run_that_nobody_wants_any_more_ends(moment: str, turns: Turns) -> Non
 def test_what_goes_wrong_becomes_a_sentence(turns: Turns) -> None:
     run = LiveRun(replace(TINY, data="mnist"), turns=turns)
     run.join(60)
-    assert run.state == live_run.FAILED
+    assert run.state == queue.FAILED
     assert "MNIST is not on this computer" in run.error
 
 
@@ -430,7 +430,7 @@ def test_the_files_are_a_network_like_those_that_come_with_cnnviz(
     name = done.settings.name
     card = zoo.find_card(name)
     assert card.num_parameters == done.settings.network.num_parameters
-    assert zoo.class_names(card, 10) == datasets.fashion.FASHION_CLASSES
+    assert zoo.class_names(card, 10) == datasets.fashion_mnist.FASHION_CLASSES
     record = zoo.training_record(name)
     assert record.accuracy == pytest.approx(done.history[-1]["val_accuracy"], abs=1e-6)
     assert record.facts["augmentation"] == asdict(AUGMENTATIONS["shift-flip"])
@@ -461,9 +461,9 @@ def test_a_trained_network_is_a_guest_on_all_pages(
 
 def test_the_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "settings.json"
-    assert cli.main(["train-live", str(file)]) == 1
+    assert main.main(["train-live", str(file)]) == 1
     file.write_text('{"epochs": 0}')
-    assert cli.main(["train-live", str(file)]) == 1
+    assert main.main(["train-live", str(file)]) == 1
     said = capsys.readouterr().err
     assert "The settings cannot be read" in said
     assert "epochs must be from 1 to 50, got 0" in said
@@ -472,7 +472,7 @@ def test_the_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFi
 def test_the_command_prints_every_epoch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "settings.json"
     file.write_text(TINY.to_json())
-    assert cli.main(["train-live", str(file)]) == 0
+    assert main.main(["train-live", str(file)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"{TINY.name}: 90 parameters"  # 3·3·1·4 + 4, and (4 + 1) · 10
     for number, (line, figures) in enumerate(

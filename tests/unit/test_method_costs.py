@@ -7,25 +7,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cnnviz import evidence, saliency
+from cnnviz.attribution import gradients
+from cnnviz.attribution.comparison import evidence_table
+from cnnviz.attribution.evaluation.weight_randomization import randomised_maps
+from cnnviz.attribution.observation import OBSERVATION, Case, explained, observe, one_class
+from cnnviz.attribution.registry import METHODS, explain
 from cnnviz.errors import InvalidParameterError
-from cnnviz.evidence import (
-    BACKWARD,
-    OBSERVATION,
-    SLOW_COST,
-    Case,
-    batch_size,
-    explained,
-    is_slow,
-    observe,
-    one_class,
-    part_of,
-)
-from cnnviz.evidence_table import evidence_table
-from cnnviz.explanations import METHODS, explain
-from cnnviz.layer_table import pass_cost
+from cnnviz.network import cost
+from cnnviz.network.cost import BACKWARD, SLOW_COST, batch_size, is_slow, part_of
 from cnnviz.network.inspected_model import LoadedModel
-from cnnviz.randomisation import randomised_maps
+from cnnviz.network.layer_table import pass_cost
 from cnnviz.results import PICTURE, ImageInput
 
 Tiny = Callable[[str], LoadedModel]
@@ -72,7 +63,7 @@ def test_as_many_images_go_through_the_network_as_a_method_declares(
     passes: list[int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(saliency, "_MAX_GAP", -1.0)  # integrated gradients add points to the end
+    monkeypatch.setattr(gradients, "_MAX_GAP", -1.0)  # integrated gradients add points to the end
     method = METHODS[name]
     declared = method.num_passes(case.model, LAYER, method.checked(settings))
     explained(case, method, LAYER, settings)
@@ -101,7 +92,7 @@ def test_slow_is_what_costs_much_on_this_network(
     assert is_slow(model, just_slow)
     assert not is_slow(model, just_slow - 1)
     rise = METHODS["rise"]
-    monkeypatch.setattr(evidence, "SLOW_COST", (OBSERVATION + 60) * pass_cost(model))
+    monkeypatch.setattr(cost, "SLOW_COST", (OBSERVATION + 60) * pass_cost(model))
     assert rise.is_slow(model, LAYER, {"masks": 60})
     assert not rise.is_slow(model, LAYER, {"masks": 40})
     assert rise.is_slow(model, LAYER)  # 400 masks by default
@@ -116,8 +107,8 @@ def test_a_large_network_takes_few_images_at_once_and_the_map_is_the_same(
     method = METHODS[name]
     expected = explained(case, method, LAYER)
     images_at_once = 3
-    cost = images_at_once * pass_cost(case.model, LAYER if name == "ablation-cam" else "")
-    monkeypatch.setattr(evidence, "SLOW_COST", cost)
+    bound = images_at_once * pass_cost(case.model, LAYER if name == "ablation-cam" else "")
+    monkeypatch.setattr(cost, "SLOW_COST", bound)
     passes.clear()
     reports: list[float] = []
     found = explained(case, method, LAYER, on_progress=lambda done, total: reports.append(done))
@@ -131,12 +122,12 @@ def test_at_least_one_image_goes_through_the_largest_network(
 ) -> None:
     model = tiny("functional")
     assert (batch_size(model), batch_size(model, most=5)) == (32, 5)
-    monkeypatch.setattr(evidence, "SLOW_COST", 7 * pass_cost(model))
+    monkeypatch.setattr(cost, "SLOW_COST", 7 * pass_cost(model))
     assert (batch_size(model), batch_size(model, 1 + BACKWARD)) == (7, 2)
     behind = pass_cost(model, LAYER)
     assert behind < pass_cost(model)
     assert batch_size(model, behind=LAYER) == 7 * pass_cost(model) // behind
-    monkeypatch.setattr(evidence, "SLOW_COST", 1)
+    monkeypatch.setattr(cost, "SLOW_COST", 1)
     assert batch_size(model, behind=LAYER) == 1
 
 

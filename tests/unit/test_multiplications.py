@@ -10,10 +10,10 @@ import pytest
 import tensorflow as tf
 from keras import layers, ops
 
-from cnnviz.layer_table import layer_table, table_totals
-from cnnviz.multiplications import Formula
 from cnnviz.network.inspected_model import LoadedModel
 from cnnviz.network.inspection import wrap_model
+from cnnviz.network.layer_table import layer_table, table_totals
+from cnnviz.network.multiplications import Formula
 from cnnviz.zoo import card_for_model
 
 Build = Callable[[Any], Any]

@@ -11,10 +11,10 @@ import pytest
 import tensorflow as tf
 
 import cnnviz
-from cnnviz import cli
-from cnnviz.ascent import suggested_recipe, visualize
-from cnnviz.ascent.objectives import channel
-from cnnviz.images import image_from_pixels
+from cnnviz.cli import main
+from cnnviz.feature_visualization import suggested_recipe, visualize
+from cnnviz.feature_visualization.objectives import channel
+from cnnviz.images.reading import image_from_pixels
 from cnnviz.network.inspected_model import LoadedModel
 from cnnviz.results import ImageInput
 from tests.conftest import slow_unless
@@ -84,7 +84,7 @@ def check(sample: Sample, model: LoadedModel) -> None:
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=rtol * reach + 1e-7)
 
     close(model.scores(IMAGE), logits[0].numpy())
-    close(cnnviz.feature_maps(model, IMAGE, [sample.layer])[sample.layer].values, maps)
+    close(cnnviz.features.feature_maps(model, IMAGE, [sample.layer])[sample.layer].values, maps)
     weighted = np.einsum("hwk,k->hw", maps, slopes.mean(axis=(0, 1)))
     for method, truth in {
         "grad-cam": np.maximum(weighted, 0),
@@ -107,7 +107,7 @@ def check_one_step(sample: Sample, model: LoadedModel) -> None:
     objective = channel(model, sample.layer, 0)
     made = visualize(model, [objective], recipe, begin_with=IMAGE)[0]
     first = image_from_pixels(made.frames[0][1])
-    given = cnnviz.feature_maps(model, first, [sample.layer])[sample.layer].values
+    given = cnnviz.features.feature_maps(model, first, [sample.layer])[sample.layer].values
     reach = float(np.abs(given).max())
     mean = float(given[..., 0].mean())
     if mean > 0.02 * reach:  # a shut ReLU is climbed by what goes into it
@@ -117,7 +117,7 @@ def check_one_step(sample: Sample, model: LoadedModel) -> None:
 
 
 def check_table(model: Any, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["show", str(path)]) == 0
+    assert main.main(["show", str(path)]) == 0
     assert f"{model.count_params():,} parameters" in capsys.readouterr().out
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from cnnviz.errors import InvalidImageError, InvalidParameterError
 from cnnviz.figures import encode_png
-from cnnviz.images import image_from_pixels
-from cnnviz.own_classes import (
+from cnnviz.images.reading import image_from_pixels
+from cnnviz.training.head.labeled_images import (
     MAX_PICTURES,
     NamedPicture,
     bundled_classes,

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnviz import cli, zoo
+from cnnviz import zoo
+from cnnviz.cli import main
 from cnnviz.errors import ModelLoadError
 from cnnviz.network import loading
 from cnnviz.network.inspection import wrap_model
@@ -59,7 +60,7 @@ def test_hostile_files_in_the_folder_are_named_and_harm_nobody(
         (folder / f"{name}.keras").write_bytes(corpus[name]())
     problems = [file.problem for file in zoo.list_own_files()]
     assert sum(bool(problem) for problem in problems) == 3
-    assert cli.main(["models"]) == 0
+    assert main.main(["models"]) == 0
     assert capsys.readouterr().out.count("not usable: ") == 3
 
 
@@ -80,7 +81,7 @@ def test_no_folder_is_no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 def test_the_command_prints_the_layers_of_a_file(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["show", str(folder / "mine.keras")]) == 0
+    assert main.main(["show", str(folder / "mine.keras")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "mine: input 0 to 1, RGB (assumed); ends in softmax"
     assert [line.split()[:2] for line in lines[1:-1]] == [
@@ -89,7 +90,7 @@ def test_the_command_prints_the_layers_of_a_file(
         ["dense", "Dense"],
     ]
     assert lines[-1].startswith("122 parameters, 21,176 multiplications")
-    assert cli.main(["show", str(folder / "none.keras")]) == 1
+    assert main.main(["show", str(folder / "none.keras")]) == 1
     assert "no file 'none.keras'" in capsys.readouterr().err
 
 

@@ -16,8 +16,8 @@ from cnnviz.errors import (
     ModelLoadError,
     UnknownLayerError,
 )
-from cnnviz.feature_maps import feature_maps
-from cnnviz.images import image_from_pixels
+from cnnviz.features.feature_maps import feature_maps
+from cnnviz.images.reading import image_from_pixels
 from cnnviz.network.bounded_store import BoundedStore
 from cnnviz.network.inspected_model import MAX_FUNCTIONS
 from cnnviz.network.inspection import wrap_model

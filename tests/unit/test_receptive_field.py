@@ -11,7 +11,7 @@ from keras import layers, ops
 
 from cnnviz.network.inspected_model import LoadedModel
 from cnnviz.network.inspection import wrap_model
-from cnnviz.receptive_field import receptive_fields
+from cnnviz.network.receptive_field import receptive_fields
 from cnnviz.zoo import card_for_model
 from cnnviz.zoo.architectures import build_architecture
 

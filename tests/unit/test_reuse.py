@@ -7,7 +7,7 @@ from cnnviz import datasets, zoo
 from cnnviz.figures import drift_figure, parts_figure, side_by_side_curves
 from cnnviz.network.loading import load_model
 from cnnviz.results import LayerDrift, NetworkPart
-from cnnviz.reuse import NETWORKS, look_at, network_parts, take_apart
+from cnnviz.training.transfer_comparison import NETWORKS, look_at, network_parts, take_apart
 
 
 @pytest.mark.parametrize("name", NETWORKS)

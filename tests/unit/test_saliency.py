@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 from keras import layers
 
-from cnnviz import datasets, saliency
-from cnnviz.cam import class_activation_map
+from cnnviz import datasets
+from cnnviz.attribution import gradients
+from cnnviz.attribution.cam import class_activation_map
+from cnnviz.attribution.gradients import MAX_POINTS, METHODS, random_masks, saliency_map
+from cnnviz.attribution.observation import BASELINES, Target, baseline, probability
 from cnnviz.errors import InvalidParameterError
-from cnnviz.evidence import BASELINES, Target, baseline, probability
-from cnnviz.images import image_from_pixels
+from cnnviz.images.reading import image_from_pixels
 from cnnviz.network.inspected_model import LoadedModel
 from cnnviz.network.inspection import wrap_model
 from cnnviz.network.loading import load_model
 from cnnviz.results import PICTURE, ImageInput, upsample
-from cnnviz.saliency import MAX_POINTS, METHODS, random_masks, saliency_map
 from cnnviz.zoo import card_for_model
 from tests.conftest import slow_unless
 
@@ -79,7 +80,7 @@ def test_integrated_gradients_of_a_weighted_sum_need_one_step(
 def test_integrated_gradients_make_no_more_steps_than_they_say(
     linear: LoadedModel, picture: ImageInput, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(saliency, "_MAX_GAP", -1.0)
+    monkeypatch.setattr(gradients, "_MAX_GAP", -1.0)
     reports: list[tuple[int, int]] = []
     found = saliency_map(
         linear,

@@ -11,7 +11,8 @@ import tensorflow as tf
 from keras import layers
 
 from cnnviz import zoo
-from cnnviz.ascent import (
+from cnnviz.errors import InvalidParameterError
+from cnnviz.feature_visualization import (
     LUCID,
     Recipe,
     can_compute,
@@ -24,9 +25,8 @@ from cnnviz.ascent import (
     whole_layer,
     working_sizes,
 )
-from cnnviz.ascent.sizes import check_size
-from cnnviz.errors import InvalidParameterError
-from cnnviz.images import image_from_pixels, resize_pixels
+from cnnviz.feature_visualization.sizes import check_size
+from cnnviz.images.reading import image_from_pixels, resize_pixels
 from cnnviz.network.failures import TF_ERRORS
 from cnnviz.network.inspected_model import LoadedModel, compiled
 from cnnviz.network.inspection import wrap_model

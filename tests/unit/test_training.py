@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from cnnviz import zoo
+from cnnviz import paths, zoo
 from cnnviz.datasets import LabelledImages
 from cnnviz.errors import InvalidParameterError, ModelLoadError
 from cnnviz.training import RECIPES, Augmentation, evaluate, find_recipe, recipes, train
@@ -17,7 +17,7 @@ from cnnviz.training.recipes import Base, Recipe
 from cnnviz.training.run import checkpoint_steps
 from cnnviz.zoo import trained
 from cnnviz.zoo.architectures import ARCHITECTURES, build_architecture
-from cnnviz.zoo.transfer import frozen_part, joined
+from cnnviz.zoo.frozen_base import frozen_part, joined
 
 
 @pytest.fixture
@@ -311,7 +311,7 @@ def test_bases_of_recipes_fit_their_architectures() -> None:
             assert model.input_shape[1:3] == shapes[one.base.model]
 
 
-SHIPPED = trained.trained_cards(trained.MODELS_FOLDER)
+SHIPPED = trained.trained_cards(paths.MODELS)
 
 
 @pytest.mark.parametrize("card", SHIPPED, ids=lambda card: card.name)
@@ -326,11 +326,11 @@ def test_what_is_shipped_is_what_its_recipe_makes(card: zoo.ModelCard) -> None:
     assert np.trace(record.confusion) / record.confusion.sum() == pytest.approx(record.accuracy)
     if recipe.validation == "test":  # measured before the weights were rounded
         assert record.history["val_accuracy"][-1] == pytest.approx(record.accuracy, abs=2e-3)
-    assert trained.build(card, trained.MODELS_FOLDER).count_params() == card.num_parameters
+    assert trained.build(card, paths.MODELS).count_params() == card.num_parameters
     steps = trained.checkpoint_steps(card.name)
     assert (8 <= len(steps) <= 12) if recipe.keeps_checkpoints else not steps
 
 
 def test_the_shipped_networks_stay_small() -> None:
-    files = [path for path in trained.MODELS_FOLDER.rglob("*") if path.is_file()]
+    files = [path for path in paths.MODELS.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 40_000_000

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from cnnviz import datasets, zoo
-from cnnviz.cam import class_activation_map
+from cnnviz.attribution.cam import class_activation_map
 from cnnviz.errors import InvalidParameterError, UnknownLayerError
-from cnnviz.feature_maps import feature_maps
+from cnnviz.features.feature_maps import feature_maps
 from cnnviz.filter_banks import gabor_kernel
-from cnnviz.gabor_fit import fit_gabor
+from cnnviz.filter_banks.gabor_fit import fit_gabor
 from cnnviz.network.loading import load_checkpoint, load_model
 from cnnviz.results import ImageInput
-from cnnviz.training_film import (
+from cnnviz.training.timeline import (
     TrainingFilm,
     _fit,
     _private_copy,

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnviz import bank_classifier, cli, datasets
-from cnnviz.bank_classifier import (
+from cnnviz import datasets
+from cnnviz.classifiers import filter_bank
+from cnnviz.classifiers.filter_bank import (
     BankClassifier,
     feature_bank,
     grey_pictures,
@@ -18,6 +19,7 @@ from cnnviz.bank_classifier import (
     save_classifier,
     train_classifier,
 )
+from cnnviz.cli import main
 from cnnviz.datasets import LabelledImages
 from cnnviz.errors import (
     DatasetError,
@@ -25,6 +27,7 @@ from cnnviz.errors import (
     InvalidParameterError,
     UnknownLayerError,
 )
+from cnnviz.features.orientation_tuning import network_tuning
 from cnnviz.filter_banks import (
     bank_features,
     gabor_kernel,
@@ -34,7 +37,6 @@ from cnnviz.filter_banks import (
     slope_bank,
 )
 from cnnviz.network.inspection import wrap_model
-from cnnviz.orientation_tuning import network_tuning
 from cnnviz.zoo import card_for_model
 
 THETAS = [place * math.pi / 12 for place in range(12)]
@@ -118,7 +120,7 @@ def stripes(monkeypatch: pytest.MonkeyPatch) -> LabelledImages:
     pictures = LabelledImages(
         images.astype(np.uint8), labels, ("across", "down"), "stripes", "Made by the tests."
     )
-    monkeypatch.setitem(bank_classifier.DATA, "stripes", lambda split: pictures)
+    monkeypatch.setitem(filter_bank.DATA, "stripes", lambda split: pictures)
     return pictures
 
 
@@ -159,7 +161,7 @@ def test_what_is_missing_is_explained(tmp_path: Path) -> None:
 def test_the_command_writes_a_classifier(
     stripes: LabelledImages, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["bank", "stripes", "--folder", str(tmp_path)]) == 0
+    assert main.main(["bank", "stripes", "--folder", str(tmp_path)]) == 0
     assert "100.00% of 80 held-out pictures" in capsys.readouterr().out
 
 

@@ -6,7 +6,7 @@ from statistics import NormalDist
 import pytest
 
 from cnnviz.errors import InvalidParameterError
-from cnnviz.uncertainty import wilson_interval
+from cnnviz.statistics import wilson_interval
 
 
 @pytest.mark.parametrize(("right", "total"), [(0, 5), (3, 8), (60, 100), (991, 1000)])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cnnviz.errors import InvalidParameterError
-from cnnviz.weight_drift import layer_drift
+from cnnviz.training.weight_drift import layer_drift
 
 
 def test_a_right_angle_and_a_doubling_are_what_they_are() -> None:

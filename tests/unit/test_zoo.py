@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cnnviz.errors import InvalidParameterError, ModelLoadError
-from cnnviz.images import image_from_pixels
+from cnnviz.images.reading import image_from_pixels
 from cnnviz.results import ImageInput, read_only
 from cnnviz.zoo import (
     ModelCard,

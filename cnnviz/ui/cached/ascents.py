@@ -8,9 +8,9 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import figures, zoo
-from cnnviz.ascent import store
-from cnnviz.ascent.objectives import Target as AscentTarget
-from cnnviz.ascent.recipe import Recipe
+from cnnviz.feature_visualization import disk_cache
+from cnnviz.feature_visualization.objectives import Target as AscentTarget
+from cnnviz.feature_visualization.recipe import Recipe
 from cnnviz.results import ImageInput
 from cnnviz.ui import jobs
 from cnnviz.ui.cached.networks import model
@@ -38,14 +38,14 @@ def filter_images(
     is_kept = begin_with is None and model_name in {card.name for card in zoo.list_models()}
 
     def work(report: jobs.Report) -> "tuple[FilterImage, ...]":
-        from cnnviz.ascent import Progress, visualize
+        from cnnviz.feature_visualization import Progress, visualize
 
         keys = [
-            store.picture_key(network, target, recipe, seed + i)
+            disk_cache.picture_key(network, target, recipe, seed + i)
             for i, target in enumerate(targets)
             if is_kept
         ]
-        kept = [one for one in map(store.load_picture, keys) if one is not None]
+        kept = [one for one in map(disk_cache.load_picture, keys) if one is not None]
         if len(kept) == len(targets):
             return tuple(kept)
         found: list[FilterImage] = []
@@ -70,7 +70,7 @@ def filter_images(
         if len(found) > 1:  # nobody looks at so many films
             found = [replace(one, frames=one.frames[-1:]) for one in found]
         for key, one in zip(keys, found, strict=False):  # without keys nothing is kept
-            store.keep_picture(key, one)
+            disk_cache.keep_picture(key, one)
         return tuple(found)
 
     digest = begin_with.digest if begin_with else ""
@@ -85,7 +85,7 @@ def filters_at_steps(
     """Make pictures for some filters as they were at some steps of the training."""
 
     def work(report: jobs.Report) -> list[list[np.ndarray]]:
-        from cnnviz.ascent import Progress, channel, suggested_recipe, visualize
+        from cnnviz.feature_visualization import Progress, channel, suggested_recipe, visualize
         from cnnviz.network.loading import load_checkpoint
 
         rows = []

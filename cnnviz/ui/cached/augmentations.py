@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import zoo
-from cnnviz.images import image_from_pixels
+from cnnviz.images.reading import image_from_pixels
 from cnnviz.results import ImageInput
 from cnnviz.training import Augmentation, Invariance, draws, extremes, measure_invariance
 from cnnviz.ui.cached.keys import BY_DIGEST

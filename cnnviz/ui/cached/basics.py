@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from cnnviz.linear_classifier import LinearClassifier, load_linear
+from cnnviz.classifiers.linear import LinearClassifier, load_linear
 from cnnviz.ui.server import keep_server_fast
 
 
@@ -25,6 +25,6 @@ def taped_kernel_gradient(
     The tables are tuples of rows: few numbers, which are the key themselves.
     """
     keep_server_fast()
-    from cnnviz.automatic_gradient import taped_kernel_gradient as taped
+    from cnnviz.convolution.autodiff import taped_kernel_gradient as taped
 
     return taped(np.array(picture), np.array(kernel), np.array(target), loss)

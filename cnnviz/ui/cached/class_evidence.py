@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import streamlit as st
 
-from cnnviz.evidence import OBSERVATION, OnProgress, Target, explained, is_slow
-from cnnviz.explanations import find_method
+from cnnviz.attribution.observation import OBSERVATION, Target, explained
+from cnnviz.attribution.registry import find_method
+from cnnviz.network.cost import OnProgress, is_slow
 from cnnviz.results import ClassHeatmap, ImageInput
 from cnnviz.ui import jobs
 from cnnviz.ui.cached.keys import BY_DIGEST
 from cnnviz.ui.cached.networks import model
 
 if TYPE_CHECKING:
-    from cnnviz.evidence import Case
-    from cnnviz.evidence_table import EvidenceTable
+    from cnnviz.attribution.comparison import EvidenceTable
+    from cnnviz.attribution.observation import Case
 
 _Result = TypeVar("_Result")
 _Settings = tuple[tuple[str, Any], ...]
@@ -46,7 +47,7 @@ def observation(
     _network: Any,
 ) -> "Case":
     """Give the same, for a computation that may itself be a job."""
-    from cnnviz.evidence import observe
+    from cnnviz.attribution.observation import observe
 
     return observe(_network, image, target, layer_names)
 
@@ -130,7 +131,7 @@ def _fused(
     target: Target,
     _network: Any,
 ) -> ClassHeatmap:
-    from cnnviz.cam import fuse
+    from cnnviz.attribution.cam import fuse
 
     seen = observation(model_name, image, target, layer_names, _network)
     method = find_method("layer-cam")
@@ -167,7 +168,7 @@ def _weights(
     _network: Any,
     _report: OnProgress | None,
 ) -> np.ndarray:
-    from cnnviz.cam import channel_weights as weigh
+    from cnnviz.attribution.cam import channel_weights as weigh
 
     seen = observation(model_name, image, target, (layer_name,), _network)
     return weigh(seen, method_name, layer_name, dict(settings), _report)
@@ -186,7 +187,7 @@ def evidence_table(
     networks = {name: model(name) for name, _, _ in columns}
 
     def work(report: jobs.Report) -> "EvidenceTable":
-        from cnnviz.evidence_table import evidence_table as fill
+        from cnnviz.attribution.comparison import evidence_table as fill
 
         places = [(networks[name], layer, target) for name, layer, target in columns]
         return fill(image, rows, places, on_progress=report)

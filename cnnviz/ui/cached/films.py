@@ -7,7 +7,7 @@ import streamlit as st
 
 from cnnviz import zoo
 from cnnviz.results import ImageInput
-from cnnviz.training_film import KernelFits, TrainingFilm, networks_with_films
+from cnnviz.training.timeline import KernelFits, TrainingFilm, networks_with_films
 from cnnviz.ui import jobs, reel
 from cnnviz.ui.cached.keys import BY_DIGEST
 
@@ -28,7 +28,7 @@ def training_film(
     """Show a picture to a network at every kept step of its training; None while that runs."""
 
     def work(report: jobs.Report) -> TrainingFilm:
-        from cnnviz.training_film import training_film as make
+        from cnnviz.training.timeline import training_film as make
 
         return make(
             model_name,
@@ -47,7 +47,7 @@ def film_fits(model_name: str) -> KernelFits | None:
     """Fit Gabor functions to the first kernels at every kept step; None while that runs."""
 
     def work(report: jobs.Report) -> KernelFits:
-        from cnnviz.training_film import kernel_fits
+        from cnnviz.training.timeline import kernel_fits
 
         return kernel_fits(model_name, report)
 

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import datasets
-from cnnviz.bank_classifier import (
+from cnnviz.classifiers.filter_bank import (
     BankClassifier,
     feature_bank,
     grey_pictures,
@@ -23,8 +23,8 @@ from cnnviz.filter_banks import (
     preferred_wave,
     usefulness,
 )
-from cnnviz.gabor_fit import GaborFit, fit_gabor
-from cnnviz.images import image_from_pixels
+from cnnviz.filter_banks.gabor_fit import GaborFit, fit_gabor
+from cnnviz.images.reading import image_from_pixels
 from cnnviz.results import GaborResponse, ImageInput
 from cnnviz.ui.cached.keys import BY_DIGEST
 from cnnviz.ui.cached.networks import model
@@ -144,7 +144,7 @@ def network_tuning(
     model_name: str, layer_name: str, frequency: float, num_thetas: int
 ) -> np.ndarray:
     """How strongly each channel of a layer answers to gratings of every direction."""
-    from cnnviz.orientation_tuning import network_tuning as measure
+    from cnnviz.features.orientation_tuning import network_tuning as measure
 
     thetas = np.arange(num_thetas) * np.pi / num_thetas
     return measure(model(model_name), layer_name, frequency, thetas.tolist())

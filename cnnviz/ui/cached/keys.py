@@ -4,7 +4,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
-from cnnviz.evidence import Target
+from cnnviz.attribution.observation import Target
 from cnnviz.results import ClassHeatmap, ImageInput
 
 BY_DIGEST: dict[str | type[Any], Callable[[Any], Any]] = {

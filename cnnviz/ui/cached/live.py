@@ -7,7 +7,7 @@ import streamlit as st
 from cnnviz import figures, zoo
 from cnnviz.datasets import LabelledImages
 from cnnviz.results import LayerFacts
-from cnnviz.training.live import LiveLook, LiveSettings, available_data, ten_pictures
+from cnnviz.training.live.settings import LiveLook, LiveSettings, available_data, ten_pictures
 from cnnviz.ui.server import keep_server_fast
 
 
@@ -36,8 +36,8 @@ def live_first_look(settings: LiveSettings) -> LiveLook:
 def live_drawing(settings: LiveSettings) -> tuple[Any, tuple[LayerFacts, ...]]:
     """Draw a small network before any training, and describe its layers."""
     keep_server_fast()
-    from cnnviz.layer_table import layer_table
     from cnnviz.network.inspection import wrap_model
+    from cnnviz.network.layer_table import layer_table
     from cnnviz.zoo.blocks import build_blocks
 
     network = build_blocks(settings.network, settings.name, settings.seed)

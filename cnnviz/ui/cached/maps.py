@@ -7,14 +7,20 @@ import numpy as np
 import streamlit as st
 
 from cnnviz.datasets import Collection
-from cnnviz.feature_maps import LayerGlance, MapStatistics, feature_maps, glance, map_statistics
+from cnnviz.features.feature_maps import (
+    LayerGlance,
+    MapStatistics,
+    feature_maps,
+    glance,
+    map_statistics,
+)
 from cnnviz.results import ImageInput
 from cnnviz.ui import jobs
 from cnnviz.ui.cached.keys import BY_DIGEST
 from cnnviz.ui.cached.networks import model
 
 if TYPE_CHECKING:
-    from cnnviz.exemplars import LayerExemplars
+    from cnnviz.features.dataset_examples import LayerExemplars
 
 
 @st.cache_resource(max_entries=12, hash_funcs=BY_DIGEST, show_spinner=False)
@@ -43,7 +49,7 @@ def cell_trace(
     model_name: str, image: ImageInput, layer_name: str, channel: int, row: int, column: int
 ) -> Any:
     """Where one number of a map comes from."""
-    from cnnviz.trace import trace_cell
+    from cnnviz.features.unit_trace import trace_cell
 
     return trace_cell(model(model_name), image, layer_name, channel, row, column)
 
@@ -53,7 +59,7 @@ def ablated(
     model_name: str, image: ImageInput, layer_name: str, channels: tuple[int, ...]
 ) -> np.ndarray:
     """Logits with some channels switched off."""
-    from cnnviz.ablation import ablated_scores
+    from cnnviz.features.channel_ablation import ablated_scores
 
     return ablated_scores(model(model_name), image, layer_name, channels)
 
@@ -63,7 +69,7 @@ def ablation(model_name: str, image: ImageInput, layer_name: str) -> np.ndarray 
     network = model(model_name)
 
     def work(report: jobs.Report) -> np.ndarray:
-        from cnnviz.ablation import ablation_scores
+        from cnnviz.features.channel_ablation import ablation_scores
 
         return ablation_scores(network, image, layer_name, on_progress=report)
 
@@ -76,7 +82,7 @@ def exemplars(model_name: str, pictures: Collection) -> "Mapping[str, LayerExemp
     network = model(model_name)
 
     def work(report: jobs.Report) -> "Mapping[str, LayerExemplars]":
-        from cnnviz.exemplars import find_exemplars
+        from cnnviz.features.dataset_examples import find_exemplars
 
         return find_exemplars(network, pictures.images, on_progress=report)
 

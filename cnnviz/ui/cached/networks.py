@@ -41,7 +41,7 @@ def predictions_by_scaling(
 @st.cache_data(max_entries=8, show_spinner=False)
 def layers(model_name: str) -> tuple[LayerFacts, ...]:
     """Describe every layer of a network."""
-    from cnnviz.layer_table import layer_table
+    from cnnviz.network.layer_table import layer_table
 
     return layer_table(model(model_name))
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from cnnviz.own_classes import BASE, CheckedClasses, NamedPicture, read_files
 from cnnviz.results import ImageInput
+from cnnviz.training.head.labeled_images import BASE, CheckedClasses, NamedPicture, read_files
 from cnnviz.ui import jobs
 from cnnviz.ui.cached.keys import BY_DIGEST
 from cnnviz.ui.cached.networks import model
 from cnnviz.ui.server import keep_server_fast
 
 if TYPE_CHECKING:
-    from cnnviz.training.head import TrainedHead
+    from cnnviz.training.head.fitting import TrainedHead
 
 
 def own_pictures(
@@ -44,7 +44,7 @@ def own_head(
     def work(report: jobs.Report) -> "tuple[TrainedHead, dict[str, np.ndarray]]":
         keep_server_fast()
         from cnnviz.network.loading import load_model
-        from cnnviz.training.head import features, train_head
+        from cnnviz.training.head.fitting import features, train_head
 
         report(0, len(classes.pictures))
         images = {picture.image.digest: picture.image for picture in classes.pictures}
@@ -66,7 +66,7 @@ def own_head(
 def picture_features(image: ImageInput) -> np.ndarray:
     """What the base says about a picture, float32 (1, 1280)."""
     network = model(BASE)
-    from cnnviz.training.head import features
+    from cnnviz.training.head.fitting import features
 
     return features(network, [image])
 
@@ -77,7 +77,7 @@ def own_network(head: "TrainedHead") -> Any:
     def work(report: jobs.Report) -> Any:
         keep_server_fast()
         from cnnviz.network.loading import adopt
-        from cnnviz.training.head import build_with_head, head_card
+        from cnnviz.training.head.fitting import build_with_head, head_card
 
         network = build_with_head(head)
         return adopt(network, head_card(head, network.count_params()))

@@ -9,7 +9,7 @@ from cnnviz.ui import jobs
 from cnnviz.ui.server import keep_server_fast
 
 if TYPE_CHECKING:
-    from cnnviz.reuse import Anatomy, Evidence
+    from cnnviz.training.transfer_comparison import Anatomy, Evidence
 
 _one_comparison = threading.Lock()
 
@@ -19,7 +19,7 @@ def reuse_anatomies() -> "tuple[Anatomy, ...] | None":
 
     def work(report: jobs.Report) -> "tuple[Anatomy, ...]":
         keep_server_fast()
-        from cnnviz.reuse import NETWORKS, take_apart
+        from cnnviz.training.transfer_comparison import NETWORKS, take_apart
 
         found: list[Anatomy] = []
         for name in NETWORKS:
@@ -35,7 +35,7 @@ def reuse_evidence(image: ImageInput, show: Callable[[Any], None]) -> "tuple[Evi
 
     def work(report: jobs.Report) -> "tuple[Evidence, ...]":
         keep_server_fast()
-        from cnnviz.reuse import NETWORKS, look_at
+        from cnnviz.training.transfer_comparison import NETWORKS, look_at
 
         while not _one_comparison.acquire(timeout=0.2):  # the networks are built and not kept
             report(0, len(NETWORKS))

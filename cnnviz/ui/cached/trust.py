@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
+from cnnviz.attribution.observation import OBSERVATION, Target, one_class
+from cnnviz.attribution.registry import explain, find_method
 from cnnviz.errors import DatasetError
-from cnnviz.evidence import OBSERVATION, Target, is_slow, one_class, part_of
-from cnnviz.explanations import explain, find_method
+from cnnviz.network.cost import is_slow, part_of
 from cnnviz.results import ClassHeatmap, ImageInput
 from cnnviz.ui import jobs
 from cnnviz.ui.cached.class_evidence import computed, observation
@@ -17,9 +18,9 @@ from cnnviz.ui.cached.networks import model
 from cnnviz.ui.cached.pictures import collection_for
 
 if TYPE_CHECKING:
-    from cnnviz.faithfulness import Drop, MosaicCheck, PixelCurves
+    from cnnviz.attribution.evaluation.faithfulness import Drop, MosaicCheck, PixelCurves
+    from cnnviz.attribution.evaluation.weight_randomization import Level
     from cnnviz.network.inspected_model import LoadedModel
-    from cnnviz.randomisation import Level
 
 
 def pixel_curves(
@@ -29,7 +30,7 @@ def pixel_curves(
     network = model(model_name)
 
     def work(report: jobs.Report) -> "dict[str, PixelCurves]":
-        from cnnviz.faithfulness import curves_with_controls
+        from cnnviz.attribution.evaluation.faithfulness import curves_with_controls
 
         seen = observation(model_name, image, target, (), network)
         return curves_with_controls(
@@ -71,7 +72,7 @@ def _without(
     kind: str,
     _network: Any,
 ) -> tuple[np.ndarray, np.ndarray]:
-    from cnnviz.faithfulness import picture_without as without
+    from cnnviz.attribution.evaluation.faithfulness import picture_without as without
 
     seen = observation(model_name, image, target, (), _network)
     return without(seen, heatmap.values, share, kind=kind)
@@ -94,7 +95,7 @@ def masked_drop(
 def _drop(
     model_name: str, image: ImageInput, heatmap: ClassHeatmap, target: Target, _network: Any
 ) -> "Drop":
-    from cnnviz.faithfulness import masked_drop as drop
+    from cnnviz.attribution.evaluation.faithfulness import masked_drop as drop
 
     return drop(observation(model_name, image, target, (), _network), heatmap.values)
 
@@ -106,7 +107,7 @@ def road_curves(
     network = model(model_name)
 
     def work(report: jobs.Report) -> "dict[str, PixelCurves]":
-        from cnnviz.faithfulness import RANDOM, control_maps, road
+        from cnnviz.attribution.evaluation.faithfulness import RANDOM, control_maps, road
 
         seen = observation(model_name, image, target, (), network)
         maps = {"this map": heatmap.values, RANDOM: control_maps(*seen.batch.shape[1:3])[RANDOM]}
@@ -131,7 +132,7 @@ def forgetting(
     network = model(model_name)
 
     def work(report: jobs.Report) -> "tuple[Level, ...]":
-        from cnnviz.randomisation import randomised_maps
+        from cnnviz.attribution.evaluation.weight_randomization import randomised_maps
 
         return randomised_maps(
             network,
@@ -153,7 +154,7 @@ def mosaic_check(model_name: str, method_name: str, layer_name: str) -> "MosaicC
     images = collection_for(model_name, full=False).images
 
     def work(report: jobs.Report) -> "MosaicCheck":
-        from cnnviz import faithfulness
+        from cnnviz.attribution.evaluation import faithfulness
 
         parts = len(images) + 4  # a prediction for each image, then a map for each of four
         surest = _surest(network, images, lambda done: report(done, parts))

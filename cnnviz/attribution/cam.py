@@ -1,0 +1,574 @@
+"""Class activation maps: which parts of a layer argue for a class.
+
+All of them are one sum, ``map = ReLU(Σ_k w_k ⊙ A_k)`` over the feature maps A_k of a layer. The
+methods differ in the weights: a number for each map, or one for each cell of it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import softmax
+
+from cnnviz.attribution.observation import (
+    BASELINES,
+    SIGNED,
+    Case,
+    Found,
+    Method,
+    Setting,
+    Target,
+    baseline,
+    explained,
+    masked_scores,
+    method_named,
+    observe,
+    target_or_class,
+    without_negatives,
+)
+from cnnviz.errors import AnalysisError, InvalidParameterError
+from cnnviz.network.cost import OnProgress
+from cnnviz.results import ClassHeatmap, ImageInput, upsample
+
+if TYPE_CHECKING:  # TensorFlow is loaded when there is a model, not before
+    from cnnviz.network.inspected_model import LoadedModel
+
+Weigh = Callable[[Case, str, Mapping[str, Any], OnProgress | None], np.ndarray]
+_TINY = 1e-12
+_MAX_CAM_GAP = 0.02  # between a CAM's mean plus bias and the logit; half precision has 0.1 %
+_AVERAGES = ("GlobalAveragePooling2D", "GlobalAveragePooling1D")
+_PASSING = {  # layers that leave every number as it is
+    *("Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianDropout", "GaussianNoise"),
+    *("Identity", "ActivityRegularization", "Flatten", "Reshape", "Cast", "Squeeze"),
+}
+
+
+def weighted_evidence(activations: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+    """Combine one layer's feature maps into a class heatmap, as Grad-CAM does.
+
+    Each channel is weighted with its mean gradient: how much the class gains when the whole map
+    gets stronger. What speaks against the class is cut off.
+
+    Parameters
+    ----------
+    activations, gradients : float32 ndarray of shape (h, w, K)
+        Feature maps of the layer, and d(logit)/d(activation) on the same grid.
+
+    Returns
+    -------
+    float32 ndarray of shape (h, w)
+        Evidence for the class in logits, never negative; all zero if no channel speaks for it.
+
+    Raises
+    ------
+    InvalidParameterError
+        If the two shapes differ.
+
+    References
+    ----------
+    Selvaraju et al., "Grad-CAM", ICCV 2017, arXiv:1610.02391, equations 1 and 2.
+
+    Examples
+    --------
+    >>> weighted_evidence(np.ones((1, 1, 2), np.float32), np.float32([[[3, -1]]]))
+    array([[2.]], dtype=float32)
+    """
+    if activations.shape != gradients.shape:
+        raise InvalidParameterError(
+            f"shapes must match, got {activations.shape} and {gradients.shape}."
+        )
+    return np.maximum(weighted_sum(activations, mean_slopes(activations, gradients)), 0)
+
+
+def weighted_sum(activations: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Add up feature maps (h, w, K), weighted with (K,) or (h, w, K) numbers, float32 (h, w)."""
+    if weights.ndim == 1:
+        return np.asarray(activations @ weights, np.float32)
+    return np.einsum("hwk,hwk->hw", activations, weights)
+
+
+def mean_slopes(activations: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+    """Weigh each map with its mean gradient (Grad-CAM), float32 (K,)."""
+    return gradients.mean(axis=(0, 1))
+
+
+def second_order_slopes(activations: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+    """Weigh each map as Grad-CAM++ does, float32 (K,).
+
+    The paper takes exp(S) for the score; its second and third derivatives are then powers of the
+    gradient G, and exp(S) only scales the map. Without it nothing can overflow. Where G > 0 the
+    weight of a cell is α·G with α = G² / (2G² + G³·ΣA) = 1 / (2 + G·ΣA); elsewhere it is zero.
+
+    Parameters
+    ----------
+    activations, gradients : float32 ndarray of shape (h, w, K)
+
+    References
+    ----------
+    Chattopadhay et al., "Grad-CAM++", WACV 2018, arXiv:1710.11063, equations 10 and 19.
+
+    Examples
+    --------
+    >>> second_order_slopes(np.full((1, 1, 1), 2.0), np.full((1, 1, 1), 3.0)).tolist()
+    [0.375]
+    """
+    rising = np.maximum(gradients, 0)
+    below = 2 + rising * activations.sum(axis=(0, 1))
+    shares = np.divide(rising, below, out=np.zeros_like(rising), where=np.abs(below) > _TINY)
+    return shares.sum(axis=(0, 1))
+
+
+def axiomatic_slopes(activations: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+    """Weigh each map with its mean gradient, cells counting as much as they are active (XGrad-CAM).
+
+    Maps that add up to nothing get no weight.
+
+    Parameters
+    ----------
+    activations, gradients : float32 ndarray of shape (h, w, K)
+
+    References
+    ----------
+    Fu et al., "Axiom-based Grad-CAM", BMVC 2020, arXiv:2008.02312, equation 7.
+
+    Examples
+    --------
+    >>> axiomatic_slopes(np.float32([[[1], [3]]]), np.float32([[[4], [0]]])).tolist()
+    [1.0]
+    """
+    totals = activations.sum(axis=(0, 1))
+    products = np.einsum("hwk,hwk->k", activations, gradients)
+    return np.divide(products, totals, out=np.zeros_like(totals), where=np.abs(totals) > _TINY)
+
+
+def principal_direction(activations: np.ndarray) -> np.ndarray:
+    """Find the direction (K,) in which the cells of a layer differ most from zero (Eigen-CAM).
+
+    The first right singular vector of the cells × channels matrix, not centred. Its sign is
+    arbitrary; here it is the one in which the projection goes along with the sum of all maps.
+
+    Parameters
+    ----------
+    activations : float32 ndarray of shape (h, w, K)
+
+    References
+    ----------
+    Muhammad and Yeasin, "Eigen-CAM", IJCNN 2020, arXiv:2008.00299.
+    """
+    cells = activations.reshape(-1, activations.shape[-1]).astype(np.float64)
+    if not cells.any():
+        return np.zeros(cells.shape[1], np.float32)
+    if len(cells) < cells.shape[1]:  # the smaller of the two matrices has the same answer
+        direction = np.linalg.eigh(cells @ cells.T)[1][:, -1] @ cells
+    else:
+        direction = np.linalg.eigh(cells.T @ cells)[1][:, -1]
+    length = float(np.linalg.norm(direction))
+    along = float((cells @ direction) @ cells.sum(axis=1))
+    return (np.where(along < 0, -1, 1) * direction / length).astype(np.float32)
+
+
+def fused(maps: Sequence[np.ndarray], gamma: float = 2.0) -> np.ndarray:
+    """Fuse maps of several layers, on the finest of their grids: the largest of all at each cell.
+
+    Each is first scaled by tanh(γ · map / maximum), so that no layer outshouts the others.
+
+    Parameters
+    ----------
+    maps : sequence of float32 ndarray (h, w), never negative
+    gamma : float
+        Above 0; large values lift what is weak.
+
+    Returns
+    -------
+    float32 ndarray, from 0 to 1
+
+    References
+    ----------
+    Jiang et al., "LayerCAM", IEEE TIP 30, 2021, section III-C.
+    """
+    height, width = max((one.shape for one in maps), key=lambda shape: shape[0] * shape[1])
+    scaled = [
+        np.tanh(gamma * upsample(one, height, width) / max(float(one.max()), _TINY)) for one in maps
+    ]
+    return np.max(scaled, axis=0).astype(np.float32)
+
+
+def _from_slopes(rule: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Weigh:
+    def weigh(
+        case: Case, layer_name: str, settings: Mapping[str, Any], on_progress: OnProgress | None
+    ) -> np.ndarray:
+        return rule(case.activations[layer_name], case.gradients[layer_name])
+
+    return weigh
+
+
+def gap_head(model: "LoadedModel") -> tuple[tuple[str, ...], np.ndarray, np.ndarray] | None:
+    """Find the head that CAM needs: global average pooling and one linear layer, nothing else.
+
+    Returns
+    -------
+    layer_names : tuple of str
+        The layers whose maps are averaged: the last of them and what only hands them on.
+    kernel : float32 ndarray of shape (K, num_classes)
+    bias : float32 ndarray of shape (num_classes,)
+        One unit z counts as the two classes -z and z. None if there is no such head.
+    """
+    name = model.logits_layer
+    if not name or type(model.operations[name]).__name__ != "Dense":
+        return None
+    pooling = _handed_on(model, model.layer_inputs[name])
+    pooling = [layer for layer in pooling if type(model.operations[layer]).__name__ in _AVERAGES]
+    if not pooling or model.operations[pooling[0]].data_format != "channels_last":
+        return None
+    averaged = _handed_on(model, model.layer_inputs[pooling[0]])
+    grids = [model.grids.get(layer) for layer in averaged]
+    if not averaged or any(grid is None or grid.first or grid.last for grid in grids):
+        return None
+    weights = [np.asarray(one, np.float32) for one in model.operations[name].get_weights()]
+    kernel = weights[0]
+    bias = weights[1] if len(weights) > 1 else np.zeros(kernel.shape[1], np.float32)
+    if kernel.shape[1] == 1:
+        kernel, bias = np.concatenate([-kernel, kernel], axis=1), np.concatenate([-bias, bias])
+    return tuple(averaged), kernel, bias
+
+
+def _handed_on(model: "LoadedModel", names: Sequence[str]) -> list[str]:
+    """Go back over layers that leave every number as it is; the first that computes comes last."""
+    found = list(names)
+    while found and _leaves_numbers(model.operations[found[-1]]) and model.layer_inputs[found[-1]]:
+        found += model.layer_inputs[found[-1]]
+    return found
+
+
+def _leaves_numbers(operation: Any) -> bool:
+    from cnnviz.network.operations import activation_name
+
+    kind = type(operation).__name__
+    return kind in _PASSING or (kind == "Activation" and not activation_name(operation))
+
+
+def _no_gap_head(model: "LoadedModel", layer_name: str) -> str:
+    head = gap_head(model)
+    if head is None:
+        return (
+            "CAM needs global average pooling followed by one dense layer and nothing else; "
+            f"{model.card.title} ends in something else. Use Grad-CAM, which works for any network."
+        )
+    if layer_name not in head[0]:
+        return f"CAM weighs the layer that is averaged: choose {head[0][0]!r}."
+    return ""
+
+
+def _class_weights(
+    case: Case, layer_name: str, settings: Mapping[str, Any], on_progress: OnProgress | None
+) -> np.ndarray:
+    head = gap_head(case.model)
+    if head is None:
+        raise InvalidParameterError(_no_gap_head(case.model, layer_name))
+    slopes = case.target.slopes(case.model, case.scores[np.newaxis])[0]
+    return np.asarray(head[1] @ slopes, np.float32)
+
+
+def _score_weights(
+    case: Case, layer_name: str, settings: Mapping[str, Any], on_progress: OnProgress | None
+) -> np.ndarray:
+    maps = case.activations[layer_name]
+    order = np.argsort(-maps.var(axis=(0, 1)), kind="stable")[: settings["channels"]]
+    order = order[np.ptp(maps, axis=(0, 1))[order] > 0]  # an even map hides nothing
+    weights = np.zeros(maps.shape[-1], np.float32)
+    if not len(order):
+        return weights
+    base = baseline(case.model, case.image, settings["baseline"])
+    masks = _unit_masks(case, maps[..., order])
+    scores = masked_scores(case, masks, len(order), base, on_progress)
+    nothing = case.target.confidences(case.model, case.model.scores_of(base))
+    gained = case.target.confidences(case.model, scores) - nothing
+    if settings["weighting"] == "softmax":
+        gained = softmax(gained)
+    weights[order] = np.maximum(gained, 0)
+    return weights
+
+
+def _num_masked(model: "LoadedModel", layer_name: str, settings: Mapping[str, Any]) -> int:
+    """At most one image for each map, and the empty one."""
+    return 1 + min(settings["channels"], model.layer_shapes[layer_name][-1])
+
+
+def _unit_masks(case: Case, maps: np.ndarray) -> Any:
+    """Enlarge maps to the picture, stretch each to 0 to 1 there, and hand them out in groups."""
+    size = case.batch.shape[1:3]
+    for start in range(0, maps.shape[-1], 16):
+        group = np.moveaxis(maps[..., start : start + 16], -1, 0)
+        large = np.stack([upsample(one, *size) for one in group])
+        low = large.min(axis=(1, 2), keepdims=True)
+        yield (large - low) / np.maximum(np.ptp(large, axis=(1, 2), keepdims=True), _TINY)
+
+
+def _ablation_weights(
+    case: Case, layer_name: str, settings: Mapping[str, Any], on_progress: OnProgress | None
+) -> np.ndarray:
+    from cnnviz.features.channel_ablation import ablation_scores
+
+    scores = ablation_scores(case.model, case.image, layer_name, on_progress=on_progress)
+    without = case.target.values(case.model, scores)
+    return ((case.value - without) / max(abs(case.value), _TINY)).astype(np.float32)
+
+
+def _explain_with(weigh: Weigh) -> Callable[..., Found]:
+    def explain(
+        case: Case, layer_name: str, settings: Mapping[str, Any], on_progress: OnProgress | None
+    ) -> Found:
+        weights = weigh(case, layer_name, settings, on_progress)
+        values = weighted_sum(case.activations[layer_name], weights)
+        return Found(without_negatives(settings, values))
+
+    return explain
+
+
+WEIGHTS: dict[str, Weigh] = {
+    "cam": _class_weights,
+    "grad-cam": _from_slopes(mean_slopes),
+    "grad-cam++": _from_slopes(second_order_slopes),
+    "hires-cam": _from_slopes(lambda activations, gradients: gradients),
+    "layer-cam": _from_slopes(lambda activations, gradients: np.maximum(gradients, 0)),
+    "xgrad-cam": _from_slopes(axiomatic_slopes),
+    "eigen-cam": _from_slopes(lambda activations, gradients: principal_direction(activations)),
+    "score-cam": _score_weights,
+    "ablation-cam": _ablation_weights,
+}
+
+
+def _explain_cam(
+    case: Case, layer_name: str, settings: Mapping[str, Any], on_progress: OnProgress | None
+) -> Found:
+    """Keep what opposes the class, too: only then mean and bias add up to the logit."""
+    values = weighted_sum(
+        case.activations[layer_name], _class_weights(case, layer_name, settings, on_progress)
+    )
+    mean = float(values.mean(dtype=np.float64))
+    head = gap_head(case.model)
+    if head is not None and case.target.is_linear:
+        bias = float(case.target.slopes(case.model, case.scores[np.newaxis])[0] @ head[2])
+        if abs(mean + bias - case.value) > _MAX_CAM_GAP * max(1.0, abs(case.value)):
+            raise AnalysisError(
+                f"The mean of the map and the bias add up to {mean + bias:.3g}, but the score is "
+                f"{case.value:.3g}: this network does more than average and weigh. Use Grad-CAM."
+            )
+    return Found(values, (("mean", mean),))
+
+
+METHODS = {
+    method.name: method
+    for method in [
+        Method(
+            "cam",
+            "CAM",
+            "Zhou et al., CVPR 2016, arXiv:1512.04150",
+            "The dense layer behind the average has one weight for each feature map and class. "
+            "The maps are added up with the weights of the class; red speaks for it, blue against "
+            "it. The mean of the map plus the bias is the logit, exactly.",
+            r"M_c = \sum_k w_{kc} A_k, \qquad \overline{M_c} + b_c = \mathrm{logit}_c",
+            _explain_cam,
+            misfit=_no_gap_head,
+        ),
+        Method(
+            "grad-cam",
+            "Grad-CAM",
+            "Selvaraju et al., ICCV 2017, arXiv:1610.02391",
+            "Each feature map gets a weight: the mean slope of the score over its cells, how much "
+            "the class gains when the whole map gets stronger. The weighted maps are added up, and "
+            "what is negative is cut off.",
+            r"L = \mathrm{ReLU}\Big(\sum_k \alpha_k A_k\Big), \qquad \alpha_k = \frac{1}{Z} "
+            r"\sum_{ij} \frac{\partial S}{\partial A_k(i,j)}",
+            _explain_with(WEIGHTS["grad-cam"]),
+            (SIGNED,),
+        ),
+        Method(
+            "grad-cam++",
+            "Grad-CAM++",
+            "Chattopadhay et al., WACV 2018, arXiv:1710.11063",
+            "Like Grad-CAM, but only rising slopes count, and less so the more active a map is "
+            "elsewhere: several copies of one thing in the picture all get their share.",
+            r"L = \mathrm{ReLU}\Big(\sum_k w_k A_k\Big), \qquad w_k = \sum_{ij} "
+            r"\frac{G_k^+(i,j)}{2 + G_k^+(i,j) \sum_{ab} A_k(a,b)}",
+            _explain_with(WEIGHTS["grad-cam++"]),
+        ),
+        Method(
+            "hires-cam",
+            "HiResCAM",
+            "Draelos and Carin 2020, arXiv:2011.08891",
+            "Every cell is weighted with its own slope instead of the mean over the map. Where the "
+            "maps go straight into one dense layer, the cells add up to the logit without the "
+            "bias: nothing is marked that the network did not use.",
+            r"L = \mathrm{ReLU}\Big(\sum_k G_k \odot A_k\Big)",
+            _explain_with(WEIGHTS["hires-cam"]),
+            (SIGNED,),
+        ),
+        Method(
+            "layer-cam",
+            "LayerCAM",
+            "Jiang et al., IEEE TIP 30, 2021, doi:10.1109/TIP.2021.3089943",
+            "Every cell is weighted with its own slope if that rises. It stays readable on early, "
+            "fine layers, and maps of several layers can be fused.",
+            r"L = \mathrm{ReLU}\Big(\sum_k \mathrm{ReLU}(G_k) \odot A_k\Big)",
+            _explain_with(WEIGHTS["layer-cam"]),
+        ),
+        Method(
+            "xgrad-cam",
+            "XGrad-CAM",
+            "Fu et al., BMVC 2020, arXiv:2008.02312",
+            "Like Grad-CAM, but the slope of an active cell counts more than that of a silent one.",
+            r"w_k = \frac{\sum_{ij} G_k(i,j)\, A_k(i,j)}{\sum_{ij} A_k(i,j)}",
+            _explain_with(WEIGHTS["xgrad-cam"]),
+            (SIGNED,),
+        ),
+        Method(
+            "eigen-cam",
+            "Eigen-CAM",
+            "Muhammad and Yeasin, IJCNN 2020, arXiv:2008.00299",
+            "Shows where the layer is active in its most common pattern. It knows nothing of any "
+            "class: every class gets the same map.",
+            r"L = \mathrm{ReLU}(A\, v_1), \qquad A = U \Sigma V^\top",
+            _explain_with(WEIGHTS["eigen-cam"]),
+            (SIGNED,),
+            warning="This map is the same for every class.",
+        ),
+        Method(
+            "score-cam",
+            "Score-CAM",
+            "Wang et al., CVPR workshops 2020, arXiv:1910.01279",
+            "No slopes: the picture is shown to the network again and again, each time only where "
+            "one feature map is active. The weight of a map is what the probability gains over an "
+            "empty picture.",
+            r"w_k = \mathrm{ReLU}\big(p(x \odot H_k) - p(x_0)\big), \qquad H_k = "
+            r"\mathrm{stretch}_{0..1}(\mathrm{enlarge}(A_k))",
+            _explain_with(WEIGHTS["score-cam"]),
+            (
+                Setting(
+                    "channels",
+                    "Feature maps tried",
+                    32,
+                    1,
+                    4096,
+                    1,
+                    help="The most varied ones. More takes longer; the paper takes all.",
+                ),
+                Setting(
+                    "weighting",
+                    "Weight of a map",
+                    "difference",
+                    choices=("difference", "softmax"),
+                    help="What is gained, or a softmax over the maps as in the authors' code.",
+                ),
+                Setting("baseline", "Outside the mask", "black", choices=BASELINES),
+            ),
+            num_passes=_num_masked,
+        ),
+        Method(
+            "ablation-cam",
+            "Ablation-CAM",
+            "Desai and Ramaswamy, WACV 2020, doi:10.1109/WACV45572.2020.9093360",
+            "No slopes: each feature map is switched off alone. Its weight is the share of the "
+            "score that is lost. A negative score is divided by its size, so that the map does not "
+            "turn over.",
+            r"w_k = \frac{S - S_{A_k = 0}}{|S|}",
+            _explain_with(WEIGHTS["ablation-cam"]),
+            (SIGNED,),
+            num_passes=lambda model, layer_name, settings: model.layer_shapes[layer_name][-1],
+        ),
+    ]
+}
+
+
+def channel_weights(
+    case: Case,
+    method: str,
+    layer_name: str,
+    settings: Mapping[str, Any] | None = None,
+    on_progress: OnProgress | None = None,
+) -> np.ndarray:
+    """Give the weights of a method's sum: (K,), or (h, w, K) where every cell has its own.
+
+    Raises
+    ------
+    InvalidParameterError
+        If there is no such method, or it does not fit.
+    """
+    chosen = method_named(method, METHODS)
+    reason = chosen.misfit(case.model, layer_name)
+    if reason:
+        raise InvalidParameterError(reason)
+    return WEIGHTS[method](case, layer_name, chosen.checked(settings or {}), on_progress)
+
+
+def class_activation_map(
+    model: "LoadedModel",
+    image: ImageInput,
+    method: str = "grad-cam",
+    *,
+    layer_name: str | Sequence[str] | None = None,
+    class_index: int | None = None,
+    target: Target | None = None,
+    on_progress: OnProgress | None = None,
+    **settings: Any,
+) -> ClassHeatmap:
+    """Show which parts of a picture argue for a class.
+
+    The gradient is that of the logit, before softmax or sigmoid: a confident softmax has no
+    gradient left. A network with one sigmoid unit z has two classes: 1 with the logit z, and 0
+    with the logit -z.
+
+    Parameters
+    ----------
+    model : LoadedModel
+    image : ImageInput
+    method : str
+        One of `METHODS`.
+    layer_name : str or sequence of str, optional
+        A layer with maps; the last one if left out. Several are fused, for LayerCAM only.
+    class_index : int, optional
+        The class argued for; the most probable one if left out.
+    target : Target, optional
+        Something else to argue for, such as `evidence.contrast` of two classes.
+    on_progress : callable, optional
+        Called with (done, in all) by slow methods; what it raises ends the computation.
+    **settings
+        Those that the method declares.
+
+    Returns
+    -------
+    ClassHeatmap
+        On the layer's own grid, not scaled.
+
+    Raises
+    ------
+    InvalidParameterError
+        If the method or class does not exist, the method does not fit, or the layer has no maps.
+    UnknownLayerError
+        If the model has no such layer.
+    AnalysisError
+        If the class does not depend on the layer, or values are not finite.
+    """
+    chosen = method_named(method, METHODS)
+    names = [layer_name] if isinstance(layer_name, str) else list(layer_name or ())
+    names = names or [model.default_cam_layer]
+    if len(names) > 1 and method != "layer-cam":
+        raise InvalidParameterError(f"{chosen.title} takes one layer; only LayerCAM fuses several.")
+    target = target_or_class(model, image, target, class_index)
+    case = observe(model, image, target, names)
+    maps = [explained(case, chosen, name, settings, on_progress) for name in names]
+    return maps[0] if len(maps) == 1 else fuse(maps)
+
+
+def fuse(maps: Sequence[ClassHeatmap], gamma: float = 2.0) -> ClassHeatmap:
+    """Fuse heatmaps of one class and several layers as `fused` does."""
+    first = maps[0]
+    return ClassHeatmap(
+        values=fused([one.values for one in maps], gamma),
+        layer_name=" + ".join(one.layer_name for one in maps),
+        class_index=first.class_index,
+        logit=first.logit,
+        method=first.method,
+        target=first.target,
+        settings=(*first.settings, ("gamma", gamma)),
+    )

@@ -1,0 +1,1 @@
+"""Classifiers without a network: linear templates, and regression on responses of a filter bank."""

@@ -1,0 +1,1 @@
+"""Arrays as images: color maps, mosaics, files."""

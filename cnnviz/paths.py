@@ -1,0 +1,13 @@
+"""Where networks, pages and the configuration of the app lie: in a checkout, or installed."""
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
+_INSTALLED = _PACKAGE / "share"  # a wheel puts there what lies beside the package in a checkout
+
+IMPORT_FOLDER = _PACKAGE.parent
+ROOT = _INSTALLED if _INSTALLED.is_dir() else IMPORT_FOLDER
+APP = ROOT / "app.py"
+PAGES = ROOT / "pages"
+MODELS = ROOT / "models"
+ATLASES = MODELS / "atlas"

@@ -1,0 +1,1 @@
+"""A new classification head on a frozen network, fitted to images that the user labeled."""

@@ -1,0 +1,1 @@
+"""Networks that others trained: one comes with the installation, others can be downloaded."""

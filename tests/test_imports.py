@@ -1,0 +1,46 @@
+"""Importing the package stays light, and caches lie in one folder."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1] / "cnnviz"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def test_only_one_package_caches_for_the_pages() -> None:
+    pages = [PACKAGE.parent / "app.py", *(PACKAGE.parent / "pages").glob("*.py")]
+    caching = {path.parent for path in [*FILES, *pages] if "st.cache_" in path.read_text()}
+    assert caching == {PACKAGE / "ui" / "cached"}
+
+
+def test_importing_the_package_loads_neither_streamlit_nor_tensorflow() -> None:
+    code = (
+        "import cnnviz, sys; print({'streamlit', 'tensorflow', 'keras', 'cv2'} & set(sys.modules))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=PACKAGE.parent, capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "set()"
+
+
+def test_the_pages_frame_needs_no_tensorflow() -> None:
+    code = (
+        "from cnnviz.ui import cached, class_panels, controls, frame, gabor_panels; import sys;"
+        "print('tensorflow' in sys.modules)"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        cwd=PACKAGE.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.strip() == "False"
+
+
+def test_every_public_name_can_be_imported() -> None:
+    import cnnviz
+
+    for name in cnnviz.__all__:
+        assert getattr(cnnviz, name) is not None
