@@ -83,9 +83,8 @@ except ImportError as error:
 
 from cnnviz import class_activation_map, datasets, load_model
 from cnnviz.attribution.cam import METHODS
-from cnnviz.images.reading import image_from_pixels
+from cnnviz.images.reading import ImageInput, image_from_pixels
 from cnnviz.network.inspected_model import LoadedModel
-from cnnviz.results import ImageInput
 
 LOGIT_TOLERANCE = 1e-4
 AGREEMENT = 1e-6  # of two libraries, relative to the largest value

@@ -18,7 +18,7 @@ import numpy as np
 from cnnviz import class_activation_map, datasets, load_model, saliency_map
 from cnnviz.attribution.observation import OBSERVATION, explained, observe, one_class
 from cnnviz.attribution.registry import METHODS
-from cnnviz.results import PICTURE
+from cnnviz.network.forward import IMAGE
 
 RUNS, CHANNELS, SAMPLES = 5, 32, 32
 LAYER = "head_relu6"
@@ -91,7 +91,7 @@ def main() -> None:
     ]
 
     def all_at_once() -> None:
-        case = observe(model, image, one_class(index), (LAYER, PICTURE))
+        case = observe(model, image, one_class(index), (LAYER, IMAGE))
         for name in names:
             explained(case, METHODS[name], LAYER)
 

@@ -17,7 +17,7 @@ import statistics
 
 from playwright.sync_api import Page, sync_playwright
 
-PICTURE = "source=Photographs&natural=Astronaut Eileen Collins"
+IMAGE = "source=Photographs&natural=Astronaut Eileen Collins"
 WAIT_FOR_NEW_PICTURE = """
 ([alt, before]) => new Promise(done => {
     const start = performance.now();
@@ -55,9 +55,9 @@ def main() -> None:
     options = parser.parse_args()
     bank = "gabor?view=A+bank+of+filters&directions=8&frequencies=1"  # then 16, 24, … 48 filters
     sliders = [
-        (f"gabor?{PICTURE}", "Frequency", "Magnitude of the response", options.moves),
+        (f"gabor?{IMAGE}", "Frequency", "Magnitude of the response", options.moves),
         (bank, "Frequencies", "Strength of the", 10),
-        (f"class_activation?{PICTURE}", "Opacity", "with the evidence for", options.moves),
+        (f"class_activation?{IMAGE}", "Opacity", "with the evidence for", options.moves),
         ("augmentation", "Rotation", "changed versions of", options.moves),
         ("augmentation?model=SVHN+Gabor+CNN", "Rotation", "changed versions of", options.moves),
     ]

@@ -4,8 +4,20 @@ Everything that ``__init__.pyi`` names is loaded when it is first used: ``import
 neither TensorFlow nor Streamlit.
 """
 
+from typing import Any
+
 import lazy_loader
+
+from cnnviz.deprecated import warn_renamed
 
 __version__ = "0.1.0"
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_RENAMED: dict[str, str] = {}  # old public names, for one version
+
+
+def __getattr__(name: str) -> Any:
+    if name in _RENAMED:
+        warn_renamed(f"cnnviz.{name}", f"cnnviz.{_RENAMED[name]}")
+        return _load(_RENAMED[name])
+    return _load(name)

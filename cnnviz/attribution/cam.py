@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import softmax
 
+from cnnviz.arrays import upsample
+from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.observation import (
     BASELINES,
     SIGNED,
@@ -27,8 +29,8 @@ from cnnviz.attribution.observation import (
     without_negatives,
 )
 from cnnviz.errors import AnalysisError, InvalidParameterError
+from cnnviz.images.reading import ImageInput
 from cnnviz.network.cost import OnProgress
-from cnnviz.results import ClassHeatmap, ImageInput, upsample
 
 if TYPE_CHECKING:  # TensorFlow is loaded when there is a model, not before
     from cnnviz.network.inspected_model import LoadedModel

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cnnviz.attribution.evaluation.faithfulness import pixel_curves
+from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.observation import Case, Target, explained, observe
 from cnnviz.attribution.registry import find_method
-from cnnviz.results import PICTURE, ClassHeatmap, ImageInput
+from cnnviz.images.reading import ImageInput
+from cnnviz.network.forward import IMAGE
 
 if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel
@@ -100,7 +102,7 @@ def _cases(
 ) -> list[Case]:
     layers: dict[tuple[int, Target], list[str]] = {}
     for model, layer_name, target in places:
-        layers.setdefault((id(model), target), [PICTURE]).append(layer_name)
+        layers.setdefault((id(model), target), [IMAGE]).append(layer_name)
     seen: dict[tuple[int, Target], Case] = {}
     for model, _, target in places:
         key = (id(model), target)

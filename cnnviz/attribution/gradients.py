@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnnviz.arrays import upsample
 from cnnviz.attribution.cam import weighted_evidence
+from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.observation import (
     BASELINES,
     SIGNED,
@@ -22,8 +24,9 @@ from cnnviz.attribution.observation import (
     observe,
     target_or_class,
 )
+from cnnviz.images.reading import ImageInput
 from cnnviz.network.cost import BACKWARD, OnProgress, batch_size
-from cnnviz.results import PICTURE, ClassHeatmap, ImageInput, upsample
+from cnnviz.network.forward import IMAGE
 
 if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel
@@ -51,13 +54,13 @@ def _reduced(values: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:
 def _gradient(
     case: Case, layer_name: str, settings: Mapping[str, Any], on_progress: OnProgress | None
 ) -> Found:
-    return Found(_reduced(case.gradients[PICTURE], settings))
+    return Found(_reduced(case.gradients[IMAGE], settings))
 
 
 def _gradient_times_input(
     case: Case, layer_name: str, settings: Mapping[str, Any], on_progress: OnProgress | None
 ) -> Found:
-    return Found(sum_of_colours(case.gradients[PICTURE] * case.batch[0]))
+    return Found(sum_of_colours(case.gradients[IMAGE] * case.batch[0]))
 
 
 def slopes_at(
@@ -70,8 +73,8 @@ def slopes_at(
         scores = np.zeros((len(chunk), len(case.scores)), np.float32)
         if not case.target.is_linear:
             scores = case.model.scores_of(chunk)
-        found = case.model.gradients(chunk, case.target.slopes(case.model, scores), [PICTURE])
-        yield found.gradients[PICTURE], case.target.values(case.model, found.scores)
+        found = case.model.gradients(chunk, case.target.slopes(case.model, scores), [IMAGE])
+        yield found.gradients[IMAGE], case.target.values(case.model, found.scores)
         if on_progress is not None:
             on_progress(min(start + size, len(pictures)), len(pictures))
 
@@ -530,6 +533,6 @@ def saliency_map(
     """
     chosen = method_named(method, METHODS)
     target = target_or_class(model, image, target, class_index)
-    layer = layer_name or (model.default_cam_layer if "layer" in chosen.sees else PICTURE)
+    layer = layer_name or (model.default_cam_layer if "layer" in chosen.sees else IMAGE)
     case = observe(model, image, target, chosen.needs(layer))
     return explained(case, chosen, layer, settings, on_progress)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.errors import AnalysisError, CnnvizError, InvalidParameterError
-from cnnviz.images.reading import image_from_pixels
+from cnnviz.images.reading import ImageInput, image_from_pixels
 from cnnviz.network.cost import BACKWARD, OnProgress, batch_size, is_slow
-from cnnviz.results import PICTURE, ClassHeatmap, ImageInput
+from cnnviz.network.forward import IMAGE
 
 if TYPE_CHECKING:  # TensorFlow is loaded when there is a model, not before
     from cnnviz.network.inspected_model import LoadedModel
@@ -248,7 +249,7 @@ def observe(
     image : ImageInput
     target : Target
     layer_names : iterable of str
-        Layers with maps; `PICTURE` stands for the network's input.
+        Layers with maps; `IMAGE` stands for the network's input.
 
     Raises
     ------
@@ -262,7 +263,7 @@ def observe(
     names = tuple(dict.fromkeys(layer_names))
     target.check(model)
     for name in names:
-        if name != PICTURE:
+        if name != IMAGE:
             model.checked_maps(name)
     batch = model.preprocess(image)
     unknown = np.zeros((1, len(model.class_names)), np.float32)
@@ -345,7 +346,7 @@ class Method:
 
     def needs(self, layer_name: str) -> tuple[str, ...]:
         """Name what the common pass must hold."""
-        names = {"layer": layer_name, "picture": PICTURE}
+        names = {"layer": layer_name, "picture": IMAGE}
         return tuple(names[one] for one in self.sees)
 
     def is_slow(
@@ -423,7 +424,7 @@ def explained(
         ) from error
     return ClassHeatmap(
         values=found.values,
-        layer_name=layer_name if method.is_on_a_layer else PICTURE,
+        layer_name=layer_name if method.is_on_a_layer else IMAGE,
         class_index=case.target.class_index,
         logit=float(case.scores[case.target.class_index]),
         method=method.name,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from cnnviz.attribution import cam, gradients
+from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.observation import (
     Method,
     Target,
@@ -14,8 +15,8 @@ from cnnviz.attribution.observation import (
     sum_of,
 )
 from cnnviz.errors import InvalidParameterError
+from cnnviz.images.reading import ImageInput
 from cnnviz.network.cost import OnProgress
-from cnnviz.results import ClassHeatmap, ImageInput
 
 if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel

@@ -7,18 +7,19 @@ from typing import BinaryIO
 import numpy as np
 
 from cnnviz import datasets, paths
+from cnnviz.arrays import frozen_arrays
 from cnnviz.datasets import LabelledImages
 from cnnviz.errors import DatasetError, InvalidParameterError
 from cnnviz.files import write_atomically
 from cnnviz.filter_banks import FilterBank, bank_features, gabor_bank
 from cnnviz.images.reading import luma
-from cnnviz.results import read_only
 
 NUM_TRAINING = 12_000  # pictures; more hardly help so small a classifier
 DATA = {"fashion-mnist": datasets.fashion_mnist, "svhn": datasets.svhn}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+@frozen_arrays(weights=np.float32, bias=np.float32, mean=np.float32, scale=np.float32)
 class BankClassifier:
     """Multinomial logistic regression on the features of `feature_bank`.
 
@@ -40,10 +41,6 @@ class BankClassifier:
     accuracy: float
     num_training: int
     num_held_out: int
-
-    def __post_init__(self) -> None:
-        for name in ("weights", "bias", "mean", "scale"):
-            object.__setattr__(self, name, read_only(getattr(self, name)))
 
     def standardised(self, features: np.ndarray) -> np.ndarray:
         """Bring features to mean 0 and spread 1, as on the training pictures."""

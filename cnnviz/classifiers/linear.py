@@ -8,11 +8,11 @@ from typing import BinaryIO
 import numpy as np
 
 from cnnviz import datasets, paths
+from cnnviz.arrays import frozen_arrays
 from cnnviz.datasets import LabelledImages
 from cnnviz.errors import DatasetError, InvalidImageError, InvalidParameterError
 from cnnviz.files import write_atomically
-from cnnviz.images.reading import centre_view
-from cnnviz.results import ImageInput, read_only
+from cnnviz.images.reading import ImageInput, centre_view
 
 NUM_TRAINING = 20_000  # pictures; more change the templates little
 MAX_SHIFT_PX = 8
@@ -37,6 +37,7 @@ DATA = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+@frozen_arrays(weights=np.float32, bias=np.float32, accuracies=np.float32)
 class LinearClassifier:
     """Softmax regression on pixels: scores = W·x + b with x = pixels / 255.
 
@@ -68,10 +69,6 @@ class LinearClassifier:
     held_out_title: str
     origin: str
     penalty: float
-
-    def __post_init__(self) -> None:
-        for name in ("weights", "bias", "accuracies"):
-            object.__setattr__(self, name, read_only(getattr(self, name)))
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

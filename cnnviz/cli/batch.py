@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from cnnviz import figures, zoo
 from cnnviz.attribution.evaluation.faithfulness import pixel_curves
+from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.observation import one_class
 from cnnviz.attribution.registry import explain, find_method
 from cnnviz.errors import CnnvizError, InvalidParameterError
-from cnnviz.images.reading import FILE_TYPES, read_image, shrink_to_fit
-from cnnviz.results import PICTURE, ClassHeatmap, ImageInput
+from cnnviz.images.reading import FILE_TYPES, ImageInput, read_image, shrink_to_fit
+from cnnviz.network.forward import IMAGE
 
 if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel
@@ -204,7 +205,7 @@ def _explain_one(
 
 def _overlay(model: "LoadedModel", image: ImageInput, heatmap: ClassHeatmap) -> Any:
     small = shrink_to_fit(image, _MAX_SIDE_PX)
-    percentile = _PERCENTILE if heatmap.layer_name == PICTURE else 100.0
+    percentile = _PERCENTILE if heatmap.layer_name == IMAGE else 100.0
     scale = figures.evidence_scale(heatmap.values, "inferno", percentile=percentile)
     seen = zoo.seen_part(model.card, small)
     return figures.overlay_part(small.pixels, heatmap.values, scale, _OPACITY, seen)

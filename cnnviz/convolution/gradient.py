@@ -5,13 +5,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from cnnviz.arrays import frozen_arrays
 from cnnviz.errors import InvalidImageError, InvalidParameterError
-from cnnviz.results import read_only
 
 LOSSES = ("squares", "sum", "middle")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+@frozen_arrays(
+    picture=np.float64,
+    kernel=np.float64,
+    answer=np.float64,
+    upstream=np.float64,
+    gradient=np.float64,
+)
 class GradientSteps:
     """A picture, a kernel, their answer, a loss, and its gradient; arrays are float64, read-only.
 
@@ -34,10 +41,6 @@ class GradientSteps:
     upstream: np.ndarray
     gradient: np.ndarray
     loss: float
-
-    def __post_init__(self) -> None:
-        for name in ("picture", "kernel", "answer", "upstream", "gradient"):
-            object.__setattr__(self, name, read_only(getattr(self, name), np.float64))
 
     def met(self, row: int, column: int) -> np.ndarray:
         """Give the cells of the picture that one weight was multiplied with, (h, w).

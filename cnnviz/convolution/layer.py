@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from cnnviz.arrays import frozen_arrays
 from cnnviz.convolution.sizes import output_size
 from cnnviz.convolution.sliding import PAD_MODES
 from cnnviz.errors import InvalidImageError, InvalidParameterError
-from cnnviz.results import read_only
 
 PADDINGS = ("none", *PAD_MODES)
 POOLINGS = ("none", "max", "average")
@@ -101,6 +101,14 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+@frozen_arrays(
+    padded=np.float64,
+    kernel=np.float64,
+    partial=np.float64,
+    answer=np.float64,
+    rectified=np.float64,
+    pooled=np.float64,
+)
 class LayerSteps:
     """What a layer makes of a picture, step by step; all arrays are float64 and read-only.
 
@@ -131,10 +139,6 @@ class LayerSteps:
     rectified: np.ndarray
     pooled: np.ndarray
     settings: LayerSettings
-
-    def __post_init__(self) -> None:
-        for name in ("padded", "kernel", "partial", "answer", "rectified", "pooled"):
-            object.__setattr__(self, name, read_only(getattr(self, name), np.float64))
 
     def cell(self, row: int, column: int) -> Cell:
         """Write out one number of `answer`.

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from cnnviz.arrays import frozen_arrays
 from cnnviz.convolution.sizes import output_size
 from cnnviz.errors import InvalidImageError, InvalidParameterError
-from cnnviz.results import read_only
 
 _LENGTH = 20
 _PLACES = np.arange(_LENGTH)
@@ -28,6 +28,7 @@ LINE_KERNELS: dict[str, np.ndarray] = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+@frozen_arrays(padded=np.float64, kernel=np.float64, answer=np.float64)
 class LineSteps:
     """A kernel that slid along a signal, step by step; arrays are float64 and read-only.
 
@@ -50,10 +51,6 @@ class LineSteps:
     stride: int
     dilation: int
     left_over: int
-
-    def __post_init__(self) -> None:
-        for name in ("padded", "kernel", "answer"):
-            object.__setattr__(self, name, read_only(getattr(self, name), np.float64))
 
     @property
     def reach(self) -> int:

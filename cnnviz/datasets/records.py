@@ -6,14 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
+from cnnviz.arrays import frozen_arrays
 from cnnviz.errors import InvalidParameterError
-from cnnviz.results import read_only
 
 SPLITS = ("train", "test")
 SYSTEM_DATA_DIRS = (Path("/usr/share/datasets"),)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+@frozen_arrays(images=np.uint8, labels=np.int64)
 class LabelledImages:
     """Pictures of one size and what they show.
 
@@ -38,10 +39,6 @@ class LabelledImages:
     title: str
     origin: str
     is_drawn: bool = False
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "images", read_only(self.images, np.uint8))
-        object.__setattr__(self, "labels", read_only(self.labels, np.int64))
 
 
 @dataclass(frozen=True, slots=True)

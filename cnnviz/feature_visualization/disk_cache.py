@@ -10,10 +10,10 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from cnnviz.feature_visualization.filter_image import FilterImage
 from cnnviz.feature_visualization.objectives import Target
 from cnnviz.feature_visualization.recipe import Recipe
 from cnnviz.files import cache_dir, write_atomically
-from cnnviz.results import FilterImage
 
 if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel

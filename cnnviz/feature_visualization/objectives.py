@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnnviz.arrays import frozen_arrays
 from cnnviz.errors import InvalidParameterError
-from cnnviz.results import read_only
 
 if TYPE_CHECKING:
     from cnnviz.network.forward import ForwardPass
@@ -18,6 +18,7 @@ KINDS = ("mean", "centre", "square", "diversity")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+@frozen_arrays(weights=np.float32)
 class Term:
     """One summand of an objective.
 
@@ -41,10 +42,6 @@ class Term:
     weights: np.ndarray | None = None
     factor: float = 1.0
     cosine_power: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.weights is not None:
-            object.__setattr__(self, "weights", read_only(self.weights))
 
     @property
     def is_single(self) -> bool:

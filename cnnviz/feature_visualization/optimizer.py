@@ -11,12 +11,12 @@ import tensorflow as tf
 
 from cnnviz.errors import AnalysisError, InvalidParameterError
 from cnnviz.feature_visualization import parameterization
+from cnnviz.feature_visualization.filter_image import FilterImage
 from cnnviz.feature_visualization.objectives import Objective, channel, evaluated, stacked_weights
 from cnnviz.feature_visualization.recipe import Recipe, suggested_recipe
 from cnnviz.feature_visualization.sizes import check_size
-from cnnviz.images.reading import as_gray, centre_view, image_from_pixels
+from cnnviz.images.reading import ImageInput, as_gray, centre_view, image_from_pixels
 from cnnviz.network.inspected_model import compiled
-from cnnviz.results import FilterImage, ImageInput
 from cnnviz.zoo import scaled
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from cnnviz.errors import InvalidParameterError
+from cnnviz.images.reading import ImageInput
 from cnnviz.network.cost import batch_size
 from cnnviz.network.inspected_model import compiled
-from cnnviz.results import ImageInput
 
 if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel

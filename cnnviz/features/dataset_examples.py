@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from cnnviz.arrays import frozen_arrays
 from cnnviz.errors import InvalidParameterError
+from cnnviz.images.reading import ImageInput
 from cnnviz.network.inspected_model import compiled
-from cnnviz.results import ImageInput, read_only
 
 if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel
@@ -18,6 +19,7 @@ MAX_PICTURES = 2000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+@frozen_arrays(mean=np.float32, maximum=np.float32, minimum=np.float32, cell=np.int32)
 class LayerExemplars:
     """What each channel of one layer answered to each picture, arrays of shape (N, K).
 
@@ -35,11 +37,6 @@ class LayerExemplars:
     minimum: np.ndarray
     cell: np.ndarray
     num_columns: int
-
-    def __post_init__(self) -> None:
-        for name in ("mean", "maximum", "minimum"):
-            object.__setattr__(self, name, read_only(getattr(self, name)))
-        object.__setattr__(self, "cell", read_only(self.cell, np.int32))
 
     def strongest(self, channel: int, count: int) -> list[tuple[int, int, int]]:
         """Name the pictures with the highest maxima: (picture, row, column), the first highest.

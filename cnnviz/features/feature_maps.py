@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cnnviz.arrays import frozen_arrays
 from cnnviz.errors import InvalidParameterError
-from cnnviz.results import FeatureMaps, ImageInput, read_only
+from cnnviz.images.reading import ImageInput
 
 if TYPE_CHECKING:  # TensorFlow is loaded when there is a model, not before
     from cnnviz.network.inspected_model import LoadedModel
@@ -17,6 +18,18 @@ _ENTROPY_BINS = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+@frozen_arrays(values=np.float32)
+class FeatureMaps:
+    """Activations of one layer for one picture: `values` is float32 (h, w, K)."""
+
+    values: np.ndarray
+    layer_name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+@frozen_arrays(
+    mean=np.float32, minimum=np.float32, maximum=np.float32, variance=np.float32, entropy=np.float32
+)
 class MapStatistics:
     """Numbers of each map of a layer for one picture, every array float32 (K,).
 
@@ -33,10 +46,6 @@ class MapStatistics:
     maximum: np.ndarray
     variance: np.ndarray
     entropy: np.ndarray
-
-    def __post_init__(self) -> None:
-        for name in ("mean", "minimum", "maximum", "variance", "entropy"):
-            object.__setattr__(self, name, read_only(getattr(self, name)))
 
     @property
     def is_dead(self) -> np.ndarray:
@@ -61,6 +70,7 @@ class MapStatistics:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+@frozen_arrays(channels=np.int64, maps=np.float32)
 class LayerGlance:
     """A layer in short, for one picture.
 
@@ -81,10 +91,6 @@ class LayerGlance:
     channels: np.ndarray
     maps: np.ndarray
     num_dead: int
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "channels", read_only(self.channels, np.int64))
-        object.__setattr__(self, "maps", read_only(self.maps))
 
 
 def feature_maps(

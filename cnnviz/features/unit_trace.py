@@ -1,13 +1,17 @@
 """One cell of one feature map, traced back: what it sees, and how its number comes about."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
+from cnnviz.arrays import frozen_arrays
 from cnnviz.errors import InvalidParameterError
+from cnnviz.images.reading import ImageInput
+from cnnviz.network.forward import IMAGE
 from cnnviz.network.inspected_model import compiled
 from cnnviz.network.receptive_field import (
     dilation,
@@ -16,10 +20,115 @@ from cnnviz.network.receptive_field import (
     receptive_fields,
     strides,
 )
-from cnnviz.results import PICTURE, CellStep, CellTrace, ImageInput, Step, WindowStep
 
 if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+@frozen_arrays(
+    rows=np.int64, columns=np.int64, channels=np.int64, patch=np.float32, kernel=np.float32
+)
+class WindowStep:
+    """A kernel or a pooling window laid on the maps of another layer.
+
+    Attributes
+    ----------
+    layer_name, kind : str
+        The layer that slides the window, and what it is, such as ``Conv2D``.
+    source : str
+        The layer whose maps lie under the window, or `IMAGE`.
+    rows, columns : int64 ndarray of shape (kh,), (kw,)
+        Where the window lies on those maps; numbers outside them are padding.
+    channels : int64 ndarray of shape (C,)
+        The channels of `source` that take part.
+    patch : float32 ndarray of shape (kh, kw, C)
+        What lies under the window; padding is 0, and NaN under a pooling window, which skips it.
+    kernel : float32 ndarray of shape (kh, kw, C) or None
+        None for pooling.
+    bias : float
+    value : float
+        The sum of all products and the bias; of a pooling window the largest or the mean.
+    """
+
+    layer_name: str
+    kind: str
+    source: str
+    rows: np.ndarray
+    columns: np.ndarray
+    channels: np.ndarray
+    patch: np.ndarray
+    kernel: np.ndarray | None
+    bias: float
+    value: float
+
+    @property
+    def products(self) -> np.ndarray:
+        """Patch times kernel, number by number, float64 (kh, kw, C); the patch for pooling."""
+        patch = self.patch.astype(np.float64)
+        return patch if self.kernel is None else patch * self.kernel
+
+    @property
+    def partial_sums(self) -> np.ndarray:
+        """What each channel adds, float64 (C,)."""
+        return self.products.sum(axis=(0, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class CellStep:
+    """A number made of numbers at the same place: an activation, a normalisation, a sum.
+
+    Attributes
+    ----------
+    layer_name, kind : str
+    formula : str
+        With its numbers, such as ``max(0, −1.2)``.
+    value : float
+    """
+
+    layer_name: str
+    kind: str
+    formula: str
+    value: float
+
+
+Step = WindowStep | CellStep
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+@frozen_arrays(gradient=np.float32)
+class CellTrace:
+    """Where a cell's number comes from.
+
+    Attributes
+    ----------
+    layer_name : str
+    channel, row, column : int
+    value : float
+        What the network computed.
+    steps : tuple of WindowStep and CellStep
+        The same number rebuilt by hand in double precision, from the last window before it.
+    gradient : float32 ndarray of shape (h, w)
+        Mean over the colours of |∂value/∂pixel|, in the network's own input.
+    seen_rows, seen_columns : range or None
+        The pixels that the cell can depend on at all; empty where it sees nothing but padding.
+        None where the geometry is not known.
+    """
+
+    layer_name: str
+    channel: int
+    row: int
+    column: int
+    value: float
+    steps: tuple[Step, ...]
+    gradient: np.ndarray
+    seen_rows: range | None
+    seen_columns: range | None
+
+    @property
+    def rebuilt(self) -> float | None:
+        """The value that the steps end with; None if the last layer cannot be written out."""
+        return self.steps[-1].value if self.steps else None
 
 
 def trace_cell(
@@ -60,7 +169,7 @@ def trace_cell(
             )
     batch = model.preprocess(image)
     maps, _ = model.activations(image, model.map_layer_names)
-    maps[PICTURE] = batch[0]
+    maps[IMAGE] = batch[0]
     tracer = _Tracer(model, maps)
     field = receptive_fields(model)[layer_name]
     return CellTrace(
@@ -106,10 +215,10 @@ class _Tracer:
 
     def steps(self, name: str, channel: int, row: int, column: int) -> list[Step]:
         """Write a cell out, back to the last window or sum; empty where that cannot be done."""
-        if name == PICTURE:
-            value = float(self._maps[PICTURE][row, column, channel])
-            return [CellStep(PICTURE, "Input", f"pixel ({row}, {column})", value)]
-        sources = self._model.layer_inputs[name] or (PICTURE,)
+        if name == IMAGE:
+            value = float(self._maps[IMAGE][row, column, channel])
+            return [CellStep(IMAGE, "Input", f"pixel ({row}, {column})", value)]
+        sources = self._model.layer_inputs[name] or (IMAGE,)
         if not all(source in self._maps for source in sources):
             return []
         operation = self._model.operations[name]

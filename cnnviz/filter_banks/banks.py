@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cnnviz.arrays import frozen_arrays
 from cnnviz.errors import InvalidParameterError
 from cnnviz.filter_banks.gabor import FilterBank, gabor_bank
 from cnnviz.filter_banks.spectra import magnitude_spectrum
-from cnnviz.results import read_only
 
 MAX_LEVELS = 4
 _CELLS_AT_ONCE = 1 << 14  # bounds the memory
@@ -28,6 +28,7 @@ class BankKind:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+@frozen_arrays(energy=np.float64, similarity=np.float64)
 class Usefulness:
     """How much the filters of a bank say about one picture.
 
@@ -45,10 +46,6 @@ class Usefulness:
     energy: np.ndarray
     similarity: np.ndarray
     effective_filters: float
-
-    def __post_init__(self) -> None:
-        for name in ("energy", "similarity"):
-            object.__setattr__(self, name, read_only(getattr(self, name), np.float64))
 
     def twin(self, place: int) -> tuple[int, float]:
         """Find the other filter that is most like this one, and how much (0 to 1)."""

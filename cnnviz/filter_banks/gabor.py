@@ -8,10 +8,10 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from cnnviz.arrays import frozen_arrays, read_only
 from cnnviz.convolution import convolve, correlate, correlate_many
 from cnnviz.errors import InvalidParameterError
-from cnnviz.images.reading import as_gray
-from cnnviz.results import GaborResponse, ImageInput, read_only
+from cnnviz.images.reading import ImageInput, as_gray
 
 # for sliders: smallest, largest, start, step
 FREQUENCY_RANGE = (0.05, 0.45, 0.2, 0.01)
@@ -26,6 +26,24 @@ MAX_FILTERS = 128
 MAX_RESPONSE_VALUES = 2**26  # 256 MiB as float32: 64 filters on 1024 × 1024 pixels
 _FILTERS_AT_ONCE = 8  # enough to share the picture's spectrum, few enough to fit into memory
 _OPERATIONS = {"correlate": correlate, "convolve": convolve}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+@frozen_arrays(real=np.float32, imaginary=np.float32)
+class GaborResponse:
+    """Answer of one complex Gabor filter to a grey picture, each array float32 (h, w).
+
+    `real` is the answer of the even (cosine) part, `imaginary` of the odd (sine) part,
+    `magnitude` the square root of the sum of their squares: never negative.
+    """
+
+    real: np.ndarray
+    imaginary: np.ndarray
+
+    @property
+    def magnitude(self) -> np.ndarray:
+        """Strength of the answer whatever its phase, float32 (h, w)."""
+        return np.hypot(self.real, self.imaginary)
 
 
 @dataclass(frozen=True, slots=True)

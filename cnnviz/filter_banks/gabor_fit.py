@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import least_squares
 
+from cnnviz.arrays import frozen_arrays
 from cnnviz.errors import InvalidParameterError
-from cnnviz.results import read_only
 
 SMALLEST_SIDE = 7
 _STARTS = 4  # of all those tried coarsely, the best are refined
@@ -18,6 +18,7 @@ _LOWEST, _HIGHEST = 0.02, 0.5  # cycles per pixel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+@frozen_arrays(kernel=np.float64, fitted=np.float64)
 class GaborFit:
     """A kernel and the Gabor function nearest to it.
 
@@ -54,10 +55,6 @@ class GaborFit:
     amplitude: float
     offset: float
     r_squared: float
-
-    def __post_init__(self) -> None:
-        for name in ("kernel", "fitted"):
-            object.__setattr__(self, name, read_only(getattr(self, name), np.float64))
 
     @property
     def residual(self) -> np.ndarray:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cnnviz.arrays import frozen_arrays
 from cnnviz.errors import InvalidParameterError
-from cnnviz.results import read_only
 
 MAX_SIDE = 11
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+@frozen_arrays(values=np.float64)
 class NamedKernel:
     """A kernel of the picker.
 
@@ -29,9 +30,6 @@ class NamedKernel:
     title: str
     note: str
     values: np.ndarray
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "values", read_only(self.values, np.float64))
 
 
 def box_kernel(size: int) -> np.ndarray:

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cnnviz.arrays import frozen_arrays
 from cnnviz.errors import InvalidParameterError
-from cnnviz.images.reading import as_gray
-from cnnviz.results import ImageInput, read_only
+from cnnviz.images.reading import ImageInput, as_gray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+@frozen_arrays(coefficients=np.float32)
 class Decomposition:
     """What is left of a picture when it is taken apart.
 
@@ -27,9 +28,6 @@ class Decomposition:
     coefficients: np.ndarray
     coarse: tuple[int, int]
     error: float
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "coefficients", read_only(self.coefficients))
 
 
 def haar_decomposition(image: ImageInput | np.ndarray, num_levels: int) -> Decomposition:

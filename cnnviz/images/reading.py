@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import blake2b
 from io import BytesIO
@@ -18,7 +18,8 @@ from cnnviz.errors import InvalidImageError
 from cnnviz.images import file_bytes
 from cnnviz.images.color_profiles import to_srgb
 from cnnviz.images.deep_files import BandedImage, deep_png, deep_tiff
-from cnnviz.results import ImageInput
+
+pass
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")  # the last by a plugin
 FILE_TYPES = (
@@ -47,6 +48,25 @@ _TURNS = {
 }
 _one_at_a_time = Lock()  # bounds the memory of a whole class; and filters of warnings are global
 _ACCEPTED = "Please use a PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC image."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageInput:
+    """A checked image.
+
+    Attributes
+    ----------
+    pixels : uint8 ndarray of shape (h, w, 3)
+        RGB, read-only.
+    digest : str
+        Fingerprint of size and pixels: equal images have equal digests. Cache key.
+    note : str
+        What was done to read it, in sentences; empty if nothing is worth saying.
+    """
+
+    pixels: np.ndarray
+    digest: str
+    note: str = ""
 
 
 def read_image(source: str | Path | bytes | BinaryIO) -> ImageInput:

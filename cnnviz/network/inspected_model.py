@@ -22,18 +22,31 @@ from scipy.special import expit, softmax
 
 from cnnviz import zoo
 from cnnviz.errors import AnalysisError, CnnvizError, InvalidParameterError, UnknownLayerError
+from cnnviz.images.reading import ImageInput
 from cnnviz.network.bounded_store import BoundedStore
 from cnnviz.network.failures import TF_ERRORS, brief
-from cnnviz.network.forward import Change, ForwardPass, run_layers
+from cnnviz.network.forward import IMAGE, Change, ForwardPass, run_layers
 from cnnviz.network.head import Head
 from cnnviz.network.map_layout import TokenGrid, to_maps
-from cnnviz.results import PICTURE, ImageInput, Prediction
 from cnnviz.zoo import InputScaling, ModelCard
 
 MAX_FUNCTIONS = 32  # compiled functions kept for one model
 HALF_LOSS_SCALE = 1024.0
 BATCH_PIXELS = 400_000  # of the images that go through a network at once
 _HEAVY = threading.BoundedSemaphore(2)  # computations at once in this process; bounds memory
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A class with its name, probability (0 to 1) and logit.
+
+    The probability is None if the network gives none; the logit is then its raw score.
+    """
+
+    class_index: int
+    label: str
+    probability: float | None
+    logit: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,8 +183,8 @@ class LoadedModel:
         batch = self.preprocess(ImageInput(noise, "noise"))
         direction = np.eye(len(self.class_names), dtype=np.float32)[:1]
         _, gradients, _ = self.compute(
-            ("gradient", (*self.layer_names, PICTURE)),
-            lambda: _gradient(self, (*self.layer_names, PICTURE)),
+            ("gradient", (*self.layer_names, IMAGE)),
+            lambda: _gradient(self, (*self.layer_names, IMAGE)),
             tf.constant(batch),
             tf.constant(direction),
         )
@@ -333,7 +346,7 @@ class LoadedModel:
         directions : float32 ndarray of shape (N, num_classes)
             For each image the weights of the logits in that sum.
         layer_names : iterable of str
-            Any layers; `PICTURE` stands for the network's input.
+            Any layers; `IMAGE` stands for the network's input.
 
         Raises
         ------
@@ -343,8 +356,8 @@ class LoadedModel:
             If no class depends on a layer, or a value is not finite.
         """
         names = tuple(layer_names)
-        self._checked(name for name in names if name != PICTURE)
-        computed = names if self._is_often_asked(names) else (*self.layer_names, PICTURE)
+        self._checked(name for name in names if name != IMAGE)
+        computed = names if self._is_often_asked(names) else (*self.layer_names, IMAGE)
         found = self._scaled_gradients(batch, directions, names, computed, self.loss_scale)
         if self.loss_scale != 1 and not found.is_finite:  # too large a number in half precision
             found = self._scaled_gradients(batch, directions, names, computed, 1.0)
@@ -397,7 +410,7 @@ class LoadedModel:
 
         Compiling takes about a second: nobody shall wait for it at every layer they look at.
         """
-        often: list[tuple[str, ...]] = [(), (PICTURE,)]
+        often: list[tuple[str, ...]] = [(), (IMAGE,)]
         if any(grid.rows * grid.columns > 1 for grid in self.grids.values()):
             often.append((self.default_cam_layer,))
         return names in often
@@ -512,7 +525,7 @@ def _gradient(model: LoadedModel, names: tuple[str, ...]) -> Callable[..., Any]:
             tape.watch(batch)  # before the forward pass; afterwards there would be no gradient
             done = model.run(batch)
             weighted = tf.reduce_sum(done.logits * directions, axis=1)
-        outputs = {name: batch if name == PICTURE else done.outputs[name] for name in names}
+        outputs = {name: batch if name == IMAGE else done.outputs[name] for name in names}
         found = tape.gradient(weighted, outputs)
         gradients = {
             name: model.as_maps(name, tf.cast(slope, tf.float32))
@@ -520,7 +533,7 @@ def _gradient(model: LoadedModel, names: tuple[str, ...]) -> Callable[..., Any]:
             if slope is not None
         }
         activations = {
-            name: batch if name == PICTURE else model.maps_of(done, name) for name in names
+            name: batch if name == IMAGE else model.maps_of(done, name) for name in names
         }
         return activations, gradients, done.logits
 

@@ -7,13 +7,68 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from cnnviz.network.multiplications import Formula, multiplications
-from cnnviz.network.receptive_field import dilation, kernel_size, receptive_fields, strides
-from cnnviz.results import LayerFacts
+from cnnviz.network.receptive_field import (
+    ReceptiveField,
+    dilation,
+    kernel_size,
+    receptive_fields,
+    strides,
+)
+
+pass
 
 if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel
 
 IMAGE_COST = 10_000_000  # 0.2 to 0.5 ms on two cores: a mask of RISE for an image of 28 × 28
+
+
+@dataclass(frozen=True, slots=True)
+class LayerFacts:
+    """One row of the table.
+
+    Attributes
+    ----------
+    name, kind : str
+        Its name in the network, and what it is, such as ``Conv2D``.
+    inputs : tuple of str
+        The layers it takes its input from; empty for the picture itself.
+    kernel, stride, dilation : tuple of int or None
+        Rows and columns of the window that it slides, its steps, and the distance of its cells.
+    padding : str
+        ``same``, ``valid`` or empty.
+    output_shape : tuple of int
+        Without the batch: (rows, columns, channels), or (numbers,).
+    num_parameters : int
+        Of the weights that no earlier row has counted.
+    parameter_formula : str
+        How that number comes about, such as ``3·3·32·64 + 64``: a product for the shape of each
+        weight. Empty if there is none.
+    num_multiplications : int or None
+        For one image, as `cnnviz.network.multiplications` counts them: F·F·D·W·H·K of a
+        convolution with K filters of F × F × D whose output has W × H positions. None where they
+        are not known.
+    multiplication_formula : str
+    receptive_field : ReceptiveField or None
+        None where it is not known.
+    shared_with : str
+        The row in which weights are counted that this one uses, too; empty if it shares none.
+    """
+
+    name: str
+    kind: str
+    inputs: tuple[str, ...]
+    kernel: tuple[int, int] | None
+    stride: tuple[int, int] | None
+    dilation: tuple[int, int] | None
+    padding: str
+    output_shape: tuple[int, ...]
+    num_parameters: int
+    parameter_formula: str
+    num_multiplications: int | None
+    multiplication_formula: str
+    receptive_field: ReceptiveField | None
+    shared_with: str = ""
 
 
 def layer_table(model: "LoadedModel") -> tuple[LayerFacts, ...]:

@@ -16,12 +16,12 @@ import keras
 
 from cnnviz import zoo
 from cnnviz.errors import AnalysisError, CnnvizError, ModelLoadError
+from cnnviz.images.reading import ImageInput
 from cnnviz.network.bounded_store import BoundedStore
 from cnnviz.network.failures import TF_ERRORS, brief
 from cnnviz.network.forward import graph_of
 from cnnviz.network.inspected_model import LoadedModel
 from cnnviz.network.inspection import wrap_model
-from cnnviz.results import ImageInput
 from cnnviz.zoo import ModelCard, ModelReference, Preprocessing
 
 MAX_MODELS = 3  # models kept in memory by one process

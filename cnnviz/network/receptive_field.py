@@ -9,12 +9,56 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from cnnviz.results import Axis, ReceptiveField
+pass
 
 if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel
 
 _NOTHING = 1 << 40  # first pixel of a position of padding, which sees nothing
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Axis:
+    """What the positions along one axis see.
+
+    Attributes
+    ----------
+    first, last : int64 ndarray of shape (num_positions,)
+        First and last pixel that each position sees, cut off at the border of the image. A position
+        of padding sees nothing: its first is then behind its last.
+    spans : tuple of (int, int)
+        First and last pixel of position 0 if the image went on beyond its borders. Behind
+        upsampling neighbors take turns: then there is one pair for each until it begins again.
+        Empty if a position sees the whole image whatever its size.
+    jump : int or Fraction
+        Pixels between what neighboring positions see, on average; a fraction behind upsampling.
+    """
+
+    first: np.ndarray
+    last: np.ndarray
+    spans: tuple[tuple[int, int], ...]
+    jump: int | Fraction
+
+    @property
+    def size(self) -> int | None:
+        """Number of pixels that one position sees at most; None for the whole image."""
+        return max((last - first + 1 for first, last in self.spans), default=None)
+
+    def seen_by(self, cell: int) -> range:
+        """Give the pixels that a cell sees; empty if that is nothing but padding.
+
+        Behind global pooling there is one cell, which stands for all.
+        """
+        place = min(cell, len(self.first) - 1)
+        return range(int(self.first[place]), int(self.last[place]) + 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReceptiveField:
+    """What the cells of one layer see, along rows and columns."""
+
+    rows: Axis
+    columns: Axis
 
 
 @dataclass(frozen=True, slots=True)

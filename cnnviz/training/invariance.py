@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cnnviz.arrays import frozen_arrays
 from cnnviz.errors import InvalidParameterError
-from cnnviz.results import read_only
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+@frozen_arrays(probabilities=np.float32, answers=np.int64, certainties=np.float32)
 class Invariance:
     """What a network says to a picture as it is, and to each of N changed versions.
 
@@ -31,11 +32,6 @@ class Invariance:
     probabilities: np.ndarray
     answers: np.ndarray
     certainties: np.ndarray
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "probabilities", read_only(self.probabilities))
-        object.__setattr__(self, "answers", read_only(self.answers, np.int64))
-        object.__setattr__(self, "certainties", read_only(self.certainties))
 
     @property
     def stays(self) -> np.ndarray:

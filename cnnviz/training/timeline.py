@@ -12,11 +12,12 @@ from zipfile import BadZipFile
 import numpy as np
 
 from cnnviz import zoo
+from cnnviz.arrays import frozen_arrays
 from cnnviz.attribution.cam import class_activation_map
 from cnnviz.errors import InvalidParameterError
 from cnnviz.filter_banks.gabor_fit import SMALLEST_SIDE, fit_gabor
-from cnnviz.results import ImageInput, LayerDrift, read_only
-from cnnviz.training.weight_drift import layer_drift
+from cnnviz.images.reading import ImageInput
+from cnnviz.training.weight_drift import LayerDrift, layer_drift
 
 if TYPE_CHECKING:  # TensorFlow is loaded when there is a model, not before
     from cnnviz.network.inspected_model import LoadedModel
@@ -25,6 +26,13 @@ Progress = Callable[[int, int], None]  # frames or fits done, and in all
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+@frozen_arrays(
+    kernels=np.float32,
+    maps=np.float32,
+    heatmap=np.float32,
+    scores=np.float32,
+    probabilities=np.float64,
+)
 class FilmFrame:
     """A network at one step of its training, and what it made of the picture then.
 
@@ -55,11 +63,6 @@ class FilmFrame:
     scores: np.ndarray
     probabilities: np.ndarray
     drift: Mapping[str, LayerDrift]
-
-    def __post_init__(self) -> None:
-        for name in ("kernels", "maps", "heatmap", "scores"):
-            object.__setattr__(self, name, read_only(getattr(self, name)))
-        object.__setattr__(self, "probabilities", read_only(self.probabilities, np.float64))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,6 +100,7 @@ class TrainingFilm:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+@frozen_arrays(fitted=np.float32, r_squared=np.float64)
 class KernelFits:
     """The Gabor function nearest to each first kernel at every step that was kept.
 
@@ -113,10 +117,6 @@ class KernelFits:
     name: str
     fitted: np.ndarray
     r_squared: np.ndarray
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "fitted", read_only(self.fitted))
-        object.__setattr__(self, "r_squared", read_only(self.r_squared, np.float64))
 
 
 def networks_with_films() -> tuple[str, ...]:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnnviz import zoo
-from cnnviz.results import ClassHeatmap, ImageInput, LayerDrift, NetworkPart
-from cnnviz.training.weight_drift import layer_drift
+from cnnviz.attribution.heatmap import ClassHeatmap
+from cnnviz.images.reading import ImageInput
+from cnnviz.training.weight_drift import LayerDrift, layer_drift
 
 if TYPE_CHECKING:
     import keras
@@ -24,6 +25,20 @@ NETWORKS = (
     "cats-dogs-fine-tuned",
 )
 _STAGES = ("stem", "block", "head")  # layers of one such name belong together, as in block3a_add
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPart:
+    """A layer with weights, or the layers of one block.
+
+    `shape` is that of its output without the batch; `num_trained` of its `num_parameters` were
+    changed by the training, the others stayed as they came.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    num_parameters: int
+    num_trained: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,47 @@
 """How far weights moved: layer by layer, from one state of a network to another."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from cnnviz.errors import InvalidParameterError
-from cnnviz.results import LayerDrift
+
+pass
 
 Weights = Mapping[str, Sequence[np.ndarray]]  # for each layer its arrays, in a fixed order
+
+
+@dataclass(frozen=True, slots=True)
+class LayerDrift:
+    """How far the weights of one layer moved; all its arrays count as one long vector w.
+
+    Attributes
+    ----------
+    name : str
+    num_weights : int
+    relative_change : float
+        ``‖w − w₀‖ / ‖w₀‖``: 0 if nothing moved, 1 if it moved as far as it was from zero; infinite
+        if it began at zero and moved.
+    cosine : float
+        Of the angle between w and w₀, from -1 to 1: 1 if only the length changed. NaN where one of
+        the two is zero, because zero has no direction.
+    """
+
+    name: str
+    num_weights: int
+    relative_change: float
+    cosine: float
+
+    @property
+    def angle_degrees(self) -> float:
+        """The angle between w and w₀, 0 to 180; NaN where the cosine is."""
+        return float(np.degrees(np.arccos(np.clip(self.cosine, -1, 1))))
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether any weight changed at all."""
+        return self.relative_change > 0
 
 
 def layer_drift(before: Weights, after: Weights) -> tuple[LayerDrift, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import figures, zoo
+from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.observation import (
     Method,
     Setting,
@@ -20,7 +21,9 @@ from cnnviz.attribution.observation import (
 )
 from cnnviz.attribution.registry import METHODS, target_code
 from cnnviz.figures import Scale
-from cnnviz.results import PICTURE, ClassHeatmap, ImageInput, Prediction
+from cnnviz.images.reading import ImageInput
+from cnnviz.network.forward import IMAGE
+from cnnviz.network.inspected_model import Prediction
 from cnnviz.ui import cached, controls
 from cnnviz.ui.controls import Picked
 from cnnviz.ui.pictures import download, number, show_bars, show_map, show_painted, show_picture
@@ -205,7 +208,7 @@ def heatmap_of(model_name: str, picked: Picked, asked: Asked) -> ClassHeatmap | 
 
 def scale_of(heatmap: ClassHeatmap, colour_map: str = "inferno") -> Scale:
     """Choose the scale of a map; single bright pixels do not darken all others."""
-    percentile = PIXEL_PERCENTILE if heatmap.layer_name == PICTURE else 100.0
+    percentile = PIXEL_PERCENTILE if heatmap.layer_name == IMAGE else 100.0
     return figures.evidence_scale(heatmap.values, colour_map, percentile=percentile)
 
 
@@ -271,7 +274,7 @@ def _show_maps(
         if not heatmap.has_evidence:
             st.warning("No positive evidence: nothing in this picture raises this class's score.")
     with small:
-        cut = ", colours end at the 99th percentile" if heatmap.layer_name == PICTURE else ""
+        cut = ", colours end at the 99th percentile" if heatmap.layer_name == IMAGE else ""
         show_map(
             heatmap.values,
             scale,

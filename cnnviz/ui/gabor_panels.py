@@ -18,7 +18,8 @@ from cnnviz.filter_banks import (
     picture_spectrum,
     sigma_for_bandwidth,
 )
-from cnnviz.results import GaborResponse, ImageInput
+from cnnviz.filter_banks.gabor import GaborResponse
+from cnnviz.images.reading import ImageInput
 from cnnviz.ui import cached
 from cnnviz.ui.pictures import show_map, show_painted, show_picture
 

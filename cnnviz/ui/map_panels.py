@@ -10,7 +10,7 @@ from cnnviz import figures, zoo
 from cnnviz.errors import CnnvizError
 from cnnviz.features.feature_maps import ORDERS, LayerGlance, MapStatistics
 from cnnviz.figures import Block, Scale
-from cnnviz.results import LayerFacts
+from cnnviz.network.layer_table import LayerFacts
 from cnnviz.ui import cached, tiles
 from cnnviz.ui.controls import Picked, keep_within
 from cnnviz.ui.pictures import (

@@ -6,10 +6,10 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import figures, zoo
+from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.observation import Target, one_class
 from cnnviz.attribution.registry import METHODS
 from cnnviz.figures import Scale
-from cnnviz.results import ClassHeatmap
 from cnnviz.ui import cached, class_panels, controls
 from cnnviz.ui.controls import Picked
 from cnnviz.ui.pictures import download, likelihood, number, show_scale

@@ -6,8 +6,7 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import figures, zoo
-from cnnviz.network.layer_table import table_totals
-from cnnviz.results import LayerFacts
+from cnnviz.network.layer_table import LayerFacts, table_totals
 from cnnviz.ui import cached
 from cnnviz.ui.confusion_panels import show_confusion
 from cnnviz.ui.controls import Picked

@@ -7,7 +7,8 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import figures, zoo
-from cnnviz.results import PICTURE, CellTrace, WindowStep
+from cnnviz.features.unit_trace import CellTrace, WindowStep
+from cnnviz.network.forward import IMAGE
 from cnnviz.ui import cached, map_panels, tiles
 from cnnviz.ui.controls import Picked, keep_within
 from cnnviz.ui.pictures import download, number, show_painted, show_picture
@@ -129,7 +130,7 @@ def _show_steps(trace: CellTrace, layer_name: str) -> None:
         if isinstance(step, WindowStep):
             _show_window(step)
         else:
-            name = "" if step.layer_name == PICTURE else f"`{step.layer_name}`, "
+            name = "" if step.layer_name == IMAGE else f"`{step.layer_name}`, "
             st.markdown(f"**{name}{step.kind}**: {step.formula} = **{number(step.value, 6)}**")
     rebuilt = trace.rebuilt
     assert rebuilt is not None
@@ -191,7 +192,7 @@ def _summand(value: float) -> str:
 
 
 def _channel_names(step: WindowStep) -> list[str]:
-    if step.source == PICTURE and len(step.channels) == 3:
+    if step.source == IMAGE and len(step.channels) == 3:
         return ["red", "green", "blue"]
     return [f"channel {channel}" for channel in step.channels]
 

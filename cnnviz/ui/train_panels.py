@@ -14,7 +14,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from cnnviz import figures
 from cnnviz.datasets import LabelledImages
-from cnnviz.results import LayerFacts
+from cnnviz.network.layer_table import LayerFacts
 from cnnviz.training.live import queue
 from cnnviz.training.live.queue import LiveRun
 from cnnviz.training.live.settings import (

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from cnnviz import figures, zoo
-from cnnviz.results import LayerDrift
 from cnnviz.statistics import wilson_interval
 from cnnviz.training.transfer_comparison import NETWORKS
+from cnnviz.training.weight_drift import LayerDrift
 from cnnviz.ui import cached, class_panels
 from cnnviz.ui.controls import Picked
 from cnnviz.ui.model_panels import duration

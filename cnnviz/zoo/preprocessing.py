@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnviz.images.reading import centre_part, centre_view
-from cnnviz.results import ImageInput
+from cnnviz.images.reading import ImageInput, centre_part, centre_view
 from cnnviz.zoo.cards import ModelCard, Preprocessing
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnnviz import paths
+from cnnviz.arrays import frozen_arrays
 from cnnviz.errors import InvalidParameterError, ModelLoadError
-from cnnviz.results import read_only
 from cnnviz.zoo.cards import UNIT, ModelCard, Preprocessing
 from cnnviz.zoo.frozen_base import frozen_part, joined
 from cnnviz.zoo.published.offers import build_published, published_card
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+@frozen_arrays(confusion=np.int64)
 class TrainingRecord:
     """How a network came about and what it can do.
 
@@ -49,9 +50,6 @@ class TrainingRecord:
     class_names: tuple[str, ...]
     history: Mapping[str, np.ndarray]
     facts: Mapping[str, Any]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "confusion", read_only(self.confusion, np.int64))
 
 
 @lru_cache(maxsize=4)

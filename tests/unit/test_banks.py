@@ -21,7 +21,7 @@ from cnnviz.filter_banks import (
     usefulness,
 )
 
-PICTURE = np.random.default_rng(5).random((40, 48)).astype(np.float32)
+IMAGE = np.random.default_rng(5).random((40, 48)).astype(np.float32)
 
 
 @pytest.mark.parametrize("name", BANKS)
@@ -32,8 +32,8 @@ def test_every_bank_has_names_a_size_and_unit_norms(name: str) -> None:
     assert bank.kernels.shape[1] % 2
     norms = np.linalg.norm(bank.kernels.reshape(len(bank.kernels), -1), axis=1)
     np.testing.assert_allclose(norms, 1, atol=1e-12)
-    responses = bank.responses(PICTURE)
-    assert responses.shape == (len(bank.kernels), *PICTURE.shape)
+    responses = bank.responses(IMAGE)
+    assert responses.shape == (len(bank.kernels), *IMAGE.shape)
     assert responses.min() >= 0
 
 
@@ -58,17 +58,17 @@ def test_slopes_of_any_direction_come_from_two() -> None:
 def test_derivatives_of_gaussians_answer_as_scipys() -> None:
     bank = gaussian_derivative_bank((1.5,), 2)
     for kernel, order in zip(bank.kernels.real, [(0, 1), (1, 0), (0, 2), (2, 0)], strict=True):
-        answer = ndimage.correlate(PICTURE, kernel)[8:-8, 8:-8]
-        expected = ndimage.gaussian_filter(PICTURE, 1.5, order=order)[8:-8, 8:-8]
+        answer = ndimage.correlate(IMAGE, kernel)[8:-8, 8:-8]
+        expected = ndimage.gaussian_filter(IMAGE, 1.5, order=order)[8:-8, 8:-8]
         similarity = np.corrcoef(answer.ravel(), expected.ravel())[0, 1]
         assert abs(similarity) > 0.9995
 
 
 def test_blobs_answer_as_scipys_laplacian_and_the_difference_comes_close() -> None:
     bank = blob_bank((2.0,))
-    expected = ndimage.gaussian_laplace(PICTURE, 2.0)[8:-8, 8:-8].ravel()
+    expected = ndimage.gaussian_laplace(IMAGE, 2.0)[8:-8, 8:-8].ravel()
     for kernel, least in zip(bank.kernels.real, (0.9995, 0.97), strict=True):
-        answer = ndimage.correlate(PICTURE, kernel)[8:-8, 8:-8].ravel()
+        answer = ndimage.correlate(IMAGE, kernel)[8:-8, 8:-8].ravel()
         assert abs(np.corrcoef(answer, expected)[0, 1]) > least
     for sigma in (0.1, 50.0, float("nan")):
         with pytest.raises(InvalidParameterError, match="Widths go from"):

@@ -20,12 +20,12 @@ from cnnviz.attribution.cam import (
     weighted_evidence,
     weighted_sum,
 )
+from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.observation import Target, contrast, observe, one_class, probability, sum_of
 from cnnviz.errors import InvalidParameterError, UnknownLayerError
-from cnnviz.images.reading import image_from_pixels
+from cnnviz.images.reading import ImageInput, image_from_pixels
 from cnnviz.network.inspection import wrap_model
 from cnnviz.network.loading import load_model
-from cnnviz.results import ClassHeatmap, ImageInput
 from cnnviz.zoo import card_for_model
 from tests.conftest import ALL_KINDS, DENSE_BIAS, DENSE_KERNEL, SIGMOID_KINDS
 

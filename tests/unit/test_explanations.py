@@ -12,17 +12,18 @@ import pytest
 import cnnviz
 from cnnviz import datasets, figures
 from cnnviz.attribution.comparison import EvidenceTable, evidence_table
+from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.observation import Target, contrast, one_class, probability, sum_of
 from cnnviz.attribution.registry import METHODS, explain, find_method, target_code
 from cnnviz.cli import main
 from cnnviz.cli.batch import find_class, parse_settings, picture_files
 from cnnviz.errors import InvalidParameterError
 from cnnviz.figures import Scale, encode_png
+from cnnviz.images.reading import ImageInput
 from cnnviz.network.loading import load_model
-from cnnviz.results import ClassHeatmap, ImageInput
 
 Tiny = Callable[..., Any]
-PICTURE = np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
+IMAGE = np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -192,11 +193,11 @@ def test_below_the_threshold_the_picture_stays() -> None:
     values[:, 10:] = 1
     everything = (slice(0, 12), slice(0, 20))
     scale = Scale(0, 1, "inferno")
-    cut = figures.overlay_part(PICTURE, values, scale, 1.0, everything, threshold=0.5)
-    np.testing.assert_array_equal(cut[:, :10], PICTURE[:, :10])
+    cut = figures.overlay_part(IMAGE, values, scale, 1.0, everything, threshold=0.5)
+    np.testing.assert_array_equal(cut[:, :10], IMAGE[:, :10])
     np.testing.assert_array_equal(cut[:, 10:], np.broadcast_to([252, 255, 164], (12, 10, 3)))
-    lined = figures.overlay_part(PICTURE, values, scale, 0.0, everything, has_contour=True)
-    changed = (lined != PICTURE).any(axis=-1)
+    lined = figures.overlay_part(IMAGE, values, scale, 0.0, everything, has_contour=True)
+    changed = (lined != IMAGE).any(axis=-1)
     assert changed[:, 10].all()
     assert not changed[:, :7].any()
 
@@ -205,9 +206,9 @@ def test_cells_stay_hard_where_a_map_is_not_smooth() -> None:
     values = np.float32([[0, 1]])
     everything = (slice(0, 12), slice(0, 20))
     scale = Scale(0, 1, "gray")
-    hard = figures.overlay_part(PICTURE, values, scale, 1.0, everything, is_smooth=False)
+    hard = figures.overlay_part(IMAGE, values, scale, 1.0, everything, is_smooth=False)
     assert np.unique(hard).tolist() == [0, 255]
-    soft = figures.overlay_part(PICTURE, values, scale, 1.0, everything)
+    soft = figures.overlay_part(IMAGE, values, scale, 1.0, everything)
     assert len(np.unique(soft)) > 5
 
 

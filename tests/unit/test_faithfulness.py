@@ -35,12 +35,12 @@ from cnnviz.attribution.evaluation.weight_randomization import (
     similarity,
 )
 from cnnviz.attribution.gradients import METHODS as SALIENCY
+from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.observation import Case, observe, one_class
 from cnnviz.errors import InvalidParameterError
-from cnnviz.images.reading import image_from_pixels
+from cnnviz.images.reading import ImageInput, image_from_pixels
 from cnnviz.network.inspection import wrap_model
 from cnnviz.network.loading import load_model
-from cnnviz.results import ClassHeatmap, ImageInput
 from cnnviz.zoo import card_for_model
 
 Tiny = Callable[..., Any]

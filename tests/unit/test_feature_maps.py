@@ -13,12 +13,12 @@ from cnnviz.errors import InvalidParameterError, UnknownLayerError
 from cnnviz.features.channel_ablation import ablated_scores, ablation_scores
 from cnnviz.features.dataset_examples import find_exemplars
 from cnnviz.features.feature_maps import ORDERS, embed, feature_maps, glance, map_statistics
-from cnnviz.features.unit_trace import trace_cell
+from cnnviz.features.unit_trace import CellStep, WindowStep, trace_cell
+from cnnviz.images.reading import ImageInput
 from cnnviz.network.inspected_model import LoadedModel
 from cnnviz.network.inspection import wrap_model
 from cnnviz.network.loading import load_model
 from cnnviz.network.receptive_field import receptive_fields
-from cnnviz.results import CellStep, ImageInput, WindowStep
 from cnnviz.zoo import card_for_model
 from cnnviz.zoo.architectures import build_architecture
 

@@ -7,12 +7,12 @@ import pytest
 from PIL import Image
 
 from cnnviz import figures
+from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.errors import InvalidParameterError
 from cnnviz.figures import Scale
-from cnnviz.results import ClassHeatmap
 
 RNG = np.random.default_rng(7)
-PICTURE = RNG.integers(0, 256, (12, 20, 3), dtype=np.uint8)
+IMAGE = RNG.integers(0, 256, (12, 20, 3), dtype=np.uint8)
 
 
 def test_zero_is_the_white_middle_of_a_signed_scale() -> None:
@@ -58,38 +58,38 @@ def test_impossible_scales_are_refused(low: float, high: float, name: str) -> No
 
 def test_overlay_ends_are_the_picture_and_the_map() -> None:
     painted = figures.colourize(RNG.random((12, 20)), Scale(0, 1, "inferno"))
-    np.testing.assert_array_equal(figures.overlay(PICTURE, painted, 0), PICTURE)
-    np.testing.assert_array_equal(figures.overlay(PICTURE, painted, 1), painted)
-    half = (PICTURE.astype(float) + painted) / 2
-    assert np.abs(figures.overlay(PICTURE, painted, 0.5) - half).max() <= 0.5
+    np.testing.assert_array_equal(figures.overlay(IMAGE, painted, 0), IMAGE)
+    np.testing.assert_array_equal(figures.overlay(IMAGE, painted, 1), painted)
+    half = (IMAGE.astype(float) + painted) / 2
+    assert np.abs(figures.overlay(IMAGE, painted, 0.5) - half).max() <= 0.5
 
 
 def test_what_the_network_did_not_see_is_dimmed_and_not_painted() -> None:
     heatmap = ClassHeatmap(np.ones((3, 3)), "conv", 0, 1.0, "grad-cam")
     part = (slice(0, 12), slice(4, 16))
-    whole = figures.overlay_part(PICTURE, heatmap.values, Scale(0, 1, "inferno"), 1.0, part)
+    whole = figures.overlay_part(IMAGE, heatmap.values, Scale(0, 1, "inferno"), 1.0, part)
     np.testing.assert_array_equal(whole[part], np.broadcast_to([252, 255, 164], (12, 12, 3)))
     outside = np.r_[0:4, 16:20]
-    np.testing.assert_array_equal(whole[:, outside], (PICTURE[:, outside] * 0.35).astype(np.uint8))
+    np.testing.assert_array_equal(whole[:, outside], (IMAGE[:, outside] * 0.35).astype(np.uint8))
 
 
 def test_overlay_refuses_other_sizes_and_opacities() -> None:
     with pytest.raises(InvalidParameterError, match="one size"):
-        figures.overlay(PICTURE, PICTURE[:5], 0.5)
+        figures.overlay(IMAGE, IMAGE[:5], 0.5)
     with pytest.raises(InvalidParameterError, match="between 0 and 1"):
-        figures.overlay(PICTURE, PICTURE, 1.5)
+        figures.overlay(IMAGE, IMAGE, 1.5)
 
 
 def test_enlarging_keeps_hard_pixels_and_whole_factors() -> None:
-    large = figures.enlarge(PICTURE, 64)
+    large = figures.enlarge(IMAGE, 64)
     assert large.shape == (36, 60, 3)
-    np.testing.assert_array_equal(large[::3, ::3], PICTURE)
-    np.testing.assert_array_equal(figures.enlarge(PICTURE, 10), PICTURE)
+    np.testing.assert_array_equal(large[::3, ::3], IMAGE)
+    np.testing.assert_array_equal(figures.enlarge(IMAGE, 10), IMAGE)
 
 
 def test_png_gives_back_the_same_rgb_pixels() -> None:
-    decoded = np.asarray(Image.open(BytesIO(figures.encode_png(PICTURE))))
-    np.testing.assert_array_equal(decoded, PICTURE)
+    decoded = np.asarray(Image.open(BytesIO(figures.encode_png(IMAGE))))
+    np.testing.assert_array_equal(decoded, IMAGE)
 
 
 def test_jpeg_keeps_red_red() -> None:

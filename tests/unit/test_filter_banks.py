@@ -24,7 +24,7 @@ from cnnviz.filter_banks import (
     sigma_for_bandwidth,
     spectrum_frequencies,
 )
-from cnnviz.results import ImageInput
+from cnnviz.images.reading import ImageInput
 
 THETAS = [0.0, 0.3, np.pi / 4, 1.2, np.pi / 2, 2.5, -1.0, 4.0]
 IMAGE = np.random.default_rng(11).random((45, 60)).astype(np.float32)

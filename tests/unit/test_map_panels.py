@@ -8,9 +8,8 @@ import pytest
 
 from cnnviz import datasets, figures
 from cnnviz.errors import InvalidParameterError
-from cnnviz.features.unit_trace import trace_cell
+from cnnviz.features.unit_trace import WindowStep, trace_cell
 from cnnviz.network.loading import load_model
-from cnnviz.results import WindowStep
 from cnnviz.ui.contrast_panels import parse_channels
 from cnnviz.ui.trace_panels import factors_csv
 

@@ -13,11 +13,12 @@ from cnnviz.attribution.evaluation.weight_randomization import randomised_maps
 from cnnviz.attribution.observation import OBSERVATION, Case, explained, observe, one_class
 from cnnviz.attribution.registry import METHODS, explain
 from cnnviz.errors import InvalidParameterError
+from cnnviz.images.reading import ImageInput
 from cnnviz.network import cost
 from cnnviz.network.cost import BACKWARD, SLOW_COST, batch_size, is_slow, part_of
+from cnnviz.network.forward import IMAGE
 from cnnviz.network.inspected_model import LoadedModel
 from cnnviz.network.layer_table import pass_cost
-from cnnviz.results import PICTURE, ImageInput
 
 Tiny = Callable[[str], LoadedModel]
 LAYER = "conv"
@@ -52,7 +53,7 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.fixture
 def case(tiny: Tiny, picture: ImageInput) -> Case:
-    return observe(tiny("functional"), picture, one_class(1), (LAYER, PICTURE))
+    return observe(tiny("functional"), picture, one_class(1), (LAYER, IMAGE))
 
 
 @pytest.mark.parametrize(("name", "settings"), ASKED)

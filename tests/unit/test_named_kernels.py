@@ -16,7 +16,7 @@ from cnnviz.filter_banks import (
 )
 
 BY_NAME = {kernel.name: kernel.values for kernel in KERNELS}
-PICTURE = np.random.default_rng(2).normal(size=(24, 30))
+IMAGE = np.random.default_rng(2).normal(size=(24, 30))
 
 
 def test_names_and_titles_are_unique_and_sides_odd() -> None:
@@ -49,26 +49,26 @@ def test_kernels_that_show_the_picture_keep_its_brightness(name: str) -> None:
 
 
 def correlated(name: str) -> np.ndarray:
-    return ndimage.correlate(PICTURE, BY_NAME[name])[2:-2, 2:-2]
+    return ndimage.correlate(IMAGE, BY_NAME[name])[2:-2, 2:-2]
 
 
 def test_slopes_are_those_of_scipy_and_scikit_image() -> None:
     for name in ("sobel", "prewitt"):
-        expected = getattr(ndimage, name)(PICTURE, axis=1)[2:-2, 2:-2]
+        expected = getattr(ndimage, name)(IMAGE, axis=1)[2:-2, 2:-2]
         np.testing.assert_allclose(correlated(name), expected, atol=1e-12)
-    expected = filters.scharr_v(PICTURE)[2:-2, 2:-2]
+    expected = filters.scharr_v(IMAGE)[2:-2, 2:-2]
     np.testing.assert_allclose(correlated("scharr") / 16, expected, atol=1e-12)
-    expected = ndimage.laplace(PICTURE)[2:-2, 2:-2]
+    expected = ndimage.laplace(IMAGE)[2:-2, 2:-2]
     np.testing.assert_allclose(correlated("laplacian"), expected, atol=1e-12)
     np.testing.assert_allclose(
-        correlated("sharpen"), PICTURE[2:-2, 2:-2] - correlated("laplacian"), atol=1e-12
+        correlated("sharpen"), IMAGE[2:-2, 2:-2] - correlated("laplacian"), atol=1e-12
     )
 
 
 def test_blurs_are_those_of_scipy() -> None:
-    expected = ndimage.uniform_filter(PICTURE, 3)[2:-2, 2:-2]
+    expected = ndimage.uniform_filter(IMAGE, 3)[2:-2, 2:-2]
     np.testing.assert_allclose(correlated("box"), expected, atol=1e-12)
-    expected = ndimage.gaussian_filter(PICTURE, 1.0, radius=2)[2:-2, 2:-2]
+    expected = ndimage.gaussian_filter(IMAGE, 1.0, radius=2)[2:-2, 2:-2]
     np.testing.assert_allclose(correlated("gaussian"), expected, atol=1e-12)
 
 

@@ -14,9 +14,8 @@ import cnnviz
 from cnnviz.cli import main
 from cnnviz.feature_visualization import suggested_recipe, visualize
 from cnnviz.feature_visualization.objectives import channel
-from cnnviz.images.reading import image_from_pixels
+from cnnviz.images.reading import ImageInput, image_from_pixels
 from cnnviz.network.inspected_model import LoadedModel
-from cnnviz.results import ImageInput
 from tests.conftest import slow_unless
 from tests.unit.networks import APPLICATIONS, NETWORKS, Sample, application, photograph
 

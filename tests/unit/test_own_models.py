@@ -10,10 +10,10 @@ import pytest
 from cnnviz import zoo
 from cnnviz.cli import main
 from cnnviz.errors import ModelLoadError
+from cnnviz.images.reading import ImageInput
 from cnnviz.network import loading
 from cnnviz.network.inspection import wrap_model
 from cnnviz.network.loading import load_guest, load_model
-from cnnviz.results import ImageInput
 from tests.unit.hostile_models import good_parts, packed, static_corpus, trial_corpus
 
 BLANK = ImageInput(np.zeros((16, 16, 3), np.uint8), "blank")

@@ -17,12 +17,11 @@ from cnnviz.errors import (
     UnknownLayerError,
 )
 from cnnviz.features.feature_maps import feature_maps
-from cnnviz.images.reading import image_from_pixels
+from cnnviz.images.reading import ImageInput, image_from_pixels
 from cnnviz.network.bounded_store import BoundedStore
 from cnnviz.network.inspected_model import MAX_FUNCTIONS
 from cnnviz.network.inspection import wrap_model
 from cnnviz.network.loading import load_model
-from cnnviz.results import ImageInput
 from cnnviz.zoo import card_for_model
 from tests.conftest import (
     ALL_KINDS,

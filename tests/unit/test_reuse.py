@@ -6,8 +6,14 @@ import pytest
 from cnnviz import datasets, zoo
 from cnnviz.figures import drift_figure, parts_figure, side_by_side_curves
 from cnnviz.network.loading import load_model
-from cnnviz.results import LayerDrift, NetworkPart
-from cnnviz.training.transfer_comparison import NETWORKS, look_at, network_parts, take_apart
+from cnnviz.training.transfer_comparison import (
+    NETWORKS,
+    NetworkPart,
+    look_at,
+    network_parts,
+    take_apart,
+)
+from cnnviz.training.weight_drift import LayerDrift
 
 
 @pytest.mark.parametrize("name", NETWORKS)

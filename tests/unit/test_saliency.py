@@ -9,16 +9,17 @@ import pytest
 from keras import layers
 
 from cnnviz import datasets
+from cnnviz.arrays import upsample
 from cnnviz.attribution import gradients
 from cnnviz.attribution.cam import class_activation_map
 from cnnviz.attribution.gradients import MAX_POINTS, METHODS, random_masks, saliency_map
 from cnnviz.attribution.observation import BASELINES, Target, baseline, probability
 from cnnviz.errors import InvalidParameterError
-from cnnviz.images.reading import image_from_pixels
+from cnnviz.images.reading import ImageInput, image_from_pixels
+from cnnviz.network.forward import IMAGE
 from cnnviz.network.inspected_model import LoadedModel
 from cnnviz.network.inspection import wrap_model
 from cnnviz.network.loading import load_model
-from cnnviz.results import PICTURE, ImageInput, upsample
 from cnnviz.zoo import card_for_model
 from tests.conftest import slow_unless
 
@@ -55,7 +56,7 @@ def test_the_gradient_of_a_weighted_sum_is_its_weights(
     np.testing.assert_allclose(found.values, np.abs(WEIGHTS).max(axis=-1), atol=1e-7)
     signed = saliency_map(linear, picture, class_index=1, signed=True)
     np.testing.assert_allclose(signed.values, WEIGHTS.sum(axis=-1), atol=1e-6)
-    assert (found.layer_name, found.method) == (PICTURE, "gradient")
+    assert (found.layer_name, found.method) == (IMAGE, "gradient")
 
 
 def test_gradient_times_input_adds_up_to_a_weighted_sum(
@@ -134,7 +135,7 @@ def test_smoothgrad_takes_the_size_after_the_mean(gated: LoadedModel, picture: I
     noise = np.random.default_rng(2).standard_normal((6, 8, 8, 3), np.float32)
     direction = np.float32([[0, 1]])
     slopes = [
-        gated.gradients(batch + 0.3 * np.ptp(batch) * one, direction, [PICTURE]).gradients[PICTURE]
+        gated.gradients(batch + 0.3 * np.ptp(batch) * one, direction, [IMAGE]).gradients[IMAGE]
         for one in noise
     ]
     expected = np.abs(np.mean(slopes, axis=0)[0]).max(axis=-1)

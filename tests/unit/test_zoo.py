@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cnnviz.arrays import read_only
 from cnnviz.errors import InvalidParameterError, ModelLoadError
-from cnnviz.images.reading import image_from_pixels
-from cnnviz.results import ImageInput, read_only
+from cnnviz.images.reading import ImageInput, image_from_pixels
 from cnnviz.zoo import (
     ModelCard,
     card_for_model,

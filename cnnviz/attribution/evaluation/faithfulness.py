@@ -8,11 +8,12 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
+from cnnviz.arrays import frozen_arrays, upsample
+from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.observation import Case, baseline, masked_scores
 from cnnviz.errors import InvalidParameterError
-from cnnviz.images.reading import image_from_pixels, resize_pixels
+from cnnviz.images.reading import ImageInput, image_from_pixels, resize_pixels
 from cnnviz.network.cost import OnProgress
-from cnnviz.results import ClassHeatmap, ImageInput, read_only, upsample
 
 if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel
@@ -23,6 +24,7 @@ _EDGE, _CORNER = 1 / 6, 1 / 12  # weights of neighbours when a missing pixel is 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+@frozen_arrays(shares=np.float64, deletion=np.float64, insertion=np.float64)
 class PixelCurves:
     """How sure a network stays while pixels go, and gets while they come, the marked ones first.
 
@@ -37,10 +39,6 @@ class PixelCurves:
     shares: np.ndarray
     deletion: np.ndarray
     insertion: np.ndarray
-
-    def __post_init__(self) -> None:
-        for name in ("shares", "deletion", "insertion"):
-            object.__setattr__(self, name, read_only(getattr(self, name), np.float64))
 
     @property
     def deletion_area(self) -> float:

@@ -8,8 +8,10 @@ import numpy as np
 from scipy.stats import spearmanr
 from skimage.metrics import structural_similarity
 
+from cnnviz.arrays import upsample
+from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.observation import Case, Method, Target, explained, observe
-from cnnviz.results import ClassHeatmap, ImageInput, upsample
+from cnnviz.images.reading import ImageInput
 
 if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel

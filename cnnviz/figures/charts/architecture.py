@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnnviz.figures.charts.layout import GREY, PURPLE, lying_legend, margin
-from cnnviz.results import LayerFacts
+from cnnviz.network.layer_table import LayerFacts
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

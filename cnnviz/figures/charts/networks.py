@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnnviz.figures.charts.layout import PURPLE, TRAINING, VALIDATION, lying_legend, margin
-from cnnviz.results import LayerDrift, LayerFacts, NetworkPart
+from cnnviz.network.layer_table import LayerFacts
+from cnnviz.training.transfer_comparison import NetworkPart
+from cnnviz.training.weight_drift import LayerDrift
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

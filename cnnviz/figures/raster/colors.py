@@ -6,8 +6,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from cnnviz.arrays import upsample
 from cnnviz.errors import InvalidParameterError
-from cnnviz.results import upsample
 
 SEQUENTIAL = ("viridis", "inferno", "cividis", "gray")
 DIVERGING = "blue-red"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnviz.results import ClassHeatmap
+from cnnviz.attribution.heatmap import ClassHeatmap
 
 
 def heatmap_npz(heatmap: ClassHeatmap) -> bytes:

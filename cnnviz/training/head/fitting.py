@@ -16,9 +16,10 @@ import tensorflow as tf
 from scipy.special import softmax
 
 from cnnviz import zoo
+from cnnviz.arrays import read_only
 from cnnviz.errors import InvalidParameterError, UnknownLayerError
+from cnnviz.images.reading import ImageInput
 from cnnviz.network.inspected_model import LoadedModel, compiled
-from cnnviz.results import ImageInput, read_only
 from cnnviz.training.head.labeled_images import BASE
 from cnnviz.zoo import ModelCard
 from cnnviz.zoo.frozen_base import frozen_part

@@ -16,9 +16,9 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from cnnviz import datasets, zoo
+from cnnviz.arrays import frozen_arrays
 from cnnviz.errors import InvalidImageError, InvalidParameterError
-from cnnviz.images.reading import MAX_BYTES, image_from_pixels, read_image
-from cnnviz.results import ImageInput, read_only
+from cnnviz.images.reading import MAX_BYTES, ImageInput, image_from_pixels, read_image
 
 BASE = "efficientnet-lite0"  # the network whose features are re-used
 MIN_CLASSES, MAX_CLASSES = 2, 5
@@ -37,6 +37,7 @@ class NamedPicture:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+@frozen_arrays(labels=np.int64)
 class CheckedClasses:
     """Pictures of several classes, without what was refused.
 
@@ -58,9 +59,6 @@ class CheckedClasses:
     labels: np.ndarray
     refused: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "labels", read_only(self.labels, np.int64))
 
     @property
     def digest(self) -> str:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from cnnviz.arrays import frozen_arrays
 from cnnviz.datasets import LabelledImages
 from cnnviz.errors import DatasetError, InvalidParameterError
-from cnnviz.results import read_only
 from cnnviz.training.augmentation import UNCHANGED, Augmentation
 from cnnviz.training.recipes import CLOTHES, DATA, DIGITS, OPTIMIZERS, Recipe
 from cnnviz.zoo.blocks import BlockNetwork
@@ -188,6 +188,7 @@ def _read(name: str, value: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+@frozen_arrays(kernels=np.float32, answers=np.float32, confusion=np.int64)
 class LiveLook:
     """A network at one moment of its training.
 
@@ -216,11 +217,6 @@ class LiveLook:
     kernels: np.ndarray
     answers: np.ndarray
     confusion: np.ndarray
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "kernels", read_only(self.kernels))
-        object.__setattr__(self, "answers", read_only(self.answers))
-        object.__setattr__(self, "confusion", read_only(self.confusion, np.int64))
 
     @property
     def accuracy(self) -> float:

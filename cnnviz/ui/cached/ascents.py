@@ -11,12 +11,12 @@ from cnnviz import figures, zoo
 from cnnviz.feature_visualization import disk_cache
 from cnnviz.feature_visualization.objectives import Target as AscentTarget
 from cnnviz.feature_visualization.recipe import Recipe
-from cnnviz.results import ImageInput
+from cnnviz.images.reading import ImageInput
 from cnnviz.ui import jobs
 from cnnviz.ui.cached.networks import model
 
 if TYPE_CHECKING:
-    from cnnviz.results import FilterImage
+    from cnnviz.feature_visualization.filter_image import FilterImage
 
 _BATCH = 8  # filters that climb together
 

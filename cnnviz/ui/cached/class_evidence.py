@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import streamlit as st
 
+from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.observation import OBSERVATION, Target, explained
 from cnnviz.attribution.registry import find_method
+from cnnviz.images.reading import ImageInput
 from cnnviz.network.cost import OnProgress, is_slow
-from cnnviz.results import ClassHeatmap, ImageInput
 from cnnviz.ui import jobs
 from cnnviz.ui.cached.keys import BY_DIGEST
 from cnnviz.ui.cached.networks import model

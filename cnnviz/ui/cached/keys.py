@@ -4,8 +4,9 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
+from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.observation import Target
-from cnnviz.results import ClassHeatmap, ImageInput
+from cnnviz.images.reading import ImageInput
 
 BY_DIGEST: dict[str | type[Any], Callable[[Any], Any]] = {
     ImageInput: attrgetter("digest"),

@@ -6,7 +6,7 @@ import streamlit as st
 
 from cnnviz import figures, zoo
 from cnnviz.datasets import LabelledImages
-from cnnviz.results import LayerFacts
+from cnnviz.network.layer_table import LayerFacts
 from cnnviz.training.live.settings import LiveLook, LiveSettings, available_data, ten_pictures
 from cnnviz.ui.server import keep_server_fast
 

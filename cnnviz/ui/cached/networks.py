@@ -6,7 +6,9 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import figures, zoo
-from cnnviz.results import ImageInput, LayerFacts, Prediction
+from cnnviz.images.reading import ImageInput
+from cnnviz.network.inspected_model import Prediction
+from cnnviz.network.layer_table import LayerFacts
 from cnnviz.ui.cached.keys import BY_DIGEST
 from cnnviz.ui.server import keep_server_fast
 from cnnviz.zoo import TrainingRecord

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
+from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.observation import OBSERVATION, Target, one_class
 from cnnviz.attribution.registry import explain, find_method
 from cnnviz.errors import DatasetError
+from cnnviz.images.reading import ImageInput
 from cnnviz.network.cost import is_slow, part_of
-from cnnviz.results import ClassHeatmap, ImageInput
 from cnnviz.ui import jobs
 from cnnviz.ui.cached.class_evidence import computed, observation
 from cnnviz.ui.cached.keys import BY_DIGEST
