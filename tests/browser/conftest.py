@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.conftest import REPOSITORY
 
+expect.set_options(timeout=30_000)  # a busy machine is slow; what is right comes in the end
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -77,8 +77,12 @@ def open_page(page: Page, url: str) -> None:
 
 
 def settle(page: Page) -> None:
-    page.wait_for_timeout(300)
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
+    """Wait until the script has ended, with any run it asked for, and widgets replace skeletons."""
+    app = page.get_by_test_id("stApp")
+    for _ in range(2):
+        page.wait_for_timeout(300)
+        expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=60_000)
+        expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=60_000)
 
 
 def go_to(page: Page, section: str, title: str) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,8 @@ from cnnviz.datasets import (
 from cnnviz.datasets.synthetic_digits import draw_house_number
 from cnnviz.errors import DatasetError, DownloadCancelled, DownloadError, InvalidParameterError
 from tests.unit.loopback import Answer, Loopback, serving
+
+svhn_module = import_module("cnnviz.datasets.svhn")  # the package has a function of that name
 
 
 @pytest.fixture(autouse=True)
@@ -279,7 +282,7 @@ def publish(
     """Make `body` the official test file, and let the server answer with it (or otherwise)."""
     server.answers["test_32x32.mat"] = answer or Answer(body)
     known_hash = "md5:" + hashlib.md5(body).hexdigest()
-    remote = svhn.RemoteFile(server.url("test_32x32.mat"), known_hash, len(body))
+    remote = svhn_module.RemoteFile(server.url("test_32x32.mat"), known_hash, len(body))
     monkeypatch.setitem(svhn.SVHN_FILES, "test", remote)
 
 
@@ -443,7 +446,7 @@ def test_an_npz_that_unpacks_to_too_much_is_not_unpacked(
     empty_computer: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CNNVIZ_DATA_DIR", str(empty_computer))
-    monkeypatch.setattr(svhn, "MAX_UNPACKED_BYTES", 100_000)
+    monkeypatch.setattr(svhn_module, "MAX_UNPACKED_BYTES", 100_000)
     put_npz(empty_computer)
     with pytest.raises(DatasetError, match="unpacks to more"):
         svhn()

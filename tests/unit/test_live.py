@@ -430,7 +430,7 @@ def test_the_files_are_a_network_like_those_that_come_with_cnnviz(
     name = done.settings.name
     card = zoo.find_card(name)
     assert card.num_parameters == done.settings.network.num_parameters
-    assert zoo.class_names(card, 10) == datasets.fashion_mnist.FASHION_CLASSES
+    assert zoo.class_names(card, 10) == datasets.FASHION_CLASSES
     record = zoo.training_record(name)
     assert record.accuracy == pytest.approx(done.history[-1]["val_accuracy"], abs=1e-6)
     assert record.facts["augmentation"] == asdict(AUGMENTATIONS["shift-flip"])

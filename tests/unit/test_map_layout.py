@@ -143,10 +143,10 @@ def test_the_grid_can_be_corrected_and_a_wrong_one_is_refused() -> None:
     network = vision_transformer(class_token=False)
     model = cnnviz.load_model(network, token_grid=(4, 16))
     assert model.map_shapes["norm"] == (4, 16, 16)
-    values = cnnviz.features.feature_maps(model, IMAGE, ["norm"])["norm"].values
+    values = cnnviz.feature_maps(model, IMAGE, ["norm"])["norm"].values
     square = cnnviz.load_model(network)
     assert square.map_shapes["norm"] == (8, 8, 16)
-    same = cnnviz.features.feature_maps(square, IMAGE, ["norm"])["norm"].values
+    same = cnnviz.feature_maps(square, IMAGE, ["norm"])["norm"].values
     np.testing.assert_array_equal(values.reshape(64, 16), same.reshape(64, 16))
     with pytest.raises(ModelLoadError, match="9 × 9 does not fit layer 'tokens', which has 64"):
         cnnviz.load_model(network, token_grid=(9, 9))
@@ -168,7 +168,7 @@ def test_ablation_cam_of_tokens_equals_a_loop_by_hand(class_token: bool) -> None
     network = vision_transformer(class_token=class_token)
     model = cnnviz.load_model(network)
     layer = "sum0b"
-    tokens = cnnviz.features.feature_maps(model, IMAGE, [layer])[layer].values
+    tokens = cnnviz.feature_maps(model, IMAGE, [layer])[layer].values
     before = keras.Model(network.inputs[0], network.get_layer(layer).output)
     given = before(model.preprocess(IMAGE)).numpy()
     score = float(model.scores(IMAGE)[2])
@@ -193,7 +193,7 @@ def test_ablation_cam_of_tokens_equals_a_loop_by_hand(class_token: bool) -> None
 def test_score_cam_of_tokens_equals_a_loop_by_hand() -> None:
     network = vision_transformer(class_token=True)
     model = cnnviz.load_model(network)
-    maps = cnnviz.features.feature_maps(model, IMAGE, ["sum0b"])["sum0b"].values
+    maps = cnnviz.feature_maps(model, IMAGE, ["sum0b"])["sum0b"].values
     batch = model.preprocess(IMAGE)
     black = np.asarray(network(np.zeros_like(batch)))[0, 2]
     weights = []
@@ -211,4 +211,4 @@ def test_score_cam_of_tokens_equals_a_loop_by_hand() -> None:
 def test_a_layer_without_maps_says_so() -> None:
     model = cnnviz.load_model(vision_transformer(class_token=False))
     with pytest.raises(InvalidParameterError, match="has no feature maps"):
-        cnnviz.features.feature_maps(model, IMAGE, ["dense"])
+        cnnviz.feature_maps(model, IMAGE, ["dense"])

@@ -83,7 +83,7 @@ def check(sample: Sample, model: LoadedModel) -> None:
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=rtol * reach + 1e-7)
 
     close(model.scores(IMAGE), logits[0].numpy())
-    close(cnnviz.features.feature_maps(model, IMAGE, [sample.layer])[sample.layer].values, maps)
+    close(cnnviz.feature_maps(model, IMAGE, [sample.layer])[sample.layer].values, maps)
     weighted = np.einsum("hwk,k->hw", maps, slopes.mean(axis=(0, 1)))
     for method, truth in {
         "grad-cam": np.maximum(weighted, 0),
@@ -106,7 +106,7 @@ def check_one_step(sample: Sample, model: LoadedModel) -> None:
     objective = channel(model, sample.layer, 0)
     made = visualize(model, [objective], recipe, begin_with=IMAGE)[0]
     first = image_from_pixels(made.frames[0][1])
-    given = cnnviz.features.feature_maps(model, first, [sample.layer])[sample.layer].values
+    given = cnnviz.feature_maps(model, first, [sample.layer])[sample.layer].values
     reach = float(np.abs(given).max())
     mean = float(given[..., 0].mean())
     if mean > 0.02 * reach:  # a shut ReLU is climbed by what goes into it

@@ -519,4 +519,4 @@ def test_what_the_network_itself_raises_is_a_sentence() -> None:
         load_model(broken)
     model = load_model(network())
     with pytest.raises(AnalysisError, match="cannot be computed here"):
-        model.scores_of(np.zeros((1, 2, 2, 3), np.float32))
+        model.scores_of(np.zeros((1, 32, 32), np.float32))  # no channel axis
