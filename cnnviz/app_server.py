@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 import webbrowser
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,7 +86,7 @@ class RunningApp:
 def launch(
     model: "keras.Model | LoadedModel",
     *,
-    class_names: Sequence[str] | None = None,
+    class_names: Iterable[Any] | Mapping[Any, Any] | None = None,
     preprocessing: str | Mapping[str, Any] | None = None,
     port: int | None = None,
     open_browser: bool = True,
@@ -120,10 +120,10 @@ def launch(
     """
     from cnnviz import zoo
     from cnnviz.network.inspected_model import LoadedModel
-    from cnnviz.network.loading import as_functional, load_model
+    from cnnviz.network.loading import as_functional, load_model, names_in_order
 
     if isinstance(model, LoadedModel):
-        class_names = class_names or model.card.labels or None
+        class_names = (model.card.labels or None) if class_names is None else class_names
         preprocessing = preprocessing or _written(model.card.preprocessing)
         model = model.keras_model
     network = as_functional(model)
@@ -138,7 +138,7 @@ def launch(
         zoo.check_picture(path)
         told = {
             "title": str(model.name),
-            "class_names": class_names,
+            "class_names": None if class_names is None else names_in_order(class_names),
             "preprocessing": preprocessing,
         }
         path.with_suffix(".json").write_text(

@@ -31,6 +31,7 @@ from cnnviz.attribution.observation import (
 from cnnviz.errors import AnalysisError, InvalidParameterError
 from cnnviz.images.reading import ImageInput
 from cnnviz.network.cost import OnProgress
+from cnnviz.network.kinds import kind_of
 
 if TYPE_CHECKING:  # TensorFlow is loaded when there is a model, not before
     from cnnviz.network.inspected_model import LoadedModel
@@ -216,22 +217,34 @@ def gap_head(model: "LoadedModel") -> tuple[tuple[str, ...], np.ndarray, np.ndar
         One unit z counts as the two classes -z and z. None if there is no such head.
     """
     name = model.logits_layer
-    if not name or type(model.operations[name]).__name__ != "Dense":
+    if not name or kind_of(model.operations[name]) != "Dense":
         return None
     pooling = _handed_on(model, model.layer_inputs[name])
-    pooling = [layer for layer in pooling if type(model.operations[layer]).__name__ in _AVERAGES]
+    pooling = [layer for layer in pooling if kind_of(model.operations[layer]) in _AVERAGES]
     if not pooling or model.operations[pooling[0]].data_format != "channels_last":
         return None
     averaged = _handed_on(model, model.layer_inputs[pooling[0]])
     grids = [model.grids.get(layer) for layer in averaged]
     if not averaged or any(grid is None or grid.first or grid.last for grid in grids):
         return None
-    weights = [np.asarray(one, np.float32) for one in model.operations[name].get_weights()]
-    kernel = weights[0]
-    bias = weights[1] if len(weights) > 1 else np.zeros(kernel.shape[1], np.float32)
+    kernel, bias = _linear_part(model, name, model.layer_shapes[averaged[0]][-1])
     if kernel.shape[1] == 1:
         kernel, bias = np.concatenate([-kernel, kernel], axis=1), np.concatenate([-bias, bias])
     return tuple(averaged), kernel, bias
+
+
+def _linear_part(
+    model: "LoadedModel", layer_name: str, num_inputs: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compute kernel and bias of a dense layer as it is used, quantized or adapted by LoRA, too."""
+    from keras import activations
+
+    from cnnviz.network.operations import called, with_attributes
+
+    layer = with_attributes(model.operations[layer_name], activation=activations.linear)
+    inputs = np.concatenate([np.zeros((1, num_inputs)), np.eye(num_inputs)]).astype(np.float32)
+    outputs = np.asarray(called(layer, [inputs], {}), np.float32)
+    return outputs[1:] - outputs[0], outputs[0]
 
 
 def _handed_on(model: "LoadedModel", names: Sequence[str]) -> list[str]:
@@ -245,7 +258,7 @@ def _handed_on(model: "LoadedModel", names: Sequence[str]) -> list[str]:
 def _leaves_numbers(operation: Any) -> bool:
     from cnnviz.network.operations import activation_name
 
-    kind = type(operation).__name__
+    kind = kind_of(operation)
     return kind in _PASSING or (kind == "Activation" and not activation_name(operation))
 
 

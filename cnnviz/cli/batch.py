@@ -128,7 +128,9 @@ def explain_files(
         The table, and how many pictures could not be used.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    layer_name = layer_name or model.default_cam_layer
+    if layer_name is None:
+        has_layer = any("layer" in find_method(name).sees for name in settings)
+        layer_name = model.default_cam_layer if has_layer else IMAGE
     for name in settings:
         reason = find_method(name).misfit(model, layer_name)
         if reason:
@@ -182,7 +184,8 @@ def _explain_one(
     if class_index is None:
         class_index = model.predict(image, top=1)[0].class_index
     target = one_class(class_index)
-    heatmap = explain(model, image, method_name, layer_name=layer_name, target=target, **settings)
+    layer = "" if layer_name == IMAGE else layer_name
+    heatmap = explain(model, image, method_name, layer_name=layer, target=target, **settings)
     case = observe(model, image, target, [])
     curves = pixel_curves(case, heatmap.values, steps=_STEPS)
     overlay = stem.with_name(f"{stem.name}.{method_name}.png")

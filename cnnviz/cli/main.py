@@ -161,6 +161,7 @@ def _add_atlas(commands: _Commands) -> None:
     atlas.add_argument("--jobs", type=int, default=1, help="processes on this machine")
     atlas.add_argument("--engine", default="local", help="local, dask or ray; default: local")
     atlas.add_argument("--scheduler", help="address of a Dask scheduler")
+    _add_reading(atlas)
     atlas.set_defaults(run=_atlas)
 
 
@@ -319,8 +320,15 @@ def _atlas(options: argparse.Namespace) -> int:
     from cnnviz.feature_visualization import channel, suggested_recipe
     from cnnviz.feature_visualization.build_atlas import make_atlas
     from cnnviz.network.loading import load_model
+    from cnnviz.zoo import ModelReference
 
-    model = load_model(options.network)
+    _run_own_code(options.code)
+    if options.code is not None and (options.jobs > 1 or options.engine != "local"):
+        raise CnnvizError("Layers of your own (--import) are known to this process only: --jobs 1.")
+    reference = ModelReference(
+        options.network, options.preprocessing or "", options.output or "", options.grid or ""
+    )
+    model = load_model(str(reference))
     all_layers = reduce(add, [channel(model, name, 0) for name in options.layers])
     recipe = suggested_recipe(model, all_layers)
     recipe = recipe.changed(options.steps, options.size, options.width)
@@ -338,8 +346,11 @@ def _atlas(options: argparse.Namespace) -> int:
     command += f" --width {recipe.width_px}" if recipe.width_px else ""
     command += f" --seed {options.seed}"
     command += f" --filters {options.filters}" if options.filters else ""
+    for name in ("preprocessing", "output", "grid"):
+        value = getattr(options, name)
+        command += f" --{name} {value}" if value else ""
     index = make_atlas(
-        options.network,
+        str(reference),
         options.layers,
         options.folder,
         recipe,

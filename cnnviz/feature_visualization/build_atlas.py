@@ -15,6 +15,7 @@ from cnnviz.errors import InvalidParameterError
 from cnnviz.feature_visualization.atlas import STRIP, encode_strip, fingerprint
 from cnnviz.feature_visualization.recipe import Recipe
 from cnnviz.files import write_atomically
+from cnnviz.zoo import ModelReference
 
 ENGINES = ("local", "dask", "ray")
 _PATIENCE_S = 20  # until a cluster must have answered
@@ -107,7 +108,8 @@ def make_atlas(
     model = load_model(model_name)
     for name in layers:
         check_size(model, channel(model, name, 0), recipe)
-    target = folder / model.name
+    name = ModelReference.parse(model.name).name
+    target = folder / (Path(name).stem if Path(name).suffix else name)
     strips: list[Strip] = []
     for name in layers:
         depth = model.layer_shapes[name][-1]
@@ -270,7 +272,7 @@ def _write_index(
         }
     order = {name: place for place, name in enumerate(model.layer_names)}
     layers = dict(sorted(layers.items(), key=lambda item: order.get(item[0], len(order))))
-    index = {"model": model.name, "layers": layers}
+    index = {"model": target.name, "layers": layers}
     _store(target / "index.html", _page(model.card.title, layers).encode())
     _store(target / "index.json", json.dumps(index, indent=1).encode())
     for strip in strips:  # the index vouches for them now

@@ -8,6 +8,7 @@ import numpy as np
 
 from cnnviz.arrays import frozen_arrays
 from cnnviz.errors import InvalidParameterError
+from cnnviz.network.kinds import kind_of
 
 if TYPE_CHECKING:
     from cnnviz.network.forward import ForwardPass
@@ -138,7 +139,7 @@ class Target:
 
 def _before_dropout(model: "LoadedModel", layer_name: str) -> str:
     """Name the layer whose maps a dropout layer hands on: it may have a ReLU to get around."""
-    while "Dropout" in type(model.operations[layer_name]).__name__:
+    while "Dropout" in kind_of(model.operations[layer_name]):
         layer_name = model.layer_inputs[layer_name][0]
     return layer_name
 

@@ -15,6 +15,7 @@ from cnnviz.errors import InvalidParameterError
 from cnnviz.feature_visualization.recipe import MAX_SIZE_PX, MIN_SIZE_PX, size_text
 from cnnviz.network.failures import TF_ERRORS
 from cnnviz.network.forward import graph_of
+from cnnviz.network.kinds import kind_of
 
 if TYPE_CHECKING:
     from cnnviz.feature_visualization.objectives import Objective
@@ -245,7 +246,7 @@ def _shapes_at(model: "LoadedModel", size: Size, reference: _ShapeRun | None) ->
 
     def take(operation: Any, sources: list[Any], outputs: list[Any]) -> None:
         is_sound = not any(source is one for source in sources for one in unsound)
-        if type(operation).__name__ in _RESHAPING:
+        if kind_of(operation) in _RESHAPING:
             run.reshapes.append((sources[0].shape, outputs[0].shape))
             is_sound &= not _mixes_up(run.reshapes, reference)
         is_sound &= all(size is None or size > 0 for output in outputs for size in output.shape)

@@ -13,6 +13,7 @@ from cnnviz.errors import InvalidParameterError
 from cnnviz.images.reading import ImageInput
 from cnnviz.network.forward import IMAGE
 from cnnviz.network.inspected_model import compiled
+from cnnviz.network.kinds import kind_of
 from cnnviz.network.receptive_field import (
     dilation,
     kernel_size,
@@ -222,7 +223,7 @@ class _Tracer:
         if not all(source in self._maps for source in sources):
             return []
         operation = self._model.operations[name]
-        kind = type(operation).__name__
+        kind = kind_of(operation)
         if kind in _KERNELS or kind in _POOLINGS:
             return self._window(name, sources[0], channel, row, column)
         if kind in _JOINTS:
@@ -247,7 +248,7 @@ class _Tracer:
 
     def _window(self, name: str, source: str, channel: int, row: int, column: int) -> list[Step]:
         operation, maps = self._model.operations[name], self._maps[source]
-        kind = type(operation).__name__
+        kind = kind_of(operation)
         rows, columns = (
             _window_places(length, cells, stride, rate, place, is_same=_is_same(operation))
             for length, cells, stride, rate, place in zip(
@@ -278,7 +279,7 @@ class _Tracer:
     def _joint(
         self, name: str, sources: tuple[str, ...], channel: int, row: int, column: int
     ) -> CellStep:
-        kind = type(self._model.operations[name]).__name__
+        kind = kind_of(self._model.operations[name])
         parts = []
         for source in sources:
             maps = self._maps[source]  # one cell or one channel meets all of the other
@@ -307,7 +308,7 @@ class _Tracer:
 
     def _moved(self, name: str, source: str, channel: int, row: int, column: int) -> list[Step]:
         operation = self._model.operations[name]
-        kind = type(operation).__name__
+        kind = kind_of(operation)
         if kind == "ZeroPadding2D":
             row, column = row - operation.padding[0][0], column - operation.padding[1][0]
         else:
@@ -342,7 +343,7 @@ def _weights(
     operation: Any, depth: int, channel: int
 ) -> tuple[np.ndarray, np.ndarray | None, float]:
     """Give the channels that an output channel reads, its kernel (kh, kw, C), and its bias."""
-    kind = type(operation).__name__
+    kind = kind_of(operation)
     if kind in _POOLINGS:
         return np.array([channel]), None, 0.0
     weights = [np.asarray(one) for one in operation.get_weights()]

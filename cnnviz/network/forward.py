@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from cnnviz.network.head import Graph, Head, logits_of
+from cnnviz.network.head import Graph, Head, logits_of, raw_scores
 from cnnviz.network.operations import activation_name, called, pre_activation
 
 Change = Callable[[str, Any], Any]  # a layer's name and output to what shall stand in its place
@@ -77,6 +77,7 @@ def run_layers(
     pre_activations: Collection[str] = (),
     until: Collection[str] = (),
     observe: Observe | None = None,
+    as_scores: str = "",
 ) -> ForwardPass:
     """Run a batch through a model layer by layer and keep what every layer gives.
 
@@ -97,6 +98,8 @@ def run_layers(
         unfit for the size of the images.
     observe : callable, optional
         Called with every operation, its arguments and keyword arguments, and its outputs in a list.
+    as_scores : str
+        Why the outputs are taken as they are, as raw scores; empty to look for logits.
 
     Raises
     ------
@@ -111,7 +114,8 @@ def run_layers(
         run.graph(keras_model, [batch], "", ())
     except _EnoughError:
         return done
-    found = logits_of(graph_of(keras_model).outputs[output], run)
+    symbol = graph_of(keras_model).outputs[output]
+    found = raw_scores(symbol, run, as_scores) if as_scores else logits_of(symbol, run)
     logits = tf.cast(found.values, tf.float32)
     logits = tf.reshape(logits, (-1, logits.shape[-1] if logits.shape.rank > 1 else 1))
     if logits.shape[-1] == 1:  # a single unit z speaks for class 1 with z, for class 0 with -z

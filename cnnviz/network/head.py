@@ -9,9 +9,11 @@ import tensorflow as tf
 from keras import layers
 
 from cnnviz.errors import ModelLoadError
+from cnnviz.network.kinds import kind_of
 from cnnviz.network.operations import (
     activation_name,
     called,
+    declared_activation,
     is_activation,
     pre_activation,
     snake_case,
@@ -153,6 +155,13 @@ def logits_of(symbol: Any, graph: Graph) -> Logits:
     return Logits(found.values, head, found.layer_name)
 
 
+def raw_scores(symbol: Any, graph: Graph, ending: str) -> Logits:
+    """Take an output as it is; `ending` says in words why it cannot be read."""
+    check_output(symbol.shape)
+    num_units = int(symbol.shape[-1]) if len(symbol.shape) > 1 else 1
+    return Logits(graph.value(symbol, ()), Head("scores", ending, num_units))
+
+
 def check_output(shape: Sequence[int | None], name: str = "") -> None:
     """Refuse an output that is not one list of class scores for each image.
 
@@ -189,12 +198,14 @@ def _found(symbol: Any, graph: Graph, path: Path) -> Logits:
         return _found(function.outputs[place], graph, (*path, id(node)))
     if node.is_input:
         return _raw(symbol, graph, path, "the input itself")
-    kind = type(operation).__name__
+    kind = kind_of(operation)
     if _hands_on(operation, symbol, node):
         return _handed_on(symbol, node, graph, path)
     if kind in _JOINING:
         return _joined(symbol, node, graph, path)
     ending = activation_name(operation)
+    if not kind:  # a layer of somebody's own: `check_logits` finds out whether this is true
+        ending = declared_activation(operation)
     if ending in ("softmax", "sigmoid") and _is_over_classes(operation, symbol, ending):
         args, kwargs = graph.arguments(node, path)
         before = pre_activation(operation, args, kwargs)
@@ -204,8 +215,8 @@ def _found(symbol: Any, graph: Graph, path: Path) -> Logits:
         return Logits(before, Head(ending, ending), layer_name)
     if ending == "log_softmax":  # the logarithm of a probability is a logit, too
         return Logits(graph.value(symbol, path), Head("softmax", ending))
-    if ending or not isinstance(unwrapped(operation), _WEIGHTED):
-        return _raw(symbol, graph, path, ending or kind)
+    if ending or not kind or not isinstance(unwrapped(operation), _WEIGHTED):
+        return _raw(symbol, graph, path, ending or type(operation).__name__)
     return Logits(graph.value(symbol, path), Head("linear"), graph.name(symbol, path))
 
 
@@ -235,7 +246,7 @@ def _is_over_classes(operation: Any, symbol: Any, ending: str) -> bool:
 
 def _hands_on(operation: Any, symbol: Any, node: Any) -> bool:
     """Whether an operation only hands its values on, in another shape or type at most."""
-    kind = type(operation).__name__
+    kind = kind_of(operation)
     if kind in _HANDING_ON or (kind == "Activation" and not activation_name(operation)):
         return True
     if kind in _POOLING or kind == "Mean":  # the mean of a single value
@@ -256,7 +267,7 @@ def _handed_on(symbol: Any, node: Any, graph: Graph, path: Path) -> Logits:
 
 def _joined(symbol: Any, node: Any, graph: Graph, path: Path) -> Logits:
     """Join several heads: the mean of their probabilities, their sum, or one behind the other."""
-    kind = type(node.operation).__name__
+    kind = kind_of(node.operation)
     parts = [_found(source, graph, path) for source in node.input_tensors]
     kinds = {part.head.kind for part in parts}
     ending = next((part.head.ending for part in parts if part.head.ending), "")

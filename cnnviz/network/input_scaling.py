@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from cnnviz.network.kinds import is_foreign, kind_of
 from cnnviz.zoo.cards import CAFFE, RAW, RAW_BGR, TF, TORCH, UNIT, Preprocessing
 
 _LEVELS = (0.0, 1.0, 255.0, -1.0)  # of the even images
 _NUM_LEVELS, _COLORS = len(_LEVELS), 3  # followed by pure red, green and blue
+NUM_IMAGES = _NUM_LEVELS + _COLORS
 # spreads and sizes of what networks are trained on: scaled values, or bytes around a mean
 _SMALL_SPREAD, _MAX_SMALL = (0.3, 16.0), 16.0
+_MOST_UNEVEN = 20.0  # largest spread of a channel relative to the smallest
 _BYTE_SPREAD, _MAX_BYTES = (100.0, 700.0), 700.0
 
 
@@ -31,6 +34,8 @@ class ScalingProbe:
 
     image: Any
     ends: dict[int, Any] = field(default_factory=dict)
+    has_foreign: bool = False
+    cropped_by: str = ""
     _pixels: dict[int, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -42,8 +47,12 @@ class ScalingProbe:
         """Look at one operation."""
         given = [x for x in tf.nest.flatten((args, dict(kwargs))) if tf.is_symbolic_tensor(x)]
         pixels = [x for x in given if id(x) in self._pixels]
-        if pixels and len(pixels) == len(given) and _treats_positions_alike(operation):
+        is_alike = _treats_positions_alike(operation, outputs)
+        if pixels and len(pixels) == len(given) and is_alike:
             self._pixels.update((id(x), x) for x in outputs if tf.is_tensor(x))
+            self.has_foreign |= is_foreign(operation)
+            if kind_of(operation) in _CROPPING:
+                self.cropped_by = operation.name
             return
         for x in pixels:
             self.ends[id(x)] = _middle(x)
@@ -52,13 +61,13 @@ class ScalingProbe:
 def probe_images(height: int, width: int, channels: int) -> np.ndarray:
     """Make the images that a `ScalingProbe` is read with, float32 (n, h, w, C)."""
     levels = np.repeat(np.array(_LEVELS, np.float32)[:, None], channels, axis=1)
-    colors = 255 * np.eye(channels, dtype=np.float32)
+    colors = 255 * np.eye(_COLORS, channels, dtype=np.float32)
     values = np.concatenate([levels, colors])
     return np.broadcast_to(values[:, None, None, :], (len(values), height, width, channels)).copy()
 
 
 def expected_range(
-    ends: Sequence[np.ndarray], input_dtype: str
+    ends: Sequence[np.ndarray], input_dtype: str, *, has_foreign: bool = False
 ) -> tuple[Preprocessing | None, str, str]:
     """Find out which pixels a network expects from what its scaling makes of even images.
 
@@ -68,6 +77,8 @@ def expected_range(
         What the probe found for `probe_images`, one array for each place where scaling ends.
     input_dtype : str
         Type of the network's input.
+    has_foreign : bool
+        Whether code of somebody's own is among it: it must then be a plain scaling.
 
     Returns
     -------
@@ -87,7 +98,8 @@ def expected_range(
     if len(changed) < len(scaling):
         return None, "", "One branch of the network scales the image, another does not."
     with np.errstate(all="ignore"):  # a logarithm of -1 is no range either
-        found = {_range_of(end) for end in changed}
+        is_plain = not has_foreign or all(map(_is_affine, changed))
+        found = {_range_of(end) if is_plain else None for end in changed}
     if len(found) > 1 or None in found:
         return None, "", "The network changes its input, but not in a way that tells its range."
     return found.pop(), "layers", ""
@@ -100,17 +112,45 @@ def _is_identity(end: np.ndarray) -> bool:
     return bool((np.abs(levels - wanted) <= 0.01 * np.maximum(np.abs(wanted), 1)).all())
 
 
+def _is_affine(end: np.ndarray) -> bool:
+    """Whether values rise with brightness along a straight line, up to 1 %."""
+    black, white, brightest = end[0], end[1], end[2]
+    line = black + 255 * (white - black)
+    return bool((np.abs(brightest - line) <= 0.01 * np.maximum(np.abs(line), 1)).all())
+
+
 def _range_of(end: np.ndarray) -> Preprocessing | None:
+    spreads = np.abs(end[1] - end[0])
+    spreads = spreads[spreads > 0]
+    if len(spreads) and spreads.max() > _MOST_UNEVEN * spreads.min():
+        return None  # some channels are scaled, others are not
     at = {level: np.sort(end[place]) for place, level in enumerate(_LEVELS)}
     if _is_scaled(at[0.0], at[255.0]):
         return RAW
     if _is_scaled(at[0.0], at[1.0]):
+        if _fits_signed_only(end):
+            return TF
         spread = np.abs(at[1.0] - at[0.0])
         is_centered = float(np.median(at[0.0] - 0.05 * spread)) <= 0
         return UNIT if is_centered or not _is_scaled(at[-1.0], at[1.0]) else TF
     if _is_bytes(at[0.0], at[255.0]):
         return RAW_BGR if _takes_blue_first(end) else RAW
     return UNIT if _is_bytes(at[0.0], at[1.0]) else None
+
+
+def _fits_signed_only(end: np.ndarray) -> bool:
+    """Whether values are standardized by a mean and deviation that pixels of 0 to 1 cannot have.
+
+    Values in [a, b] of mean m have a variance of at most (m − a)(b − m) (Bhatia and Davis 2000).
+    """
+    black, white = end[0], end[1]
+    slopes = white - black
+    if (slopes == 0).any():
+        return False
+    mean, variance = -black / slopes, 1 / slopes**2
+    fits_unit = variance <= 1.05 * mean * (1 - mean)
+    fits_signed = variance <= 1.05 * (1 - mean**2)
+    return bool(np.median(fits_signed) > np.median(fits_unit))
 
 
 def _is_scaled(low: np.ndarray, high: np.ndarray) -> bool:
@@ -144,8 +184,15 @@ def _middle(x: Any) -> Any:
     return x if x.shape.rank == 2 else tf.reshape(x, (-1, 1))
 
 
-def _treats_positions_alike(operation: Any) -> bool:
-    kind = type(operation).__name__
+def _treats_positions_alike(operation: Any, outputs: Sequence[Any]) -> bool:
+    """Whether an operation only changes what every pixel is; code of one's own without weights may.
+
+    If that code does something else, no range of pixels comes out of it as one that fits.
+    """
+    kind = kind_of(operation)
+    if is_foreign(operation):
+        has_weights = bool(getattr(operation, "weights", ()))
+        return not has_weights and all(x.shape.rank == 4 for x in outputs if tf.is_tensor(x))
     return kind in _ALIKE or kind.startswith(("Random", "Auto", "MixUp", "CutMix", "RandAugment"))
 
 
@@ -187,13 +234,23 @@ _APPLICATIONS: dict[str, tuple[set[str], Preprocessing]] = {
     "NASNet": ({"stem_conv1", "stem_bn1", "normal_conv_1_0"}, TF),
     "EfficientNetV2": ({"stem_conv", "block1a_project_conv", "block4a_se_reduce"}, TF),
 }
+_CROPPING = {"CenterCrop", "RandomCrop", "Cropping2D"}
 _ALIKE = {
     *("Rescaling", "Normalization", "BatchNormalization", "Cast", "Identity", "Activation"),
     *("Add", "Subtract", "Multiply", "TrueDivide", "Divide", "Negative", "Power", "Square", "Sqrt"),
     *("Log1p", "Abs", "Absolute", "Clip", "Minimum", "Maximum", "Copy", "StopGradient"),
     *("GetItem", "Stack", "Concatenate", "Flip", "Transpose", "Permute", "Reshape", "Flatten"),
     *("ExpandDims", "Squeeze", "Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout"),
-    *("Resizing", "CenterCrop", "ZeroPadding2D", "Cropping2D", "Pad", "UpSampling2D", "Resize"),
+    *(
+        "Resizing",
+        "CenterCrop",
+        "RandomCrop",
+        "ZeroPadding2D",
+        "Cropping2D",
+        "Pad",
+        "UpSampling2D",
+        "Resize",
+    ),
     *("Mean", "Std", "Var", "RGBToGrayscale", "RgbToGrayscale", "Average", "Solarization"),
     *("Equalization",),
 }

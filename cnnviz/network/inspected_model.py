@@ -104,6 +104,8 @@ class LoadedModel:
         What the network was trained with, as in ``compile``; None if it is not known.
     is_live : bool
         Whether the network is in its owner's hands, who may train it further.
+    as_scores : str
+        Why the outputs are taken as they are; empty if their logits are known.
     """
 
     name: str
@@ -122,6 +124,7 @@ class LoadedModel:
     layer_inputs: dict[str, tuple[str, ...]]
     loss: Any = None
     is_live: bool = False
+    as_scores: str = ""
     _functions: BoundedStore = field(default_factory=lambda: BoundedStore(MAX_FUNCTIONS))
 
     def __repr__(self) -> str:
@@ -472,6 +475,7 @@ class LoadedModel:
             output=place,
             pre_activations=pre_activations,
             until=until,
+            as_scores=self.as_scores,
         )
 
     def as_maps(self, layer_name: str, values: Any) -> Any:

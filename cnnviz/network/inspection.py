@@ -10,17 +10,19 @@ import tensorflow as tf
 
 from cnnviz import zoo
 from cnnviz.errors import CnnvizError, ModelLoadError
+from cnnviz.images.reading import image_from_pixels
 from cnnviz.network.failures import TF_ERRORS, brief
 from cnnviz.network.forward import ForwardPass, graph_of, run_layers
 from cnnviz.network.head import check_output, with_loss
 from cnnviz.network.input_scaling import (
+    NUM_IMAGES,
     ScalingProbe,
     application_preprocessing,
     expected_range,
     probe_images,
 )
 from cnnviz.network.inspected_model import LoadedModel, compiled
-from cnnviz.network.map_layout import AxisLabels, TokenGrid, map_grid
+from cnnviz.network.map_layout import MAX_CLASS_TOKENS, AxisLabels, TokenGrid, map_grid
 from cnnviz.zoo import InputScaling, ModelCard
 
 
@@ -33,6 +35,7 @@ def wrap_model(
     token_grid: tuple[int, int] | None = None,
     loss: Any = None,
     is_live: bool = False,
+    as_scores: str = "",
 ) -> LoadedModel:
     """Make a network of your own ready to be looked at; it is not changed.
 
@@ -51,6 +54,8 @@ def wrap_model(
         What the network was trained with, as in ``compile``: linear outputs are read by it.
     is_live : bool
         Whether its owner may train it further.
+    as_scores : str
+        Why the outputs are taken as they are, as raw scores; empty to look for logits.
 
     Raises
     ------
@@ -63,7 +68,7 @@ def wrap_model(
     check_output(graph_of(keras_model).outputs[place].shape, names[place] if names[1:] else "")
     input_shape = (card.input_height, card.input_width, card.channels)
     try:
-        look = _look_at(keras_model, input_shape, place)
+        look = _look_at(keras_model, input_shape, place, as_scores)
     except CnnvizError:
         raise
     except TF_ERRORS as error:
@@ -88,7 +93,43 @@ def wrap_model(
         layer_inputs=forward.inputs,
         loss=loss,
         is_live=is_live,
+        as_scores=as_scores,
     )
+
+
+def disagreement(model: LoadedModel) -> str:
+    """Compare what the network gives layer by layer with what Keras gives for noise.
+
+    Returns
+    -------
+    str
+        Empty where both agree, and where the network gives something random; ``logits`` where only
+        the probabilities made of the logits differ; ``layers`` where the outputs do.
+    """
+    noise = np.random.default_rng(0).integers(0, 256, (2, *model.input_shape[:2], 3), np.uint8)
+    batch = np.concatenate([model.preprocess(image_from_pixels(pixels)) for pixels in noise])
+    expected, again = (_outputs_of_keras(model, batch) for _ in range(2))
+    if not np.array_equal(expected, again, equal_nan=True):
+        return ""
+    logits = model.scores_of(batch)
+    head = model.network_head
+    is_squashed = head.ending in ("softmax", "sigmoid")  # and not by what the loss tells
+    values = model.probabilities(logits) if is_squashed else logits
+    if head.num_units == 1:
+        values = values[:, 1:]
+    precisions = {layer.compute_dtype for layer in model.keras_model._flatten_layers()}
+    tolerance = 5e-2 if precisions & {"float16", "bfloat16"} else 2e-3
+    size = max(1.0, float(np.abs(np.nan_to_num(expected)).max(initial=0)))
+    if np.allclose(values, expected, rtol=tolerance, atol=tolerance * size, equal_nan=True):
+        return ""
+    return "logits" if head.kind != "scores" else "layers"
+
+
+def _outputs_of_keras(model: LoadedModel, batch: np.ndarray) -> np.ndarray:
+    given = batch[..., 0] if len(model.keras_model.inputs[0].shape) == 3 else batch
+    outputs = keras.tree.flatten(model.keras_model(tf.constant(given), training=False))
+    output = outputs[model.output_names.index(model.output_name)]
+    return np.asarray(tf.cast(output, tf.float32)).reshape(len(batch), -1)
 
 
 def output_names(keras_model: Any) -> tuple[str, ...]:
@@ -115,7 +156,8 @@ def loss_name(loss: Any, names: Sequence[str], place: int) -> str:
         Of the output in question.
     """
     if isinstance(loss, Mapping) and "class_name" in loss:
-        return str(loss["class_name"])
+        is_function = loss["class_name"] == "function"  # its name is what Keras saves of it
+        return str(loss.get("config") if is_function else loss["class_name"])
     if isinstance(loss, Mapping):
         return loss_name(loss.get(names[place]), names, place)
     if isinstance(loss, (list, tuple)):
@@ -146,11 +188,15 @@ class _Look:
     forward: ForwardPass
     labels: AxisLabels
     scaling_ends: list[np.ndarray]
+    has_foreign_scaling: bool
+    cropped_by: str
 
 
-def _look_at(keras_model: Any, input_shape: tuple[int, int, int], place: int) -> _Look:
+def _look_at(
+    keras_model: Any, input_shape: tuple[int, int, int], place: int, as_scores: str
+) -> _Look:
     """Run through a model once without computing more than its first layers."""
-    seen: list[tuple[ForwardPass, AxisLabels]] = []
+    seen: list[tuple[ForwardPass, AxisLabels, ScalingProbe]] = []
 
     def run(batch: Any) -> Any:
         image = batch[..., 0] if len(keras_model.inputs[0].shape) == 3 else batch
@@ -160,59 +206,99 @@ def _look_at(keras_model: Any, input_shape: tuple[int, int, int], place: int) ->
             labels.observe(*step)
             probe.observe(*step)
 
-        forward = run_layers(keras_model, image, output=place, observe=observe)
-        seen.append((forward, labels))
+        forward = run_layers(keras_model, image, output=place, observe=observe, as_scores=as_scores)
+        seen.append((forward, labels, probe))
         return list(probe.ends.values())
 
-    function = compiled(run, tf.TensorSpec((None, *input_shape), tf.float32))
+    function = compiled(run, tf.TensorSpec((NUM_IMAGES, *input_shape), tf.float32))
     ends = function(tf.constant(probe_images(*input_shape)))
-    return _Look(*seen[0], [np.asarray(end, np.float64) for end in ends])
+    forward, labels, probe = seen[0]
+    values = [np.asarray(end, np.float64) for end in ends]
+    return _Look(forward, labels, values, probe.has_foreign, probe.cropped_by)
 
 
 def _with_scaling(card: ModelCard, keras_model: Any, look: _Look) -> tuple[ModelCard, InputScaling]:
     """Find out what the network expects, unless somebody said it."""
     dtype = keras.backend.standardize_dtype(keras_model.inputs[0].dtype)
     preprocessing, source, note = card.preprocessing, card.preprocessing_source, ""
-    inside, how, unclear = expected_range(look.scaling_ends, dtype)
+    inside, how, unclear = expected_range(
+        look.scaling_ends, dtype, has_foreign=look.has_foreign_scaling
+    )
     if source == "assumed":
         note = unclear
         known = application_preprocessing(tuple(look.forward.outputs))
         if inside is not None:
             preprocessing, source = inside, how
-        elif known is not None and card.channels == 3:
+        elif known is not None and card.channels == 3 and not unclear:
             preprocessing, source = known[0], "application"
             note = f"The layers are those of {known[1]} from keras.applications."
     elif source != "card" and inside is not None and inside != preprocessing:
         note = f"Layers inside the network expect {inside.description}."
+    if look.cropped_by:
+        note += (
+            f" The layer {look.cropped_by!r} cuts off the border of the image; heat maps of layers "
+            "are drawn as if it did not."
+        )
     if source != card.preprocessing_source:
         card = replace(card, preprocessing=preprocessing, preprocessing_source=source)
-    return card, InputScaling(preprocessing, source, dtype, card.channels, note)
+    return card, InputScaling(preprocessing, source, dtype, card.channels, note.strip())
 
 
 def _grids(
     look: _Look, shapes: Mapping[str, tuple[int, ...]], wanted: tuple[int, int] | None
 ) -> dict[str, TokenGrid]:
-    found = {}
+    grids: dict[str, TokenGrid] = {}
     for name, shape in shapes.items():
-        labels = look.labels.labels_of(look.forward.outputs[name])
-        grid = map_grid(labels, shape, is_guessed=look.labels.has_attention)
-        if grid is not None and wanted is not None and len(shape) == 2:
-            grid = _wanted_grid(name, shape[0], wanted)
+        output = look.forward.outputs[name]
+        if output.shape[0] not in (None, NUM_IMAGES):  # parts of the image stand in the batch
+            continue
+        grid = map_grid(look.labels.labels_of(output), shape, is_guessed=look.labels.has_attention)
         if grid is not None:
-            found[name] = grid
-    if wanted is not None and not any(len(shapes[name]) == 2 for name in found):
-        raise ModelLoadError("A grid of tokens was given, but the network has no token layers.")
-    return found
+            grids[name] = grid
+    grids = {name: _known_instead(grid, grids) for name, grid in grids.items()}
+    if wanted is not None:
+        grids |= _wanted_grids(grids, shapes, wanted)
+    return grids
 
 
-def _wanted_grid(name: str, num_tokens: int, wanted: tuple[int, int]) -> TokenGrid:
+def _known_instead(grid: TokenGrid, grids: Mapping[str, TokenGrid]) -> TokenGrid:
+    """Prefer the grid of another layer to a guess, where it has as many tokens or a few less."""
+    if not grid.is_assumed:
+        return grid
+    for known in grids.values():
+        more = grid.num_tokens - known.num_tokens
+        is_map = known.rows * known.columns > 1 and not known.is_assumed
+        if is_map and 0 <= more <= MAX_CLASS_TOKENS:
+            return replace(known, first=known.first + more, is_assumed=True)
+    return grid
+
+
+def _wanted_grids(
+    grids: Mapping[str, TokenGrid],
+    shapes: Mapping[str, tuple[int, ...]],
+    wanted: tuple[int, int],
+) -> dict[str, TokenGrid]:
+    """Lay the grid that was asked for over all layers that have so many tokens, or a few more."""
     rows, columns = wanted
-    if min(wanted) < 1 or rows * columns > num_tokens:
+    tokens = {name: shape[0] for name, shape in shapes.items() if len(shape) == 2}
+    fitting: dict[str, TokenGrid] = {}
+    for name, num_tokens in tokens.items():
+        more = num_tokens - rows * columns
+        if min(wanted) < 1 or not 0 <= more <= MAX_CLASS_TOKENS:
+            continue
+        known = grids.get(name)
+        is_last = known is not None and known.first == 0 and known.last == more
+        first, last = (0, more) if is_last else (more, 0)
+        fitting[name] = TokenGrid(rows, columns, first, last)
+    if not tokens:
+        raise ModelLoadError("A grid of tokens was given, but the network has no token layers.")
+    if not fitting:
+        counts = ", ".join(map(str, sorted(set(tokens.values()))))
         raise ModelLoadError(
-            f"A grid of {rows} × {columns} does not fit layer {name!r}, which has {num_tokens} "
-            "tokens. Rows times columns are at most that; tokens before the grid are left out."
+            f"A grid of {rows} × {columns} does not fit: the layers have {counts} tokens. Rows "
+            f"times columns are that, or up to {MAX_CLASS_TOKENS} less for class tokens."
         )
-    return TokenGrid(rows, columns, first=num_tokens - rows * columns)
+    return fitting
 
 
 def _check_graph(keras_model: Any) -> None:

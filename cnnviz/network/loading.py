@@ -2,8 +2,9 @@
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from inspect import signature
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 
 from cnnviz import zoo
-from cnnviz.errors import AnalysisError, CnnvizError, ModelLoadError
+from cnnviz.errors import AnalysisError, CnnvizError, InvalidParameterError, ModelLoadError
 from cnnviz.images.reading import ImageInput
 from cnnviz.network.bounded_store import BoundedStore
 from cnnviz.network.failures import TF_ERRORS, brief
 from cnnviz.network.forward import graph_of
 from cnnviz.network.inspected_model import LoadedModel
-from cnnviz.network.inspection import wrap_model
+from cnnviz.network.inspection import disagreement, wrap_model
 from cnnviz.zoo import ModelCard, ModelReference, Preprocessing
 
 MAX_MODELS = 3  # models kept in memory by one process
@@ -38,7 +39,7 @@ _live_numbers = count(1)
 def load_model(
     source: str | Path | keras.Model,
     *,
-    class_names: Sequence[str] | None = None,
+    class_names: Iterable[Any] | Mapping[Any, Any] | None = None,
     preprocessing: str | Mapping[str, Any] | Preprocessing | None = None,
     output: str | int | None = None,
     token_grid: tuple[int, int] | None = None,
@@ -57,8 +58,10 @@ def load_model(
         A name from `list_models`; the path of a ``.keras`` file or of a whole model in the legacy
         ``.h5`` format; or a model, also one that was just trained. ``NAME.json`` beside a file may
         name ``title``, ``class_names``, ``preprocessing``, ``output`` and ``token_grid``.
-    class_names : sequence of str, optional
-        One for each class, in the order of the outputs.
+    class_names : sequence of str or mapping, optional
+        One for each class, in the order of the outputs; an array or a series will do. A mapping
+        leads from indices to names or, as ``class_indices`` of Keras' generators, from names to
+        indices.
     preprocessing : str, mapping or Preprocessing, optional
         How pixels become the network's input, as in `zoo.find_preprocessing`: ``raw`` (0 to 255),
         ``unit`` (0 to 1), ``tf`` (-1 to 1), ``caffe``, ``torch``, or numbers of your own. If left
@@ -82,26 +85,72 @@ def load_model(
     ModelLoadError
         If there is no such model or file, or it is no classifier of one image.
     InvalidParameterError
-        If there is no such preprocessing.
+        If there is no such preprocessing, or the class names are no list of names.
     DownloadError
         If the weights must be downloaded and cannot be.
     """
     chosen = None if preprocessing is None else zoo.find_preprocessing(preprocessing)
+    names = None if class_names is None else names_in_order(class_names)
     if isinstance(source, keras.Model):
-        return _live_model(source, class_names, chosen, output, token_grid)
+        return _live_model(source, names, chosen, output, token_grid)
     reference = _reference_of(source)
     base = _base_model(reference, custom_objects, on_progress)
     if chosen is None and reference.preprocessing:
         chosen = zoo.find_preprocessing(reference.preprocessing)
     output = reference.output if output is None else output
     token_grid = reference.grid_size if token_grid is None else token_grid
-    if class_names is None and chosen is None and output in ("", None) and token_grid is None:
+    if names is None and chosen is None and output in ("", None) and token_grid is None:
         return base
-    labels = base.card.labels if class_names is None else tuple(map(str, class_names))
+    labels = base.card.labels if names is None else names
     key = ("variant", labels, chosen, output, token_grid)
     return base._functions.get(
         key, lambda: _variant(base, str(reference), labels, chosen, output, token_grid)
     )
+
+
+def names_in_order(class_names: Iterable[Any] | Mapping[Any, Any]) -> tuple[str, ...]:
+    """Bring names of classes, however they are given, into the order of the outputs.
+
+    Parameters
+    ----------
+    class_names : iterable or mapping
+        Names in order, or a mapping between names and indices in either direction.
+
+    Raises
+    ------
+    InvalidParameterError
+        If they are a single text, or the indices of a mapping are not 0, 1, 2 and so on.
+
+    Examples
+    --------
+    >>> names_in_order({"dog": 1, "cat": 0})
+    ('cat', 'dog')
+    """
+    if isinstance(class_names, str | bytes):
+        raise InvalidParameterError(
+            f"class_names must be a list of names, one for each class, got {class_names!r}."
+        )
+    if isinstance(class_names, Mapping):
+        pairs = [(_index(key), _plain(value)) for key, value in class_names.items()]
+        if any(index is None for index, _ in pairs):
+            pairs = [(_index(value), _plain(key)) for key, value in class_names.items()]
+        if {index for index, _ in pairs} != set(range(len(pairs))):
+            raise InvalidParameterError(
+                "class_names must lead from the indices 0, 1, 2 and so on to names, or from names "
+                f"to these indices, got {dict(class_names)!r}."
+            )
+        return tuple(name for _, name in sorted(pairs, key=lambda pair: pair[0] or 0))
+    return tuple(map(_plain, class_names))
+
+
+def _index(value: Any) -> int | None:
+    """Read an index, also one that JSON made a text; None for anything else."""
+    text = str(value)
+    return int(text) if text.isdecimal() and not isinstance(value, bool) else None
+
+
+def _plain(name: Any) -> str:
+    return name.decode(errors="replace") if isinstance(name, bytes) else str(name)
 
 
 def _reference_of(source: str | Path) -> ModelReference:
@@ -131,7 +180,7 @@ def _load(
 ) -> LoadedModel:
     path = Path(name)
     if path.suffix or path.exists():
-        keras_model = zoo.load_model_file(path, custom_objects=custom_objects)
+        keras_model = as_functional(zoo.load_model_file(path, custom_objects=custom_objects))
         card, choices = zoo.card_beside(path, keras_model)
     else:
         card, choices = zoo.find_card(name), zoo.choices_beside(name)
@@ -146,6 +195,8 @@ def _ready(
     """Wrap a network and compile what every page asks for first; whatever it raises is ours."""
     try:
         model = wrap_model(keras_model, card, **how)
+        if card.preprocessing_source != "card":  # not one of those that come with cnnviz
+            model = _checked(model, keras_model, card, how)
         _warm_up(model)
     except ModelLoadError as error:
         error.path = path if error.path is None else error.path
@@ -160,6 +211,24 @@ def _ready(
             "Keras, and save it again.",
             path=path,
         ) from error
+    return model
+
+
+def _checked(
+    model: LoadedModel, keras_model: Any, card: ModelCard, how: dict[str, Any]
+) -> LoadedModel:
+    """Make sure that layer by layer a network gives what Keras gives."""
+    differs = disagreement(model)
+    if differs == "logits":  # its ending is not what its layers are called
+        ending = model.network_head.ending or "a layer of one's own"
+        reason = f"something that calls itself {ending} and computes something else"
+        model = wrap_model(keras_model, card, as_scores=reason, **how)
+        differs = disagreement(model)
+    if differs:
+        raise ModelLoadError(
+            f"{card.name!r} gives other values layer by layer than as a whole: a layer of its own "
+            "computes in a way that cannot be followed. Build it of Keras layers."
+        )
     return model
 
 
@@ -202,7 +271,7 @@ def _variant(
 
 def _live_model(
     source: Any,
-    class_names: Sequence[str] | None,
+    names: tuple[str, ...] | None,
     preprocessing: Preprocessing | None,
     output: str | int | None,
     token_grid: tuple[int, int] | None,
@@ -210,7 +279,7 @@ def _live_model(
     keras_model = as_functional(source)
     name = f"{source.name}-{next(_live_numbers)}"
     card = zoo.card_for_model(keras_model, name, preprocessing=preprocessing)
-    card = replace(card, title=source.name, labels=tuple(map(str, class_names or ())))
+    card = replace(card, title=source.name, labels=names or ())
     loss = getattr(source, "loss", None)
     return _ready(keras_model, card, output=output, token_grid=token_grid, loss=loss, is_live=True)
 
@@ -229,7 +298,7 @@ def as_functional(keras_model: Any) -> Any:
     if graph_of(keras_model) is not None:
         return keras_model
     shape = getattr(keras_model, "input_shape", None) or _built_shape(keras_model)
-    if not isinstance(shape, (tuple, list)) or None in shape[1:]:
+    if not isinstance(shape, (tuple, list)) or not shape[1:] or shape[-1] is None:
         raise ModelLoadError(
             f"The layers of {keras_model.name!r} cannot be reached: it has not been built, or its "
             "call() uses something else than Keras layers and keras.ops. Call it on one batch of "
@@ -237,7 +306,9 @@ def as_functional(keras_model: Any) -> Any:
         )
     inputs = keras.Input(tuple(shape[1:]))
     try:
-        return keras.Model(inputs, keras_model.call(inputs), name=keras_model.name)
+        takes_training = "training" in signature(keras_model.call).parameters
+        options = {"training": False} if takes_training else {}
+        return keras.Model(inputs, keras_model.call(inputs, **options), name=keras_model.name)
     except TF_ERRORS as error:
         raise ModelLoadError(
             f"The layers of {keras_model.name!r} cannot be reached, because its call() uses "

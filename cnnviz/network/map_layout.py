@@ -13,7 +13,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from cnnviz.network.kinds import kind_of
+
 ROWS, COLUMNS = "rows", "columns"
+
 MAX_CLASS_TOKENS = 8  # tokens that a layer may put before the grid, such as a class token
 
 
@@ -85,7 +88,7 @@ class AxisLabels:
         self, operation: Any, args: Any, kwargs: Mapping[str, Any], outputs: Sequence[Any]
     ) -> None:
         """Take the labels of an operation's inputs to its outputs (a flat list of tensors)."""
-        kind = type(operation).__name__
+        kind = kind_of(operation)
         self.has_attention |= "Attention" in kind
         sources = list(_tensors((args, kwargs)))
         for place, output in enumerate(outputs):
@@ -219,7 +222,7 @@ def _more_tokens(labels: Labels, sizes: Sizes, shape: Sizes) -> Labels | None:
         if old != new and isinstance(label, TokenGrid) and old is not None and new is not None:
             if not 0 < new - old <= MAX_CLASS_TOKENS:
                 return None
-            label = replace(label, first=label.first + new - old)
+            label = replace(label, first=label.first + new - old, is_assumed=True)
         elif old != new and label is not None:
             return None
         found.append(label)

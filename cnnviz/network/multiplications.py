@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, TypeAlias
 
+from cnnviz.network.kinds import kind_of
+
 Shape: TypeAlias = tuple[int, ...]
 _Terms: TypeAlias = list[Sequence[int | None]]
 
@@ -125,7 +127,7 @@ def _is_from_keras(kind: type) -> bool:
 
 def _multiplies_nothing(operation: Any) -> bool:
     """Whether an operation without a formula is known to need none."""
-    name = type(operation).__name__
+    name = kind_of(operation)
     if not _is_from_keras(type(operation)) or name in _UNKNOWN or hasattr(operation, "layers"):
         return False
     return name in _ENTRY_BY_ENTRY or all(
@@ -277,7 +279,7 @@ def _attention(operation: Any, call: _Call, output_shape: Shape) -> _Terms:
     scores: _Terms = [(*pairs, query[-1])]
     if getattr(operation, "score_mode", "") == "concat":
         scores = []  # a sum of tanh
-    elif hasattr(operation, "scale") and type(operation).__name__ == "AdditiveAttention":
+    elif hasattr(operation, "scale") and kind_of(operation) == "AdditiveAttention":
         scores = scores if operation.scale is not None else []
     return [*scores, (*pairs, value[-1])]
 
@@ -296,7 +298,7 @@ def _recurrent(operation: Any, call: _Call, output_shape: Shape) -> _Terms:
 
 def _bidirectional(operation: Any, call: _Call, output_shape: Shape) -> _Terms | None:
     both = [operation.forward_layer, operation.backward_layer]
-    if any(type(layer).__name__ not in _RECURRENT for layer in both):
+    if any(kind_of(layer) not in _RECURRENT for layer in both):
         return None
     return [term for layer in both for term in _recurrent(layer, call, output_shape)]
 

@@ -7,8 +7,12 @@ from typing import Any
 
 import keras
 
+from cnnviz.network.kinds import kind_of
+
 _SCOPE_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")  # what TensorFlow takes
 _LINEAR = {"linear", ""}
+_TRUSTED = {"keras", "tensorflow", "jax"}  # whose functions do what their names say
+_SYNONYMS = {"softmax_v2": "softmax", "log_softmax_v2": "log_softmax", "relu_6": "relu6"}
 _ACTIVATION_LAYERS = {  # layers and operations that are an activation and nothing else
     *("Softmax", "Sigmoid", "ReLU", "Relu", "Relu6", "LeakyReLU", "LeakyRelu", "PReLU", "ELU"),
     *("Elu", "Selu", "Celu", "Gelu", "Glu", "Silu", "Mish", "Tanh", "HardTanh", "TanhShrink"),
@@ -21,21 +25,33 @@ _ONLY_ACTIVATION = _ACTIVATION_LAYERS | {"Activation"}
 def activation_name(operation: Any) -> str:
     """Name the activation that an operation ends in, such as ``relu6``; empty for none.
 
-    A wrapper such as SpectralNormalization ends in that of the layer inside it.
+    A wrapper such as SpectralNormalization ends in that of the layer inside it. What a layer of
+    somebody's own does with its activation is not known: it has none here.
     """
     operation = unwrapped(operation)
-    kind = type(operation).__name__
+    kind = kind_of(operation)
+    if not kind:
+        return ""
     if kind == "ReLU":
         return _relu_name(operation)
     if kind in _ACTIVATION_LAYERS:
         return snake_case(kind)
+    return declared_activation(operation)
+
+
+def declared_activation(operation: Any) -> str:
+    """Name the activation that a layer says it has, also one of somebody's own; empty for none."""
     function = getattr(operation, "activation", None)
     if function is None:
         return ""
     if isinstance(function, keras.Layer):
-        return activation_name(function)
+        return activation_name(function) or "an activation of one's own"
     name = getattr(function, "__name__", type(function).__name__)
-    return "" if name in _LINEAR else snake_case(name)
+    if name in _LINEAR:
+        return ""
+    if (getattr(function, "__module__", "") or "").partition(".")[0] not in _TRUSTED:
+        return f"an activation of one's own, {name}"
+    return _SYNONYMS.get(name, snake_case(name))
 
 
 def _relu_name(layer: Any) -> str:
@@ -58,12 +74,12 @@ def snake_case(name: str) -> str:
 
 def is_activation(operation: Any) -> bool:
     """Whether an operation is an activation and nothing else."""
-    return type(operation).__name__ in _ONLY_ACTIVATION
+    return kind_of(operation) in _ONLY_ACTIVATION
 
 
 def unwrapped(operation: Any) -> Any:
     """Give the layer inside wrappers that compute the same in prediction."""
-    while type(operation).__name__ == "SpectralNormalization":
+    while kind_of(operation) == "SpectralNormalization":
         operation = operation.layer
     return operation
 
@@ -79,7 +95,8 @@ def pre_activation(operation: Any, args: Any, kwargs: Mapping[str, Any]) -> Any:
 def called(operation: Any, args: Any, kwargs: Mapping[str, Any]) -> Any:
     """Call a layer or operation as in prediction, under a name that TensorFlow takes."""
     kwargs = dict(kwargs)
-    if "training" in inspect.signature(operation.call).parameters:
+    takes_training = "training" in inspect.signature(operation.call).parameters
+    if takes_training or isinstance(operation, keras.Layer):  # Keras hands it on to layers inside
         kwargs["training"] = False
     if isinstance(operation, keras.Layer) and not _SCOPE_NAME.fullmatch(operation.name):
         plain = re.sub(r"[^A-Za-z0-9]", "_", operation.name)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from cnnviz.network.kinds import kind_of
+
 pass
 
 if TYPE_CHECKING:
@@ -262,7 +264,7 @@ def _through(
     """Take a field through one layer from an input of shape `before` to an output of `shape`."""
     if field is None:
         return None
-    kind = type(operation).__name__
+    kind = kind_of(operation)
     if _mixes_all(operation, before):
         return _whole(field)
     if kind in _GEOMETRY and len(before) == len(shape) == 3 and isinstance(field, ReceptiveField):
@@ -276,7 +278,7 @@ def _through(
 
 def _mixes_all(operation: Any, before: tuple[int, ...]) -> bool:
     """Whether every output depends on all positions of an input of shape `before`."""
-    kind = type(operation).__name__
+    kind = kind_of(operation)
     if kind in _ATTENTION:
         axes = getattr(operation, "attention_axes", None) or range(1, len(before))
         return len(axes) == len(before) - 1 and not getattr(operation, "_sliding_window", None)
@@ -288,7 +290,7 @@ def _mixes_all(operation: Any, before: tuple[int, ...]) -> bool:
 
 
 def _is_position_by_position(operation: Any, shape: tuple[int, ...]) -> bool:
-    kind = type(operation).__name__
+    kind = kind_of(operation)
     if kind in _NORMALIZATIONS or kind == "Concatenate":
         return _is_last(operation, shape)
     return kind in _POSITION_BY_POSITION
@@ -337,7 +339,7 @@ def _moved(
     ):
         if outputs is None or length is None or len(axis.first) not in (1, length):
             return None
-        move = _GEOMETRY[type(operation).__name__](operation, place, length, outputs)
+        move = _GEOMETRY[kind_of(operation)](operation, place, length, outputs)
         if move is None:
             return None
         axes.append(_followed(_spread(axis, length), outputs, move))
@@ -415,7 +417,7 @@ def _upsampled(operation: Any, place: int, length: int, outputs: int) -> _Move |
 
 def _shifted(operation: Any, place: int, length: int, outputs: int) -> _Move:
     """Put positions in front of the first, or take some away."""
-    is_cropping = type(operation).__name__ == "Cropping2D"
+    is_cropping = kind_of(operation) == "Cropping2D"
     shift = operation.cropping[place][0] if is_cropping else -operation.padding[place][0]
     return _Move(
         lambda places: (places[:, None] + shift, np.ones((len(places), 1), bool)),

@@ -148,7 +148,7 @@ def test_the_grid_can_be_corrected_and_a_wrong_one_is_refused() -> None:
     assert square.map_shapes["norm"] == (8, 8, 16)
     same = cnnviz.feature_maps(square, IMAGE, ["norm"])["norm"].values
     np.testing.assert_array_equal(values.reshape(64, 16), same.reshape(64, 16))
-    with pytest.raises(ModelLoadError, match="9 × 9 does not fit layer 'tokens', which has 64"):
+    with pytest.raises(ModelLoadError, match="9 × 9 does not fit: the layers have 64"):
         cnnviz.load_model(network, token_grid=(9, 9))
     with pytest.raises(ModelLoadError, match="no token layers"):
         cnnviz.load_model("svhn-gabor", token_grid=(4, 4))
