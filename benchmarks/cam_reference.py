@@ -83,7 +83,7 @@ except ImportError as error:
 
 from cnnviz import class_activation_map, datasets, load_model
 from cnnviz.attribution.cam import METHODS
-from cnnviz.images.reading import ImageInput, image_from_pixels
+from cnnviz.images import ImageInput, image_from_pixels
 from cnnviz.network.inspected_model import LoadedModel
 
 LOGIT_TOLERANCE = 1e-4

@@ -1,5 +1,5 @@
 """``python -m cnnviz`` is the command ``cnnviz``."""
 
-from cnnviz.cli.main import main
+from cnnviz.cli import main
 
 raise SystemExit(main())

@@ -178,7 +178,7 @@ def tiny() -> Callable[[str], Any]:
 @pytest.fixture(scope="session")
 def picture() -> Any:
     """An 8x8 picture from a seed."""
-    from cnnviz.images.reading import image_from_pixels
+    from cnnviz.images import image_from_pixels
 
     pixels = np.random.default_rng(5).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     return image_from_pixels(pixels)

@@ -35,7 +35,7 @@ def test_the_readme_has_two_commands_that_do_all_their_setting_up() -> None:
     assert run.endswith(".venv/bin/cnnviz app")
     assert test.endswith(".venv/bin/python -m pytest")
     scripts = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["scripts"]
-    assert scripts == {"cnnviz": "cnnviz.cli.main:main"}
+    assert scripts == {"cnnviz": "cnnviz.cli:main"}
 
 
 def test_the_continuous_run_calls_the_readmes_test_command() -> None:

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PACKAGE = Path(__file__).parents[1] / "cnnviz"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -44,3 +46,10 @@ def test_every_public_name_can_be_imported() -> None:
 
     for name in cnnviz.__all__:
         assert getattr(cnnviz, name) is not None
+
+
+def test_the_old_name_of_feature_visualization_leads_there_with_a_warning() -> None:
+    from cnnviz import ascent, feature_visualization
+
+    with pytest.warns(DeprecationWarning, match=r"cnnviz\.feature_visualization\.visualize"):
+        assert ascent.visualize is feature_visualization.visualize

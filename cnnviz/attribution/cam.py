@@ -29,7 +29,7 @@ from cnnviz.attribution.observation import (
     without_negatives,
 )
 from cnnviz.errors import AnalysisError, InvalidParameterError
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.network.cost import OnProgress
 from cnnviz.network.kinds import kind_of
 

@@ -8,7 +8,7 @@ from cnnviz.attribution.evaluation.faithfulness import pixel_curves
 from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.observation import Case, Target, explained, observe
 from cnnviz.attribution.registry import find_method
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.network.forward import IMAGE
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from cnnviz.attribution.observation import (
     observe,
     target_or_class,
 )
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.network.cost import BACKWARD, OnProgress, batch_size
 from cnnviz.network.forward import IMAGE
 

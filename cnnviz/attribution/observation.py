@@ -9,7 +9,7 @@ import numpy as np
 
 from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.errors import AnalysisError, CnnvizError, InvalidParameterError
-from cnnviz.images.reading import ImageInput, image_from_pixels
+from cnnviz.images import ImageInput, image_from_pixels
 from cnnviz.network.cost import BACKWARD, OnProgress, batch_size, is_slow
 from cnnviz.network.forward import IMAGE
 

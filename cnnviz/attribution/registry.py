@@ -15,7 +15,7 @@ from cnnviz.attribution.observation import (
     sum_of,
 )
 from cnnviz.errors import InvalidParameterError
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.network.cost import OnProgress
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from cnnviz.datasets import LabelledImages
 from cnnviz.errors import DatasetError, InvalidParameterError
 from cnnviz.files import write_atomically
 from cnnviz.filter_banks import FilterBank, bank_features, gabor_bank
-from cnnviz.images.reading import luma
+from cnnviz.images import luma
 
 NUM_TRAINING = 12_000  # pictures; more hardly help so small a classifier
 DATA = {"fashion-mnist": datasets.fashion_mnist, "svhn": datasets.svhn}

@@ -12,7 +12,7 @@ from cnnviz.arrays import frozen_arrays
 from cnnviz.datasets import LabelledImages
 from cnnviz.errors import DatasetError, InvalidImageError, InvalidParameterError
 from cnnviz.files import write_atomically
-from cnnviz.images.reading import ImageInput, centre_view
+from cnnviz.images import ImageInput, centre_view
 
 NUM_TRAINING = 20_000  # pictures; more change the templates little
 MAX_SHIFT_PX = 8

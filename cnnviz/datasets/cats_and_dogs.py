@@ -9,7 +9,7 @@ import numpy as np
 
 from cnnviz.datasets.records import LabelledImages, data_dir
 from cnnviz.errors import DatasetError, InvalidImageError, InvalidParameterError
-from cnnviz.images.reading import read_image, resize_pixels
+from cnnviz.images import read_image, resize_pixels
 
 PET_CLASSES = ("cat", "dog")
 PET_SPLITS = ("train", "validation", "test")

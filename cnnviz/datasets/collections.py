@@ -10,7 +10,7 @@ from cnnviz.datasets.gallery import DRAWN_PER_DIGIT, NATURAL_PICTURES, picture
 from cnnviz.datasets.records import LabelledImages
 from cnnviz.datasets.samples import fashion_mnist_samples, svhn_samples
 from cnnviz.errors import InvalidParameterError
-from cnnviz.images.reading import ImageInput, image_from_pixels
+from cnnviz.images import ImageInput, image_from_pixels
 
 MAX_PICTURES = 1000
 _PARTS_A_SIDE = 3

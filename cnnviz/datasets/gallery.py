@@ -13,7 +13,7 @@ from cnnviz.datasets.samples import SVHN_SAMPLE_INDICES, fashion_mnist_samples, 
 from cnnviz.datasets.svhn import SVHN_TERMS, svhn, svhn_path
 from cnnviz.datasets.synthetic_digits import draw_house_number
 from cnnviz.errors import DatasetError, InvalidParameterError
-from cnnviz.images.reading import ImageInput, image_from_pixels, read_image
+from cnnviz.images import ImageInput, image_from_pixels, read_image
 
 # name in the URL -> (file of scikit-image, label); only files inside its wheel, never a download
 NATURAL_PICTURES = {

@@ -15,7 +15,7 @@ from cnnviz.feature_visualization.filter_image import FilterImage
 from cnnviz.feature_visualization.objectives import Objective, channel, evaluated, stacked_weights
 from cnnviz.feature_visualization.recipe import Recipe, suggested_recipe
 from cnnviz.feature_visualization.sizes import check_size
-from cnnviz.images.reading import ImageInput, as_gray, centre_view, image_from_pixels
+from cnnviz.images import ImageInput, as_gray, centre_view, image_from_pixels
 from cnnviz.network.inspected_model import compiled
 from cnnviz.zoo import scaled
 

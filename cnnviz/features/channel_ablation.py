@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from cnnviz.errors import InvalidParameterError
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.network.cost import batch_size
 from cnnviz.network.inspected_model import compiled
 

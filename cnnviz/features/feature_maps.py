@@ -8,7 +8,7 @@ import numpy as np
 
 from cnnviz.arrays import frozen_arrays
 from cnnviz.errors import InvalidParameterError
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 
 if TYPE_CHECKING:  # TensorFlow is loaded when there is a model, not before
     from cnnviz.network.inspected_model import LoadedModel

@@ -8,7 +8,7 @@ import numpy as np
 
 from cnnviz.errors import UnknownLayerError
 from cnnviz.filter_banks import grating
-from cnnviz.images.reading import image_from_pixels
+from cnnviz.images import image_from_pixels
 
 if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel

@@ -11,7 +11,7 @@ import numpy as np
 from cnnviz.arrays import frozen_arrays, read_only
 from cnnviz.convolution import convolve, correlate, correlate_many
 from cnnviz.errors import InvalidParameterError
-from cnnviz.images.reading import ImageInput, as_gray
+from cnnviz.images import ImageInput, as_gray
 
 # for sliders: smallest, largest, start, step
 FREQUENCY_RANGE = (0.05, 0.45, 0.2, 0.01)

@@ -5,7 +5,7 @@ from numbers import Integral
 import numpy as np
 
 from cnnviz.errors import InvalidParameterError
-from cnnviz.images.reading import ImageInput, as_gray
+from cnnviz.images import ImageInput, as_gray
 
 
 def spectrum_frequencies(size_px: int = 128) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 
 from cnnviz.arrays import frozen_arrays
 from cnnviz.errors import InvalidParameterError
-from cnnviz.images.reading import ImageInput, as_gray
+from cnnviz.images import ImageInput, as_gray
 
 
 @dataclass(frozen=True, slots=True, eq=False)

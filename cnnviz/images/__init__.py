@@ -1,1 +1,31 @@
 """From bytes to a checked RGB image: what the file is, its pixels, their range and their colors."""
+
+from cnnviz.images.reading import (
+    FILE_TYPES,
+    FORMATS,
+    MAX_BYTES,
+    ImageInput,
+    as_gray,
+    centre_part,
+    centre_view,
+    image_from_pixels,
+    luma,
+    read_image,
+    resize_pixels,
+    shrink_to_fit,
+)
+
+__all__ = [
+    "FILE_TYPES",
+    "FORMATS",
+    "MAX_BYTES",
+    "ImageInput",
+    "as_gray",
+    "centre_part",
+    "centre_view",
+    "image_from_pixels",
+    "luma",
+    "read_image",
+    "resize_pixels",
+    "shrink_to_fit",
+]

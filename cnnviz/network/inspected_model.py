@@ -22,7 +22,7 @@ from scipy.special import expit, softmax
 
 from cnnviz import zoo
 from cnnviz.errors import AnalysisError, CnnvizError, InvalidParameterError, UnknownLayerError
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.network.bounded_store import BoundedStore
 from cnnviz.network.failures import TF_ERRORS, brief
 from cnnviz.network.forward import IMAGE, Change, ForwardPass, run_layers

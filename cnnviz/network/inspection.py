@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from cnnviz import zoo
 from cnnviz.errors import CnnvizError, ModelLoadError
-from cnnviz.images.reading import image_from_pixels
+from cnnviz.images import image_from_pixels
 from cnnviz.network.failures import TF_ERRORS, brief
 from cnnviz.network.forward import ForwardPass, graph_of, run_layers
 from cnnviz.network.head import check_output, with_loss

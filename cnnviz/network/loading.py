@@ -17,7 +17,7 @@ import keras
 
 from cnnviz import zoo
 from cnnviz.errors import AnalysisError, CnnvizError, InvalidParameterError, ModelLoadError
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.network.bounded_store import BoundedStore
 from cnnviz.network.failures import TF_ERRORS, brief
 from cnnviz.network.forward import graph_of

@@ -16,7 +16,7 @@ from cnnviz.arrays import frozen_arrays
 from cnnviz.attribution.cam import class_activation_map
 from cnnviz.errors import InvalidParameterError
 from cnnviz.filter_banks.gabor_fit import SMALLEST_SIDE, fit_gabor
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.training.weight_drift import LayerDrift, layer_drift
 
 if TYPE_CHECKING:  # TensorFlow is loaded when there is a model, not before

@@ -11,7 +11,7 @@ import numpy as np
 
 from cnnviz import zoo
 from cnnviz.attribution.heatmap import ClassHeatmap
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.training.weight_drift import LayerDrift, layer_drift
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from cnnviz import datasets, figures
 from cnnviz.classifiers.filter_bank import nearest
 from cnnviz.datasets import LabelledImages
 from cnnviz.filter_banks import BANKS, haar_decomposition
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.ui import cached
 from cnnviz.ui.pictures import number, show_map, show_painted, show_picture, show_scale
 

@@ -21,7 +21,7 @@ from cnnviz.attribution.observation import (
 )
 from cnnviz.attribution.registry import METHODS, target_code
 from cnnviz.figures import Scale
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.network.forward import IMAGE
 from cnnviz.network.inspected_model import Prediction
 from cnnviz.ui import cached, controls

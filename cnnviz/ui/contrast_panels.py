@@ -8,7 +8,7 @@ import streamlit as st
 from cnnviz import datasets, figures, zoo
 from cnnviz.errors import InvalidParameterError
 from cnnviz.features.feature_maps import embed
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.ui import cached, controls, map_panels
 from cnnviz.ui.controls import Picked
 from cnnviz.ui.pictures import CHART, likelihood, number, show_chart, show_painted, show_picture

@@ -11,7 +11,7 @@ import streamlit as st
 from cnnviz import figures
 from cnnviz.convolution import Cell, LayerSettings, LayerSteps, apply_layer, output_size
 from cnnviz.filter_banks import NamedKernel
-from cnnviz.images.reading import ImageInput, as_gray
+from cnnviz.images import ImageInput, as_gray
 from cnnviz.ui import cached, kernel_editor
 from cnnviz.ui.controls import Picked, keep_within
 from cnnviz.ui.pictures import (

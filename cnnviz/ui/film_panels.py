@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import figures, zoo
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.training.timeline import KernelFits, TrainingFilm, can_be_fitted
 from cnnviz.ui import cached, controls, player, reel
 from cnnviz.ui.controls import Picked

@@ -13,7 +13,7 @@ from cnnviz.feature_visualization.atlas import LayerAtlas, find_atlas
 from cnnviz.feature_visualization.filter_image import FilterImage
 from cnnviz.feature_visualization.objectives import TARGETS, Target
 from cnnviz.feature_visualization.recipe import LECTURE, Recipe, size_text, suggested_recipe
-from cnnviz.images.reading import image_from_pixels
+from cnnviz.images import image_from_pixels
 from cnnviz.ui import cached, controls, map_panels
 from cnnviz.ui.controls import Picked
 from cnnviz.ui.map_panels import CHANNEL

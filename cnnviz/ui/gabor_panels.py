@@ -19,7 +19,7 @@ from cnnviz.filter_banks import (
     sigma_for_bandwidth,
 )
 from cnnviz.filter_banks.gabor import GaborResponse
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.ui import cached
 from cnnviz.ui.pictures import show_map, show_painted, show_picture
 

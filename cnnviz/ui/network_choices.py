@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from cnnviz import zoo
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.network.inspected_model import Prediction
 from cnnviz.ui import cached
 from cnnviz.ui.pictures import likelihood

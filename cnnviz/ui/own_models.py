@@ -17,7 +17,7 @@ from cnnviz import zoo
 from cnnviz.ui.controls import GUEST, WANTED_MODEL
 from cnnviz.ui.jobs import Job, Report
 from cnnviz.ui.server import keep_server_fast
-from cnnviz.zoo.vetting.vetting import TRIAL_SECONDS
+from cnnviz.zoo.vetting.checking import TRIAL_SECONDS
 
 if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel

@@ -7,7 +7,7 @@ import numpy as np
 
 from cnnviz import figures, zoo
 from cnnviz.figures import TRAINING, VALIDATION, Scale
-from cnnviz.images.reading import ImageInput, image_from_pixels, shrink_to_fit
+from cnnviz.images import ImageInput, image_from_pixels, shrink_to_fit
 from cnnviz.training.timeline import FilmFrame, KernelFits, TrainingFilm
 from cnnviz.training.weight_drift import LayerDrift
 from cnnviz.ui.pictures import number, scale_bar

@@ -6,7 +6,7 @@ import streamlit as st
 from cnnviz import figures
 from cnnviz.convolution import GradientSteps, best_step, kernel_gradient, valid_correlation
 from cnnviz.filter_banks import KERNELS
-from cnnviz.images.reading import as_gray
+from cnnviz.images import as_gray
 from cnnviz.ui import cached
 from cnnviz.ui.controls import Picked, keep_within
 from cnnviz.ui.pictures import added, exact, number, show_picture

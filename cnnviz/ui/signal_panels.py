@@ -10,7 +10,7 @@ import streamlit as st
 from cnnviz import figures
 from cnnviz.convolution import LINE_KERNELS, SIGNALS, LineSteps, slide_along
 from cnnviz.errors import InvalidParameterError
-from cnnviz.images.reading import as_gray
+from cnnviz.images import as_gray
 from cnnviz.ui import cached, frame
 from cnnviz.ui.controls import Picked, keep_within
 from cnnviz.ui.pictures import added, exact, multiplied, number, show_chart, show_picture

@@ -50,7 +50,7 @@ from cnnviz.zoo.user_models.sidecar import (
     file_version,
     read_sidecar,
 )
-from cnnviz.zoo.vetting.vetting import check_picture, try_in_child
+from cnnviz.zoo.vetting.checking import check_picture, try_in_child
 
 __all__ = [
     "PREPROCESSINGS",

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnviz.images.reading import ImageInput, centre_part, centre_view
+from cnnviz.images import ImageInput, centre_part, centre_view
 from cnnviz.zoo.cards import ModelCard, Preprocessing
 
 

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from cnnviz import datasets, figures, zoo
 from cnnviz.figures import encode_png
-from cnnviz.images.reading import image_from_pixels
+from cnnviz.images import image_from_pixels
 from cnnviz.network.loading import load_model
 from cnnviz.training import LECTURE, RECIPES, draws
 from cnnviz.ui import augmentation_panels, cached

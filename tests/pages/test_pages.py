@@ -18,7 +18,7 @@ from cnnviz import zoo
 from cnnviz.feature_visualization.objectives import TARGETS
 from cnnviz.figures import encode_png
 from cnnviz.filter_banks import BANKS, KERNELS
-from cnnviz.images.reading import image_from_pixels
+from cnnviz.images import image_from_pixels
 from cnnviz.network.loading import load_model
 from cnnviz.ui import cached, controls, downloads, jobs
 from tests.conftest import REPOSITORY, slow_unless

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from cnnviz.zoo.vetting.admitted_operations import OPERATIONS
+from cnnviz.zoo.admission.operations import OPERATIONS
 
 SHAPES = {"x": (4, 4), "image": (8, 8, 3)}  # the inputs, without the batch
 

@@ -16,11 +16,11 @@ import tensorflow as tf
 
 from cnnviz.errors import ModelLoadError
 from cnnviz.zoo import check_picture, load_model_file
+from cnnviz.zoo.admission import rules as admission_rules
+from cnnviz.zoo.admission.classes import ACTIVATIONS, APPLICATION_LAYERS, CLASSES, LAYERS
+from cnnviz.zoo.admission.operations import OPERATIONS
+from cnnviz.zoo.admission.rules import check_description, is_newer, parts_of, prepared
 from cnnviz.zoo.user_models.refusals import Refused
-from cnnviz.zoo.vetting import admission as admission_rules
-from cnnviz.zoo.vetting.admission import check_description, is_newer, parts_of, prepared
-from cnnviz.zoo.vetting.admitted_classes import ACTIVATIONS, APPLICATION_LAYERS, CLASSES, LAYERS
-from cnnviz.zoo.vetting.admitted_operations import OPERATIONS
 from tests.unit.hostile_models import made, packed
 from tests.unit.hostile_models import parts_of as archive_parts
 

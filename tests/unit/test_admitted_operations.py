@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from cnnviz.zoo.vetting.admitted_operations import CALLING_BACK, OPERATIONS
+from cnnviz.zoo.admission.operations import CALLING_BACK, OPERATIONS
 from tests.unit.operation_cases import CASES, NAMES, Case, X, called, operation, tensors
 
 EXCLUDED = {  # operations of keras.ops that are not admitted, and why

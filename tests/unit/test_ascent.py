@@ -36,7 +36,7 @@ from cnnviz.feature_visualization import (
     whole_layer,
 )
 from cnnviz.feature_visualization.optimizer import _updated
-from cnnviz.images.reading import image_from_pixels, resize_pixels
+from cnnviz.images import image_from_pixels, resize_pixels
 from cnnviz.network.inspected_model import LoadedModel
 from cnnviz.network.inspection import wrap_model
 from cnnviz.network.loading import load_checkpoint, load_model

@@ -174,11 +174,11 @@ def test_the_command_draws_tells_how_far_it_is_and_where_to_look(
 ) -> None:
     arguments = ["atlas", MODEL, "--layers", "conv1", "--steps", "2", "--size", "16"]
     arguments += ["--filters", "8", "--folder", str(tmp_path)]
-    assert main.main(arguments) == 0
+    assert main(arguments) == 0
     told = capsys.readouterr().out
     assert "1 of 1 strips" in told
     assert "index.html" in told
-    assert main.main([*arguments, "--engine", "slurm"]) == 1
+    assert main([*arguments, "--engine", "slurm"]) == 1
 
 
 @pytest.fixture(scope="module")
@@ -218,16 +218,16 @@ def test_a_size_that_a_layer_cannot_take_ends_in_one_sentence(
 ) -> None:
     arguments = ["atlas", str(tall_file), "--layers", "conv1", "conv2", "--steps", "1"]
     arguments += ["--folder", str(tmp_path)]
-    assert main.main([*arguments, "--size", "12"]) == 1
+    assert main([*arguments, "--size", "12"]) == 1
     told = capsys.readouterr()
     assert not told.out
     assert told.err.count("\n") == 1
     for words in ("'conv2'", "12 × 12", "smallest size that works is 14 × 14"):
         assert words in told.err
     assert not contents(tmp_path)
-    assert main.main([*arguments, "--size", "4"]) == 1
+    assert main([*arguments, "--size", "4"]) == 1
     assert "from 8 to 512" in capsys.readouterr().err
-    assert main.main([*arguments, "--size", "14", "--width", "20"]) == 0
+    assert main([*arguments, "--size", "14", "--width", "20"]) == 0
     command = json.loads(next(tmp_path.rglob("index.json")).read_text())["layers"]["conv1"]
     assert "--size 14 --width 20" in command["command"]
 
@@ -236,10 +236,10 @@ def test_the_default_size_is_one_that_works(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["atlas", "cats-dogs-150", "--layers", "conv1", "--filters", "1", "--steps", "1"]
-    assert main.main([*arguments, "--folder", str(tmp_path)]) == 0
-    assert main.main([*arguments, "--folder", str(tmp_path), "--size", "0"]) == 1
+    assert main([*arguments, "--folder", str(tmp_path)]) == 0
+    assert main([*arguments, "--folder", str(tmp_path), "--size", "0"]) == 1
     arguments[3] = "conv4"
-    assert main.main([*arguments, "--folder", str(tmp_path), "--size", "32"]) == 1
+    assert main([*arguments, "--folder", str(tmp_path), "--size", "32"]) == 1
     assert "smallest size that works is 38 × 38" in capsys.readouterr().err
 
 

@@ -23,7 +23,7 @@ from cnnviz.attribution.cam import (
 from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.observation import Target, contrast, observe, one_class, probability, sum_of
 from cnnviz.errors import InvalidParameterError, UnknownLayerError
-from cnnviz.images.reading import ImageInput, image_from_pixels
+from cnnviz.images import ImageInput, image_from_pixels
 from cnnviz.network.inspection import wrap_model
 from cnnviz.network.loading import load_model
 from cnnviz.zoo import card_for_model

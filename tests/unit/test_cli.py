@@ -28,13 +28,13 @@ def test_without_the_pages_the_app_says_how_to_install(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(paths, "APP", tmp_path / "app.py")
-    assert main.main(["app"]) == 1
+    assert main(["app"]) == 1
     assert "pip install -e ." in capsys.readouterr().err
 
 
 def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
-        main.main(["fly"])
+        main(["fly"])
     assert "invalid choice" in capsys.readouterr().err
 
 
@@ -48,7 +48,7 @@ def test_show_counts_shared_weights_once_and_says_so(
     shared = layers.Conv2D(3, 3, padding="same", name="conv")
     x = layers.Flatten()(shared(shared(image)))
     keras.Model(image, layers.Dense(2, name="classes")(x)).save(tmp_path / "twice.keras")
-    assert main.main(["show", str(tmp_path / "twice.keras")]) == 0
+    assert main(["show", str(tmp_path / "twice.keras")]) == 0
     reading, first, second, _, classes, total = capsys.readouterr().out.splitlines()
     assert reading == (
         "twice: input 0 to 1, RGB (assumed); ends in logits; softmax is assumed to follow"
@@ -71,7 +71,7 @@ def test_show_says_which_multiplications_are_not_known(
     pixels = keras.Input((8, 8, 3))
     x = layers.ConvLSTM2D(2, 3, name="own")(layers.Reshape((1, 8, 8, 3))(pixels))
     keras.Model(pixels, layers.Dense(2)(layers.Flatten()(x))).save(tmp_path / "own.keras")
-    assert main.main(["show", str(tmp_path / "own.keras")]) == 0
+    assert main(["show", str(tmp_path / "own.keras")]) == 0
     printed = capsys.readouterr().out
     assert "not known" in printed
     assert printed.rstrip().endswith("The multiplications of own are not known and not included.")

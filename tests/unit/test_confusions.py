@@ -5,7 +5,7 @@ import pytest
 
 from cnnviz import datasets, zoo
 from cnnviz.errors import DatasetError
-from cnnviz.images.reading import image_from_pixels
+from cnnviz.images import image_from_pixels
 from cnnviz.network.loading import load_model
 from cnnviz.ui import cached
 from cnnviz.ui.cached.confusions import positions_by_cell

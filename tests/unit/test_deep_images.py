@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from cnnviz.errors import InvalidImageError
-from cnnviz.images.reading import read_image
+from cnnviz.images import read_image
 from tests.unit import profiles
 from tests.unit.image_corpus import chunk, png
 

@@ -17,7 +17,7 @@ import pytest
 import skimage.data
 
 from cnnviz.errors import ModelLoadError
-from cnnviz.images.reading import image_from_pixels
+from cnnviz.images import image_from_pixels
 from cnnviz.zoo import class_names, find_card, preprocess
 from cnnviz.zoo.published import efficientnet_lite
 from cnnviz.zoo.published.efficientnet_lite import CARD, build, packaged_weights

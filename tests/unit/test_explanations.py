@@ -19,7 +19,7 @@ from cnnviz.cli import main
 from cnnviz.cli.batch import find_class, parse_settings, picture_files
 from cnnviz.errors import InvalidParameterError
 from cnnviz.figures import Scale, encode_png
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.network.loading import load_model
 
 Tiny = Callable[..., Any]
@@ -133,7 +133,7 @@ def test_the_command_writes_overlays_numbers_and_a_table(
     folder = tmp_path / "out"
     asked = ["--model", "fashion-cnn-gap", "--method", "grad-cam", "occlusion", "--class", "boot"]
     asked += ["--set", "patch_percent=30", "--folder", str(folder)]
-    assert main.main(["cam", str(tmp_path / "one"), str(tmp_path / "two"), *asked]) == 0
+    assert main(["cam", str(tmp_path / "one"), str(tmp_path / "two"), *asked]) == 0
     said = capsys.readouterr()
     assert "3 of 3 pictures" in said.out
     assert "torn.png" in said.err
@@ -156,18 +156,18 @@ def test_the_command_writes_overlays_numbers_and_a_table(
 def test_the_command_lists_methods_and_refuses_with_a_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main.main(["cam", "--list"]) == 0
+    assert main(["cam", "--list"]) == 0
     listed = capsys.readouterr().out
     for method in METHODS.values():
         assert method.name in listed
         for setting in method.settings:
             assert f"--set {setting.name}=" in listed
-    assert main.main(["cam", str(tmp_path / "nothing.png")]) == 1
+    assert main(["cam", str(tmp_path / "nothing.png")]) == 1
     assert "no file or folder" in capsys.readouterr().err
     torn = tmp_path / "torn.png"
     torn.write_bytes(b"no picture")
-    assert main.main(["cam", str(torn), "--folder", str(tmp_path / "out")]) == 1
-    assert main.main(["cam", str(torn), "--model", "fashion-cnn", "--method", "cam"]) == 1
+    assert main(["cam", str(torn), "--folder", str(tmp_path / "out")]) == 1
+    assert main(["cam", str(torn), "--model", "fashion-cnn", "--method", "cam"]) == 1
     assert "global average" in capsys.readouterr().err
 
 

@@ -38,7 +38,7 @@ from cnnviz.attribution.gradients import METHODS as SALIENCY
 from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.observation import Case, observe, one_class
 from cnnviz.errors import InvalidParameterError
-from cnnviz.images.reading import ImageInput, image_from_pixels
+from cnnviz.images import ImageInput, image_from_pixels
 from cnnviz.network.inspection import wrap_model
 from cnnviz.network.loading import load_model
 from cnnviz.zoo import card_for_model

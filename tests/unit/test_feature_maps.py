@@ -14,7 +14,7 @@ from cnnviz.features.channel_ablation import ablated_scores, ablation_scores
 from cnnviz.features.dataset_examples import find_exemplars
 from cnnviz.features.feature_maps import ORDERS, embed, feature_maps, glance, map_statistics
 from cnnviz.features.unit_trace import CellStep, WindowStep, trace_cell
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.network.inspected_model import LoadedModel
 from cnnviz.network.inspection import wrap_model
 from cnnviz.network.loading import load_model

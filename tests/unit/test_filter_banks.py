@@ -24,7 +24,7 @@ from cnnviz.filter_banks import (
     sigma_for_bandwidth,
     spectrum_frequencies,
 )
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 
 THETAS = [0.0, 0.3, np.pi / 4, 1.2, np.pi / 2, 2.5, -1.0, 4.0]
 IMAGE = np.random.default_rng(11).random((45, 60)).astype(np.float32)
@@ -342,7 +342,7 @@ def test_whole_numbers_are_refused_because_answers_are_negative_too() -> None:
 
 
 def test_of_a_colour_picture_the_luminance_is_taken(picture: ImageInput) -> None:
-    from cnnviz.images.reading import as_gray
+    from cnnviz.images import as_gray
 
     gray = as_gray(picture)
     assert gray.shape == picture.pixels.shape[:2]

@@ -12,9 +12,9 @@ from keras import layers, ops
 
 import cnnviz
 from cnnviz.attribution.cam import gap_head
-from cnnviz.cli.main import main
+from cnnviz.cli import main
 from cnnviz.errors import InvalidParameterError, ModelLoadError
-from cnnviz.images.reading import image_from_pixels
+from cnnviz.images import image_from_pixels
 from cnnviz.network.inspected_model import LoadedModel
 from cnnviz.network.kinds import kind_of
 

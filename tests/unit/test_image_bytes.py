@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from cnnviz.errors import InvalidImageError
-from cnnviz.images.reading import file_bytes, read_image
+from cnnviz.images import file_bytes, read_image
 from tests.unit.image_corpus import chunk, png
 
 RNG = np.random.default_rng(5)

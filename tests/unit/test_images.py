@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cnnviz.errors import CnnvizError, InvalidImageError
-from cnnviz.images import reading
-from cnnviz.images.reading import image_from_pixels, read_image
+from cnnviz.images import image_from_pixels, read_image, reading
 from tests.conftest import REPOSITORY
 from tests.unit.image_corpus import BAD, DRAWING, GOOD, LARGEST, Bad, Good, noise, rgb, sized
 
@@ -113,7 +112,7 @@ def test_the_largest_allowed_images_need_less_than_400_mb(name: str, tmp_path: P
     code = """
 import sys
 from pathlib import Path
-from cnnviz.images.reading import image_from_pixels, read_image
+from cnnviz.images import image_from_pixels, read_image
 from cnnviz.errors import InvalidImageError
 import numpy as np
 # Not ru_maxrss: the kernel starts it with the peak of the process that started this one.

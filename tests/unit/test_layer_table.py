@@ -10,7 +10,7 @@ from keras import layers, ops
 
 from cnnviz.convolution import convolution_parameters, dense_parameters, output_size
 from cnnviz.errors import InvalidParameterError
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.network.layer_table import IMAGE_COST, layer_table, pass_cost, table_totals
 from cnnviz.zoo.architectures import build_architecture
 from tests.unit.test_receptive_field import application, odd_network, of_image, tokens, wrapped

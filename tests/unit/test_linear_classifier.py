@@ -22,7 +22,7 @@ from cnnviz.classifiers.linear import (
 from cnnviz.cli import main
 from cnnviz.datasets import LabelledImages
 from cnnviz.errors import DatasetError, InvalidImageError, InvalidParameterError
-from cnnviz.images.reading import image_from_pixels
+from cnnviz.images import image_from_pixels
 from tests.conftest import REPOSITORY
 
 PENALTY = 0.02
@@ -168,8 +168,8 @@ def test_wrong_pixels_and_missing_files_are_explained(tmp_path: Path) -> None:
 def test_the_command_writes_a_classifier(
     squares: LabelledImages, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main.main(["linear", "squares", "--folder", str(tmp_path)]) == 0
+    assert main(["linear", "squares", "--folder", str(tmp_path)]) == 0
     assert "100.00% of 90 held-out pictures" in capsys.readouterr().out
     assert load_linear("squares", tmp_path).num_training == 90
-    assert main.main(["linear", "nothing"]) == 1
+    assert main(["linear", "nothing"]) == 1
     assert "Choose one of: " + ", ".join(linear.DATA) in capsys.readouterr().err

@@ -18,7 +18,7 @@ from cnnviz import datasets, zoo
 from cnnviz.cli import main
 from cnnviz.datasets import LabelledImages
 from cnnviz.errors import AnalysisError, InvalidParameterError, ModelLoadError
-from cnnviz.images.reading import image_from_pixels
+from cnnviz.images import image_from_pixels
 from cnnviz.network import loading
 from cnnviz.network.inspection import wrap_model
 from cnnviz.training import (
@@ -253,7 +253,7 @@ def test_watched_and_paused_in_a_thread_gives_the_commands_history_to_the_bit(
         np.testing.assert_array_equal(one, other)
     file = tmp_path / "mine.json"
     file.write_text(settings.to_json())
-    assert main.main(["train-live", str(file), "--folder", str(tmp_path / "out")]) == 0
+    assert main(["train-live", str(file), "--folder", str(tmp_path / "out")]) == 0
     told = json.loads((tmp_path / "out" / f"{settings.name}.history.json").read_text())
     assert [{key: epoch[key] for key in KEYS} for epoch in told] == figures_of(plain)
 
@@ -461,9 +461,9 @@ def test_a_trained_network_is_a_guest_on_all_pages(
 
 def test_the_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "settings.json"
-    assert main.main(["train-live", str(file)]) == 1
+    assert main(["train-live", str(file)]) == 1
     file.write_text('{"epochs": 0}')
-    assert main.main(["train-live", str(file)]) == 1
+    assert main(["train-live", str(file)]) == 1
     said = capsys.readouterr().err
     assert "The settings cannot be read" in said
     assert "epochs must be from 1 to 50, got 0" in said
@@ -472,7 +472,7 @@ def test_the_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFi
 def test_the_command_prints_every_epoch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "settings.json"
     file.write_text(TINY.to_json())
-    assert main.main(["train-live", str(file)]) == 0
+    assert main(["train-live", str(file)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"{TINY.name}: 90 parameters"  # 3·3·1·4 + 4, and (4 + 1) · 10
     for number, (line, figures) in enumerate(

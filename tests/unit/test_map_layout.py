@@ -10,7 +10,7 @@ from keras import layers, ops
 
 import cnnviz
 from cnnviz.errors import InvalidParameterError, ModelLoadError
-from cnnviz.images.reading import image_from_pixels
+from cnnviz.images import image_from_pixels
 from cnnviz.network.map_layout import (
     COLUMNS,
     ROWS,

@@ -13,7 +13,7 @@ from cnnviz.attribution.evaluation.weight_randomization import randomised_maps
 from cnnviz.attribution.observation import OBSERVATION, Case, explained, observe, one_class
 from cnnviz.attribution.registry import METHODS, explain
 from cnnviz.errors import InvalidParameterError
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.network import cost
 from cnnviz.network.cost import BACKWARD, SLOW_COST, batch_size, is_slow, part_of
 from cnnviz.network.forward import IMAGE

@@ -10,7 +10,7 @@ import pytest
 
 from cnnviz.errors import ModelLoadError
 from cnnviz.zoo import check_picture, load_model_file, try_in_child
-from cnnviz.zoo.vetting.admitted_operations import OPERATIONS
+from cnnviz.zoo.admission.operations import OPERATIONS
 from tests.conftest import slow_unless
 from tests.unit.operation_cases import SHAPES, called, tensors
 

@@ -14,7 +14,7 @@ import cnnviz
 from cnnviz.cli import main
 from cnnviz.feature_visualization import suggested_recipe, visualize
 from cnnviz.feature_visualization.objectives import channel
-from cnnviz.images.reading import ImageInput, image_from_pixels
+from cnnviz.images import ImageInput, image_from_pixels
 from cnnviz.network.inspected_model import LoadedModel
 from tests.conftest import slow_unless
 from tests.unit.networks import APPLICATIONS, NETWORKS, Sample, application, photograph
@@ -116,7 +116,7 @@ def check_one_step(sample: Sample, model: LoadedModel) -> None:
 
 
 def check_table(model: Any, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main.main(["show", str(path)]) == 0
+    assert main(["show", str(path)]) == 0
     assert f"{model.count_params():,} parameters" in capsys.readouterr().out
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from cnnviz.errors import InvalidImageError, InvalidParameterError
 from cnnviz.figures import encode_png
-from cnnviz.images.reading import image_from_pixels
+from cnnviz.images import image_from_pixels
 from cnnviz.training.head.labeled_images import (
     MAX_PICTURES,
     NamedPicture,

@@ -10,7 +10,7 @@ import pytest
 from cnnviz import zoo
 from cnnviz.cli import main
 from cnnviz.errors import ModelLoadError
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.network import loading
 from cnnviz.network.inspection import wrap_model
 from cnnviz.network.loading import load_guest, load_model
@@ -60,7 +60,7 @@ def test_hostile_files_in_the_folder_are_named_and_harm_nobody(
         (folder / f"{name}.keras").write_bytes(corpus[name]())
     problems = [file.problem for file in zoo.list_own_files()]
     assert sum(bool(problem) for problem in problems) == 3
-    assert main.main(["models"]) == 0
+    assert main(["models"]) == 0
     assert capsys.readouterr().out.count("not usable: ") == 3
 
 
@@ -81,7 +81,7 @@ def test_no_folder_is_no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 def test_the_command_prints_the_layers_of_a_file(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main.main(["show", str(folder / "mine.keras")]) == 0
+    assert main(["show", str(folder / "mine.keras")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "mine: input 0 to 1, RGB (assumed); ends in softmax"
     assert [line.split()[:2] for line in lines[1:-1]] == [
@@ -90,7 +90,7 @@ def test_the_command_prints_the_layers_of_a_file(
         ["dense", "Dense"],
     ]
     assert lines[-1].startswith("122 parameters, 21,176 multiplications")
-    assert main.main(["show", str(folder / "none.keras")]) == 1
+    assert main(["show", str(folder / "none.keras")]) == 1
     assert "no file 'none.keras'" in capsys.readouterr().err
 
 

@@ -17,7 +17,7 @@ from cnnviz.errors import (
     UnknownLayerError,
 )
 from cnnviz.features.feature_maps import feature_maps
-from cnnviz.images.reading import ImageInput, image_from_pixels
+from cnnviz.images import ImageInput, image_from_pixels
 from cnnviz.network.bounded_store import BoundedStore
 from cnnviz.network.inspected_model import MAX_FUNCTIONS
 from cnnviz.network.inspection import wrap_model

@@ -14,7 +14,7 @@ from cnnviz import zoo
 from cnnviz.attribution.observation import probability
 from cnnviz.cli import main
 from cnnviz.errors import AnalysisError, InvalidParameterError, ModelLoadError
-from cnnviz.images.reading import image_from_pixels
+from cnnviz.images import image_from_pixels
 from cnnviz.network.input_scaling import expected_range, probe_images
 from cnnviz.network.loading import load_model
 from cnnviz.zoo import ModelReference, find_preprocessing
@@ -415,13 +415,13 @@ def test_the_json_beside_a_file_counts_by_name_and_by_path(
     from PIL import Image
 
     Image.fromarray(IMAGE.pixels).save(source)
-    assert main.main(["cam", str(source), "--model", "mine", "--folder", str(folder / "out")]) == 0
+    assert main(["cam", str(source), "--model", "mine", "--folder", str(folder / "out")]) == 0
     assert "assumed" not in capsys.readouterr().err
     (folder / "mine.json").unlink()
-    assert main.main(["cam", str(source), "--model", "mine", "--folder", str(folder / "out")]) == 0
+    assert main(["cam", str(source), "--model", "mine", "--folder", str(folder / "out")]) == 0
     assert "Input scaling is assumed: 0 to 1, RGB" in capsys.readouterr().err
     arguments = ["cam", str(source), "--model", "mine", "--preprocessing", "raw"]
-    assert main.main([*arguments, "--folder", str(folder / "out")]) == 0
+    assert main([*arguments, "--folder", str(folder / "out")]) == 0
     assert "assumed" not in capsys.readouterr().err
 
 
@@ -454,7 +454,7 @@ def test_one_bad_json_costs_one_network(
 ) -> None:
     network().save(folder / "other.keras")
     (folder / "mine.json").write_bytes(content)
-    assert main.main(["models"]) == 0
+    assert main(["models"]) == 0
     listed = capsys.readouterr().out
     assert "other" in listed
     names = [card.name for card in zoo.list_models()]

@@ -15,7 +15,7 @@ from cnnviz.attribution.cam import class_activation_map
 from cnnviz.attribution.gradients import MAX_POINTS, METHODS, random_masks, saliency_map
 from cnnviz.attribution.observation import BASELINES, Target, baseline, probability
 from cnnviz.errors import InvalidParameterError
-from cnnviz.images.reading import ImageInput, image_from_pixels
+from cnnviz.images import ImageInput, image_from_pixels
 from cnnviz.network.forward import IMAGE
 from cnnviz.network.inspected_model import LoadedModel
 from cnnviz.network.inspection import wrap_model

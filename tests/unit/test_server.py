@@ -49,7 +49,7 @@ def test_the_configuration_names_options_that_streamlit_has() -> None:
 
 
 def test_uploads_are_bounded_alike_by_server_and_package() -> None:
-    from cnnviz.images.reading import MAX_BYTES
+    from cnnviz.images import MAX_BYTES
 
     written = tomllib.loads((REPOSITORY / ".streamlit" / "config.toml").read_text())
     assert written["server"]["maxUploadSize"] * 1024**2 == MAX_BYTES

@@ -26,7 +26,7 @@ from cnnviz.feature_visualization import (
     working_sizes,
 )
 from cnnviz.feature_visualization.sizes import check_size
-from cnnviz.images.reading import image_from_pixels, resize_pixels
+from cnnviz.images import image_from_pixels, resize_pixels
 from cnnviz.network.failures import TF_ERRORS
 from cnnviz.network.inspected_model import LoadedModel, compiled
 from cnnviz.network.inspection import wrap_model

@@ -13,7 +13,7 @@ from cnnviz.errors import InvalidParameterError, UnknownLayerError
 from cnnviz.features.feature_maps import feature_maps
 from cnnviz.filter_banks import gabor_kernel
 from cnnviz.filter_banks.gabor_fit import fit_gabor
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.network.loading import load_checkpoint, load_model
 from cnnviz.training.timeline import (
     TrainingFilm,

@@ -161,7 +161,7 @@ def test_what_is_missing_is_explained(tmp_path: Path) -> None:
 def test_the_command_writes_a_classifier(
     stripes: LabelledImages, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main.main(["bank", "stripes", "--folder", str(tmp_path)]) == 0
+    assert main(["bank", "stripes", "--folder", str(tmp_path)]) == 0
     assert "100.00% of 80 held-out pictures" in capsys.readouterr().out
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from cnnviz.arrays import read_only
 from cnnviz.errors import InvalidParameterError, ModelLoadError
-from cnnviz.images.reading import ImageInput, image_from_pixels
+from cnnviz.images import ImageInput, image_from_pixels
 from cnnviz.zoo import (
     ModelCard,
     card_for_model,

@@ -12,7 +12,7 @@ from cnnviz.arrays import frozen_arrays, upsample
 from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.observation import Case, baseline, masked_scores
 from cnnviz.errors import InvalidParameterError
-from cnnviz.images.reading import ImageInput, image_from_pixels, resize_pixels
+from cnnviz.images import ImageInput, image_from_pixels, resize_pixels
 from cnnviz.network.cost import OnProgress
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from cnnviz.errors import InvalidParameterError
-from cnnviz.images.reading import ImageInput, image_from_pixels
+from cnnviz.images import ImageInput, image_from_pixels
 
 _RANGES = {
     "shift_x": (-0.5, 0.5),

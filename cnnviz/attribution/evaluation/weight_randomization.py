@@ -11,7 +11,7 @@ from skimage.metrics import structural_similarity
 from cnnviz.arrays import upsample
 from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.observation import Case, Method, Target, explained, observe
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 
 if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel

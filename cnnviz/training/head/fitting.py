@@ -18,7 +18,7 @@ from scipy.special import softmax
 from cnnviz import zoo
 from cnnviz.arrays import read_only
 from cnnviz.errors import InvalidParameterError, UnknownLayerError
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.network.inspected_model import LoadedModel, compiled
 from cnnviz.training.head.labeled_images import BASE
 from cnnviz.zoo import ModelCard

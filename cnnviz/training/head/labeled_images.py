@@ -18,7 +18,7 @@ import numpy as np
 from cnnviz import datasets, zoo
 from cnnviz.arrays import frozen_arrays
 from cnnviz.errors import InvalidImageError, InvalidParameterError
-from cnnviz.images.reading import MAX_BYTES, ImageInput, image_from_pixels, read_image
+from cnnviz.images import MAX_BYTES, ImageInput, image_from_pixels, read_image
 
 BASE = "efficientnet-lite0"  # the network whose features are re-used
 MIN_CLASSES, MAX_CLASSES = 2, 5
@@ -84,7 +84,7 @@ def read_picture(file_name: str, content: bytes) -> NamedPicture:
     Raises
     ------
     InvalidImageError
-        As `cnnviz.images.reading.read_image`; the message begins with the file's name.
+        As `cnnviz.images.read_image`; the message begins with the file's name.
     """
     try:
         image = read_image(content)

@@ -11,7 +11,7 @@ from cnnviz import figures, zoo
 from cnnviz.feature_visualization import disk_cache
 from cnnviz.feature_visualization.objectives import Target as AscentTarget
 from cnnviz.feature_visualization.recipe import Recipe
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.ui import jobs
 from cnnviz.ui.cached.networks import model
 

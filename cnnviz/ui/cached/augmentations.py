@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import zoo
-from cnnviz.images.reading import ImageInput, image_from_pixels
+from cnnviz.images import ImageInput, image_from_pixels
 from cnnviz.training import Augmentation, Invariance, draws, extremes, measure_invariance
 from cnnviz.ui.cached.keys import BY_DIGEST
 from cnnviz.ui.cached.networks import model

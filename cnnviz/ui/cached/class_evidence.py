@@ -9,7 +9,7 @@ import streamlit as st
 from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.observation import OBSERVATION, Target, explained
 from cnnviz.attribution.registry import find_method
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.network.cost import OnProgress, is_slow
 from cnnviz.ui import jobs
 from cnnviz.ui.cached.keys import BY_DIGEST

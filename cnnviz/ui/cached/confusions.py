@@ -9,7 +9,7 @@ import streamlit as st
 from cnnviz import datasets
 from cnnviz.datasets import LabelledImages
 from cnnviz.errors import DatasetError
-from cnnviz.images.reading import image_from_pixels
+from cnnviz.images import image_from_pixels
 from cnnviz.ui.cached.networks import model, training_record
 from cnnviz.ui.cached.pictures import held_out_pictures
 from cnnviz.zoo import TrainingRecord

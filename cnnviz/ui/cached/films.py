@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from cnnviz import zoo
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.training.timeline import KernelFits, TrainingFilm, networks_with_films
 from cnnviz.ui import jobs, reel
 from cnnviz.ui.cached.keys import BY_DIGEST

@@ -25,7 +25,7 @@ from cnnviz.filter_banks import (
 )
 from cnnviz.filter_banks.gabor import GaborResponse
 from cnnviz.filter_banks.gabor_fit import GaborFit, fit_gabor
-from cnnviz.images.reading import ImageInput, image_from_pixels
+from cnnviz.images import ImageInput, image_from_pixels
 from cnnviz.ui.cached.keys import BY_DIGEST
 from cnnviz.ui.cached.networks import model
 

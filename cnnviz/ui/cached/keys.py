@@ -6,7 +6,7 @@ from typing import Any
 
 from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.observation import Target
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 
 BY_DIGEST: dict[str | type[Any], Callable[[Any], Any]] = {
     ImageInput: attrgetter("digest"),

@@ -14,7 +14,7 @@ from cnnviz.features.feature_maps import (
     glance,
     map_statistics,
 )
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.ui import jobs
 from cnnviz.ui.cached.keys import BY_DIGEST
 from cnnviz.ui.cached.networks import model

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import figures, zoo
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.network.inspected_model import Prediction
 from cnnviz.network.layer_table import LayerFacts
 from cnnviz.ui.cached.keys import BY_DIGEST

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.training.head.labeled_images import BASE, CheckedClasses, NamedPicture, read_files
 from cnnviz.ui import jobs
 from cnnviz.ui.cached.keys import BY_DIGEST

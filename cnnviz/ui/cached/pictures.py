@@ -5,7 +5,7 @@ import streamlit as st
 from cnnviz import datasets, zoo
 from cnnviz.datasets import Collection, LabelledImages
 from cnnviz.errors import DatasetError
-from cnnviz.images.reading import ImageInput, shrink_to_fit
+from cnnviz.images import ImageInput, shrink_to_fit
 from cnnviz.ui.cached.keys import BY_DIGEST
 from cnnviz.ui.cached.networks import model, training_record
 

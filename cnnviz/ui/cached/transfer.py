@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.ui import jobs
 from cnnviz.ui.server import keep_server_fast
 

@@ -10,7 +10,7 @@ from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.observation import OBSERVATION, Target, one_class
 from cnnviz.attribution.registry import explain, find_method
 from cnnviz.errors import DatasetError
-from cnnviz.images.reading import ImageInput
+from cnnviz.images import ImageInput
 from cnnviz.network.cost import is_slow, part_of
 from cnnviz.ui import jobs
 from cnnviz.ui.cached.class_evidence import computed, observation

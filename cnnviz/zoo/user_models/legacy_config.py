@@ -9,15 +9,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cnnviz.zoo.user_models.refusals import Refused
-from cnnviz.zoo.vetting.admitted_classes import (
+from cnnviz.zoo.admission.classes import (
     ACTIVATIONS,
     APPLICATION_LAYERS,
     CLASSES,
     LAYERS,
     MODELS,
 )
-from cnnviz.zoo.vetting.admitted_operations import module_of_operation
+from cnnviz.zoo.admission.operations import module_of_operation
+from cnnviz.zoo.user_models.refusals import Refused
 
 _NUMPY, _NN = "keras.src.ops.numpy", "keras.src.ops.nn"
 _BINARY = {  # functions of TensorFlow that take x and y -> operations of Keras

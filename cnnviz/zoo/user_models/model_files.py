@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnviz.errors import ModelLoadError
+from cnnviz.zoo.admission.rules import is_newer, saved_by_newer
 from cnnviz.zoo.user_models.opening import CheckedFile, build, failure, loadable
 from cnnviz.zoo.user_models.refusals import Refused, refusal
-from cnnviz.zoo.vetting.admission import is_newer, saved_by_newer
-from cnnviz.zoo.vetting.vetting import check_file
+from cnnviz.zoo.vetting.checking import check_file
 
 if TYPE_CHECKING:
     import keras

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from cnnviz.zoo.admission.classes import MODELS
+from cnnviz.zoo.admission.operations import OPERATIONS
+from cnnviz.zoo.admission.rules import installed_keras
 from cnnviz.zoo.user_models.keras_file import write_with_config
 from cnnviz.zoo.user_models.legacy_h5 import load_weights
 from cnnviz.zoo.user_models.refusals import Refused
-from cnnviz.zoo.vetting.admission import installed_keras
-from cnnviz.zoo.vetting.admitted_classes import MODELS
-from cnnviz.zoo.vetting.admitted_operations import OPERATIONS
 
 if TYPE_CHECKING:
     import keras

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnnviz.errors import InvalidParameterError, ModelLoadError
 from cnnviz.zoo.cards import UNIT, ModelCard, Preprocessing, find_preprocessing
-from cnnviz.zoo.vetting.vetting import check_picture
+from cnnviz.zoo.vetting.checking import check_picture
 
 if TYPE_CHECKING:
     import keras

@@ -1,4 +1,4 @@
-"""Run by `cnnviz.zoo.vetting.vetting` in a process of its own, which is thrown away.
+"""Run by `cnnviz.zoo.vetting.checking` in a process of its own, which is thrown away.
 
 ``outline PATH`` prints what an HDF5 file says of its network; ``run PATH CHECKED`` loads a network
 and runs it once. Both set their own bounds first, and print one sentence if the file is no good.

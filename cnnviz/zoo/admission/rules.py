@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
+from cnnviz.zoo.admission.classes import ACTIVATIONS, CLASSES
+from cnnviz.zoo.admission.operations import CALLING_BACK, OPERATIONS, is_operation_module
 from cnnviz.zoo.user_models.refusals import Refused
-from cnnviz.zoo.vetting.admitted_classes import ACTIVATIONS, CLASSES
-from cnnviz.zoo.vetting.admitted_operations import CALLING_BACK, OPERATIONS, is_operation_module
 
 MAX_OBJECTS = 20_000
 MAX_PIECES = 4096  # of a tensor that is split: Keras makes an object of each while it reads a file

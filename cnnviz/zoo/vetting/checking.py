@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from cnnviz import paths
+from cnnviz.zoo.admission.rules import check_description, prepared, strings_of
 from cnnviz.zoo.user_models.file_kinds import conversion, kind_of, weights_only
 from cnnviz.zoo.user_models.input_shapes import input_shape
 from cnnviz.zoo.user_models.keras_file import parsed, read_archive
 from cnnviz.zoo.user_models.legacy_config import modern
 from cnnviz.zoo.user_models.opening import CheckedFile, loadable
 from cnnviz.zoo.user_models.refusals import Refused, refusal
-from cnnviz.zoo.vetting.admission import check_description, prepared, strings_of
 
 MAX_FILE_BYTES = 2 << 30
 MAX_UNPACKED_BYTES = 2 << 30

@@ -7,12 +7,12 @@ arguments of each call. None of those listed here can run code from the file:
 - Each is a pure function of arrays. No parameter of its constructor or of its call is a function,
   and it calls nothing back: a test gives each of them a function in place of every argument.
 - Keras passes the settings from JSON to the constructor as they stand: numbers, text, lists. The
-  arguments of a call are checked apart (`cnnviz.zoo.vetting.admission`): tensors, numbers, slices.
+  arguments of a call are checked apart (`cnnviz.zoo.admission.rules`): tensors, numbers, slices.
 - They run kernels of the backend only. None opens a file or a connection, imports a module, looks
   up a name that the file chooses, or draws random numbers.
 
 They can ask for much memory or time, as layers can; the trial of a file in a process of its own
-bounds that (`cnnviz.zoo.vetting.vetting.try_in_child`). The trial sees a black image only, so
+bounds that (`cnnviz.zoo.vetting.checking.try_in_child`). The trial sees a black image only, so
 operations are left out whose result grows with the values in the image (``bincount``,
 ``segment_sum``).
 """
