@@ -21,9 +21,9 @@ from .filter_banks.gabor_fit import fit_gabor as fit_gabor
 from .images.reading import ImageInput as ImageInput
 from .images.reading import read_image as read_image
 from .network.inspected_model import LoadedModel as LoadedModel
-from .network.inspected_model import Prediction as Prediction
 from .network.layer_table import layer_table as layer_table
 from .network.loading import load_model as load_model
+from .network.prediction import Prediction as Prediction
 from .network.receptive_field import receptive_fields as receptive_fields
 from .zoo import ModelCard as ModelCard
 from .zoo import list_models as list_models

@@ -33,6 +33,7 @@ def frozen_arrays(**dtypes: type) -> Callable[[_Record], _Record]:
 
     Examples
     --------
+    >>> from dataclasses import dataclass
     >>> @dataclass(frozen=True, eq=False)
     ... @frozen_arrays(values=np.float32)
     ... class Map:

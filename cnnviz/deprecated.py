@@ -17,9 +17,9 @@ def renamed_attribute(old: str, new: str) -> Any:
     >>> class Heatmap:
     ...     diagnostics = (("gap", 0.1),)
     ...     facts = renamed_attribute("facts", "diagnostics")
-    >>> with warnings.catch_warnings(record=True):
-    ...     Heatmap().facts
-    (('gap', 0.1),)
+    >>> with warnings.catch_warnings(record=True, action="always") as warned:
+    ...     print(Heatmap().facts, len(warned))
+    (('gap', 0.1),) 1
     """
 
     def read(record: object) -> Any:

@@ -9,7 +9,7 @@ from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.observation import Case, Target, explained, observe
 from cnnviz.attribution.registry import find_method
 from cnnviz.images import ImageInput
-from cnnviz.network.forward import IMAGE
+from cnnviz.network import IMAGE
 
 if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel

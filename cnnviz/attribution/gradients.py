@@ -25,8 +25,8 @@ from cnnviz.attribution.observation import (
     target_or_class,
 )
 from cnnviz.images import ImageInput
+from cnnviz.network import IMAGE
 from cnnviz.network.cost import BACKWARD, OnProgress, batch_size
-from cnnviz.network.forward import IMAGE
 
 if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel

@@ -10,8 +10,8 @@ import numpy as np
 from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.errors import AnalysisError, CnnvizError, InvalidParameterError
 from cnnviz.images import ImageInput, image_from_pixels
+from cnnviz.network import IMAGE
 from cnnviz.network.cost import BACKWARD, OnProgress, batch_size, is_slow
-from cnnviz.network.forward import IMAGE
 
 if TYPE_CHECKING:  # TensorFlow is loaded when there is a model, not before
     from cnnviz.network.inspected_model import LoadedModel

@@ -12,7 +12,7 @@ from cnnviz.attribution.observation import one_class
 from cnnviz.attribution.registry import explain, find_method
 from cnnviz.errors import CnnvizError, InvalidParameterError
 from cnnviz.images import FILE_TYPES, ImageInput, read_image, shrink_to_fit
-from cnnviz.network.forward import IMAGE
+from cnnviz.network import IMAGE
 
 if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel

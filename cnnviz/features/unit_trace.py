@@ -11,7 +11,7 @@ import tensorflow as tf
 from cnnviz.arrays import frozen_arrays
 from cnnviz.errors import InvalidParameterError
 from cnnviz.images import ImageInput
-from cnnviz.network.forward import IMAGE
+from cnnviz.network import IMAGE
 from cnnviz.network.inspected_model import compiled
 from cnnviz.network.kinds import kind_of
 from cnnviz.network.receptive_field import (

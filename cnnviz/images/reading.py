@@ -19,8 +19,6 @@ from cnnviz.images import file_bytes
 from cnnviz.images.color_profiles import to_srgb
 from cnnviz.images.deep_files import BandedImage, deep_png, deep_tiff
 
-pass
-
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")  # the last by a plugin
 FILE_TYPES = (
     *("png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "avif"),

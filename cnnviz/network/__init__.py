@@ -3,3 +3,5 @@
 `forward` runs a model layer by layer; `head` finds the logits behind whatever the model ends in;
 `map_layout` finds out which outputs are maps; `input_scaling` finds the scaling inside a model.
 """
+
+IMAGE = "the image"  # stands for the network's input where a layer's name is expected

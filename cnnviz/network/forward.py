@@ -20,9 +20,6 @@ Change = Callable[[str, Any], Any]  # a layer's name and output to what shall st
 Observe = Callable[[Any, Any, Mapping[str, Any], Sequence[Any]], None]  # operation, in, in, out
 
 
-IMAGE = "the image"  # stands for the network's input where a layer's name is expected
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class ForwardPass:
     """What one pass through a model leaves behind.

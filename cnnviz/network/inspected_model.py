@@ -23,30 +23,19 @@ from scipy.special import expit, softmax
 from cnnviz import zoo
 from cnnviz.errors import AnalysisError, CnnvizError, InvalidParameterError, UnknownLayerError
 from cnnviz.images import ImageInput
+from cnnviz.network import IMAGE
 from cnnviz.network.bounded_store import BoundedStore
 from cnnviz.network.failures import TF_ERRORS, brief
-from cnnviz.network.forward import IMAGE, Change, ForwardPass, run_layers
+from cnnviz.network.forward import Change, ForwardPass, run_layers
 from cnnviz.network.head import Head
 from cnnviz.network.map_layout import TokenGrid, to_maps
+from cnnviz.network.prediction import Prediction
 from cnnviz.zoo import InputScaling, ModelCard
 
 MAX_FUNCTIONS = 32  # compiled functions kept for one model
 HALF_LOSS_SCALE = 1024.0
 BATCH_PIXELS = 400_000  # of the images that go through a network at once
 _HEAVY = threading.BoundedSemaphore(2)  # computations at once in this process; bounds memory
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """A class with its name, probability (0 to 1) and logit.
-
-    The probability is None if the network gives none; the logit is then its raw score.
-    """
-
-    class_index: int
-    label: str
-    probability: float | None
-    logit: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,8 +15,6 @@ from cnnviz.network.receptive_field import (
     strides,
 )
 
-pass
-
 if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel
 

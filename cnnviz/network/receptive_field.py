@@ -11,8 +11,6 @@ import numpy as np
 
 from cnnviz.network.kinds import kind_of
 
-pass
-
 if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel
 

@@ -7,8 +7,6 @@ import numpy as np
 
 from cnnviz.errors import InvalidParameterError
 
-pass
-
 Weights = Mapping[str, Sequence[np.ndarray]]  # for each layer its arrays, in a fixed order
 
 

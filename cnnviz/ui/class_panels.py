@@ -22,8 +22,8 @@ from cnnviz.attribution.observation import (
 from cnnviz.attribution.registry import METHODS, target_code
 from cnnviz.figures import Scale
 from cnnviz.images import ImageInput
-from cnnviz.network.forward import IMAGE
-from cnnviz.network.inspected_model import Prediction
+from cnnviz.network import IMAGE
+from cnnviz.network.prediction import Prediction
 from cnnviz.ui import cached, controls
 from cnnviz.ui.controls import Picked
 from cnnviz.ui.pictures import download, number, show_bars, show_map, show_painted, show_picture

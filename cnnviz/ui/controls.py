@@ -8,7 +8,7 @@ import streamlit as st
 
 from cnnviz import datasets, zoo
 from cnnviz.images import FILE_TYPES, ImageInput, read_image
-from cnnviz.network.inspected_model import Prediction
+from cnnviz.network.prediction import Prediction
 from cnnviz.ui import cached, downloads, frame, network_choices
 from cnnviz.zoo import ModelCard
 

@@ -7,7 +7,7 @@ import streamlit as st
 
 from cnnviz import zoo
 from cnnviz.images import ImageInput
-from cnnviz.network.inspected_model import Prediction
+from cnnviz.network.prediction import Prediction
 from cnnviz.ui import cached
 from cnnviz.ui.pictures import likelihood
 from cnnviz.zoo import ModelReference

@@ -9,7 +9,7 @@ import streamlit as st
 
 from cnnviz import figures
 from cnnviz.figures import Scale
-from cnnviz.network.inspected_model import Prediction
+from cnnviz.network.prediction import Prediction
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

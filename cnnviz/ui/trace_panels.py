@@ -8,7 +8,7 @@ import streamlit as st
 
 from cnnviz import figures, zoo
 from cnnviz.features.unit_trace import CellTrace, WindowStep
-from cnnviz.network.forward import IMAGE
+from cnnviz.network import IMAGE
 from cnnviz.ui import cached, map_panels, tiles
 from cnnviz.ui.controls import Picked, keep_within
 from cnnviz.ui.pictures import download, number, show_painted, show_picture

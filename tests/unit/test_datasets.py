@@ -283,7 +283,7 @@ def publish(
     server.answers["test_32x32.mat"] = answer or Answer(body)
     known_hash = "md5:" + hashlib.md5(body).hexdigest()
     remote = svhn_module.RemoteFile(server.url("test_32x32.mat"), known_hash, len(body))
-    monkeypatch.setitem(svhn.SVHN_FILES, "test", remote)
+    monkeypatch.setitem(svhn_module.SVHN_FILES, "test", remote)
 
 
 def test_the_split_of_our_own_is_read_and_named(

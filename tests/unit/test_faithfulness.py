@@ -39,6 +39,7 @@ from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.observation import Case, observe, one_class
 from cnnviz.errors import InvalidParameterError
 from cnnviz.images import ImageInput, image_from_pixels
+from cnnviz.network import IMAGE
 from cnnviz.network.inspection import wrap_model
 from cnnviz.network.loading import load_model
 from cnnviz.zoo import card_for_model
@@ -55,7 +56,7 @@ def left_half(picture: ImageInput) -> Case:
     kernel = np.repeat(LEFT[..., None], 3, axis=2).reshape(-1, 1) / 40
     network.set_weights([kernel, np.float32([-1])])
     model = wrap_model(network, card_for_model(network, "left-half"))
-    return observe(model, picture, one_class(1), ["the picture"])
+    return observe(model, picture, one_class(1), [IMAGE])
 
 
 def test_ranks_follow_the_map_and_ties_follow_chance() -> None:
@@ -170,7 +171,7 @@ def test_a_mosaic_is_held_against_the_quarters(picture: ImageInput, left_half: C
 
     def explain(image: ImageInput, class_index: int) -> ClassHeatmap:
         values = (image.pixels == colours[class_index]).all(axis=-1)
-        return ClassHeatmap(values, "the picture", class_index, 0.0, "perfect")
+        return ClassHeatmap(values, IMAGE, class_index, 0.0, "perfect")
 
     found = mosaic_check(left_half.model, images, range(4), explain)
     assert found.shares == (1, 1, 1, 1)

@@ -14,9 +14,8 @@ from cnnviz.attribution.observation import OBSERVATION, Case, explained, observe
 from cnnviz.attribution.registry import METHODS, explain
 from cnnviz.errors import InvalidParameterError
 from cnnviz.images import ImageInput
-from cnnviz.network import cost
+from cnnviz.network import IMAGE, cost
 from cnnviz.network.cost import BACKWARD, SLOW_COST, batch_size, is_slow, part_of
-from cnnviz.network.forward import IMAGE
 from cnnviz.network.inspected_model import LoadedModel
 from cnnviz.network.layer_table import pass_cost
 

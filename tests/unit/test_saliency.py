@@ -16,7 +16,7 @@ from cnnviz.attribution.gradients import MAX_POINTS, METHODS, random_masks, sali
 from cnnviz.attribution.observation import BASELINES, Target, baseline, probability
 from cnnviz.errors import InvalidParameterError
 from cnnviz.images import ImageInput, image_from_pixels
-from cnnviz.network.forward import IMAGE
+from cnnviz.network import IMAGE
 from cnnviz.network.inspected_model import LoadedModel
 from cnnviz.network.inspection import wrap_model
 from cnnviz.network.loading import load_model

@@ -7,8 +7,8 @@ import streamlit as st
 
 from cnnviz import figures, zoo
 from cnnviz.images import ImageInput
-from cnnviz.network.inspected_model import Prediction
 from cnnviz.network.layer_table import LayerFacts
+from cnnviz.network.prediction import Prediction
 from cnnviz.ui.cached.keys import BY_DIGEST
 from cnnviz.ui.server import keep_server_fast
 from cnnviz.zoo import TrainingRecord
