@@ -4,13 +4,17 @@ Everything that ``__init__.pyi`` names is loaded when it is first used: ``import
 neither TensorFlow nor Streamlit.
 """
 
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import lazy_loader
 
 from cnnviz.deprecated import warn_renamed
 
-__version__ = "0.1.0"
+try:
+    __version__ = version("cnnviz")
+except PackageNotFoundError:  # a folder on the path, not installed
+    __version__ = "unknown"
 
 _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 _RENAMED: dict[str, str] = {}  # old public names, for one version

@@ -42,8 +42,8 @@ def server_command(port: int, address: str) -> list[str]:
     """
     if not paths.APP.exists():
         raise CnnvizError(
-            "The app's pages are not installed with the package. Run this command from an "
-            "editable installation of the project's folder: python -m pip install -e ."
+            f"The app's pages are missing: there is no {paths.APP}. Install cnnviz again, from a "
+            "wheel or from its folder: python -m pip install -e ."
         )
     server = [sys.executable, "-m", "streamlit", "run", str(paths.APP)]
     return [*server, "--server.port", str(port), "--server.address", address]

@@ -11,3 +11,5 @@ APP = ROOT / "app.py"
 PAGES = ROOT / "pages"
 MODELS = ROOT / "models"
 ATLASES = MODELS / "atlas"
+# New networks go into a checkout, or into the current folder, never into an installed package.
+NEW_MODELS = Path("models") if ROOT == _INSTALLED else MODELS

@@ -94,7 +94,7 @@ def train_classifier(data_name: str) -> BankClassifier:
 
 
 def save_classifier(
-    classifier: BankClassifier, data_name: str, folder: Path = paths.MODELS
+    classifier: BankClassifier, data_name: str, folder: Path = paths.NEW_MODELS
 ) -> Path:
     """Write a classifier as ``DATA.bank.npz``."""
     path = folder / f"{data_name}.bank.npz"

@@ -217,7 +217,9 @@ def _with_channels(pictures: LabelledImages) -> np.ndarray:
     return images if images.ndim == 4 else images[..., np.newaxis]
 
 
-def save_linear(classifier: LinearClassifier, data_name: str, folder: Path = paths.MODELS) -> Path:
+def save_linear(
+    classifier: LinearClassifier, data_name: str, folder: Path = paths.NEW_MODELS
+) -> Path:
     """Write a classifier as ``DATA.linear.npz``."""
     path = folder / f"{data_name}.linear.npz"
 

@@ -20,7 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import tensorflow as tf
 
-from cnnviz import zoo
+from cnnviz import paths, zoo
 from cnnviz.datasets import LabelledImages
 from cnnviz.errors import ModelLoadError
 from cnnviz.files import write_atomically
@@ -185,7 +185,8 @@ def _started(recipe: Recipe, num_steps: int, folder: Path) -> keras.Model:
 
 
 def _first_of(recipe: Recipe, folder: Path) -> Path:
-    path = folder / f"{recipe.starts_from}.keras"
+    places = [where / f"{recipe.starts_from}.keras" for where in (folder, paths.MODELS)]
+    path = next((place for place in places if place.is_file()), places[0])
     if not path.is_file():
         raise ModelLoadError(
             f"{recipe.name} goes on from {recipe.starts_from}, which is not in {folder}. Train "
