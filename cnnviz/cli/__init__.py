@@ -1,5 +1,5 @@
-"""The command line: one module for each group of commands."""
+"""The command line: one module for each group of commands; `parser` puts them together."""
 
-from cnnviz.cli.commands import main
+from cnnviz.cli.parser import main
 
 __all__ = ["main"]

@@ -27,7 +27,7 @@ _MAX_SIDE_PX, _OPACITY, _PERCENTILE, _STEPS = 768, 0.5, 99.0, 8
 Settings = dict[str, dict[str, Any]]  # of each method
 
 
-def picture_files(paths: Sequence[Path]) -> list[Path]:
+def image_files(paths: Sequence[Path]) -> list[Path]:
     """List pictures, and those in folders, in order of their names.
 
     Raises

@@ -176,7 +176,7 @@ def test_the_command_draws_tells_how_far_it_is_and_where_to_look(
     arguments += ["--filters", "8", "--folder", str(tmp_path)]
     assert main(arguments) == 0
     told = capsys.readouterr().out
-    assert "1 of 1 strips" in told
+    assert "1/1 strips" in told
     assert "index.html" in told
     assert main([*arguments, "--engine", "slurm"]) == 1
 

@@ -16,7 +16,7 @@ from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.observation import Target, contrast, one_class, probability, sum_of
 from cnnviz.attribution.registry import METHODS, explain, find_method, target_code
 from cnnviz.cli import main
-from cnnviz.cli.batch import find_class, parse_settings, picture_files
+from cnnviz.cli.batch import find_class, image_files, parse_settings
 from cnnviz.errors import InvalidParameterError
 from cnnviz.figures import Scale, encode_png
 from cnnviz.images import ImageInput
@@ -109,12 +109,12 @@ def test_pictures_are_found_in_folders(tmp_path: Path) -> None:
     (tmp_path / "in" / "notes.txt").write_bytes(b"")
     (tmp_path / "in" / "telephone.HEIC").write_bytes(b"")
     (tmp_path / "a.jpg").write_bytes(b"")
-    found = [file.name for file in picture_files([tmp_path])]
+    found = [file.name for file in image_files([tmp_path])]
     assert found == ["a.jpg", "b.PNG", "telephone.HEIC"]
     with pytest.raises(InvalidParameterError, match="no file or folder"):
-        picture_files([tmp_path / "c.jpg"])
+        image_files([tmp_path / "c.jpg"])
     with pytest.raises(InvalidParameterError, match="no picture"):
-        picture_files([tmp_path / "in" / ".."] and [_empty(tmp_path)])
+        image_files([tmp_path / "in" / ".."] and [_empty(tmp_path)])
 
 
 def _empty(folder: Path) -> Path:
@@ -135,7 +135,7 @@ def test_the_command_writes_overlays_numbers_and_a_table(
     asked += ["--set", "patch_percent=30", "--folder", str(folder)]
     assert main(["cam", str(tmp_path / "one"), str(tmp_path / "two"), *asked]) == 0
     said = capsys.readouterr()
-    assert "3 of 3 pictures" in said.out
+    assert "3/3 images" in said.out
     assert "torn.png" in said.err
     with (folder / "cam.csv").open() as file:
         rows = list(csv.DictReader(file))

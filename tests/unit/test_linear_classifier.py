@@ -169,7 +169,7 @@ def test_the_command_writes_a_classifier(
     squares: LabelledImages, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["linear", "squares", "--folder", str(tmp_path)]) == 0
-    assert "100.00% of 90 held-out pictures" in capsys.readouterr().out
+    assert "Accuracy 100.00% on 90 test images" in capsys.readouterr().out
     assert load_linear("squares", tmp_path).num_training == 90
     assert main(["linear", "nothing"]) == 1
     assert "Choose one of: " + ", ".join(linear.DATA) in capsys.readouterr().err

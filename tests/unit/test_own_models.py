@@ -84,7 +84,7 @@ def test_the_command_prints_the_layers_of_a_file(
     assert main(["show", str(folder / "mine.keras")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "mine: input 0 to 1, RGB (assumed); ends in softmax"
-    assert [line.split()[:2] for line in lines[1:-1]] == [
+    assert [line.split()[:2] for line in lines[2:-1]] == [
         ["conv", "Conv2D"],
         ["gap", "GlobalAveragePooling2D"],
         ["dense", "Dense"],

@@ -162,7 +162,7 @@ def test_the_command_writes_a_classifier(
     stripes: LabelledImages, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["bank", "stripes", "--folder", str(tmp_path)]) == 0
-    assert "100.00% of 80 held-out pictures" in capsys.readouterr().out
+    assert "Accuracy 100.00% on 80 test images" in capsys.readouterr().out
 
 
 def test_the_shipped_classifier_beats_chance_on_the_bundled_samples() -> None:
