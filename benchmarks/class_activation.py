@@ -16,8 +16,10 @@ from typing import Any
 import numpy as np
 
 from cnnviz import class_activation_map, datasets, load_model, saliency_map
-from cnnviz.attribution.observation import OBSERVATION, explained, observe, one_class
+from cnnviz.attribution.methods import explained
+from cnnviz.attribution.observation import OBSERVATION, observe
 from cnnviz.attribution.registry import METHODS
+from cnnviz.attribution.targets import one_class
 from cnnviz.network.forward import IMAGE
 
 RUNS, CHANNELS, SAMPLES = 5, 32, 32

@@ -12,22 +12,18 @@ from scipy.special import softmax
 
 from cnnviz.arrays import upsample
 from cnnviz.attribution.heatmap import ClassHeatmap
-from cnnviz.attribution.observation import (
-    BASELINES,
+from cnnviz.attribution.masking import BASELINES, baseline, masked_scores
+from cnnviz.attribution.methods import (
     SIGNED,
-    Case,
     Found,
     Method,
     Setting,
-    Target,
-    baseline,
     explained,
-    masked_scores,
     method_named,
-    observe,
-    target_or_class,
     without_negatives,
 )
+from cnnviz.attribution.observation import Case, observe
+from cnnviz.attribution.targets import Target, target_or_class
 from cnnviz.errors import AnalysisError, InvalidParameterError
 from cnnviz.images import ImageInput
 from cnnviz.network.cost import OnProgress

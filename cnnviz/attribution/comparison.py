@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from cnnviz.attribution.evaluation.faithfulness import pixel_curves
 from cnnviz.attribution.heatmap import ClassHeatmap
-from cnnviz.attribution.observation import Case, Target, explained, observe
+from cnnviz.attribution.methods import explained
+from cnnviz.attribution.observation import Case, observe
 from cnnviz.attribution.registry import find_method
+from cnnviz.attribution.targets import Target
 from cnnviz.images import ImageInput
 from cnnviz.network import IMAGE
 

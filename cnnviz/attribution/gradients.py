@@ -9,21 +9,10 @@ import numpy as np
 from cnnviz.arrays import upsample
 from cnnviz.attribution.cam import weighted_evidence
 from cnnviz.attribution.heatmap import ClassHeatmap
-from cnnviz.attribution.observation import (
-    BASELINES,
-    SIGNED,
-    Case,
-    Found,
-    Method,
-    Setting,
-    Target,
-    baseline,
-    explained,
-    masked_scores,
-    method_named,
-    observe,
-    target_or_class,
-)
+from cnnviz.attribution.masking import BASELINES, baseline, masked_scores
+from cnnviz.attribution.methods import SIGNED, Found, Method, Setting, explained, method_named
+from cnnviz.attribution.observation import Case, observe
+from cnnviz.attribution.targets import Target, target_or_class
 from cnnviz.images import ImageInput
 from cnnviz.network import IMAGE
 from cnnviz.network.cost import BACKWARD, OnProgress, batch_size

@@ -5,15 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from cnnviz.attribution import cam, gradients
 from cnnviz.attribution.heatmap import ClassHeatmap
-from cnnviz.attribution.observation import (
-    Method,
-    Target,
-    contrast,
-    method_named,
-    one_class,
-    probability,
-    sum_of,
-)
+from cnnviz.attribution.methods import Method, method_named
+from cnnviz.attribution.targets import Target, contrast, one_class, probability, sum_of
 from cnnviz.errors import InvalidParameterError
 from cnnviz.images import ImageInput
 from cnnviz.network.cost import OnProgress
@@ -91,12 +84,12 @@ def target_code(target: Target) -> str:
     """Write a target as Python; those of a function of one's own cannot be written."""
     indices = [index for index, _ in target.weights]
     if target == one_class(target.class_index):
-        return f"cnnviz.attribution.observation.one_class({target.class_index})"
+        return f"cnnviz.attribution.targets.one_class({target.class_index})"
     if target == probability(target.class_index):
-        return f"cnnviz.attribution.observation.probability({target.class_index})"
+        return f"cnnviz.attribution.targets.probability({target.class_index})"
     if target == sum_of(indices or [0]):
-        return f"cnnviz.attribution.observation.sum_of({indices})"
+        return f"cnnviz.attribution.targets.sum_of({indices})"
     gamma = -sum(weight for _, weight in target.weights[1:])
     if len(indices) > 1 and target == contrast(indices[0], indices[1:], gamma):
-        return f"cnnviz.attribution.observation.contrast({indices[0]}, {indices[1:]}, {gamma:g})"
+        return f"cnnviz.attribution.targets.contrast({indices[0]}, {indices[1:]}, {gamma:g})"
     raise InvalidParameterError("A function of your own cannot be written as Python.")

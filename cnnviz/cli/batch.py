@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from cnnviz import figures, zoo
 from cnnviz.attribution.evaluation.faithfulness import pixel_curves
 from cnnviz.attribution.heatmap import ClassHeatmap
-from cnnviz.attribution.observation import one_class
 from cnnviz.attribution.registry import explain, find_method
+from cnnviz.attribution.targets import one_class
 from cnnviz.errors import CnnvizError, InvalidParameterError
 from cnnviz.images import FILE_TYPES, ImageInput, read_image, shrink_to_fit
 from cnnviz.network import IMAGE

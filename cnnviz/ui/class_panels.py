@@ -10,16 +10,9 @@ import streamlit as st
 
 from cnnviz import figures, zoo
 from cnnviz.attribution.heatmap import ClassHeatmap
-from cnnviz.attribution.observation import (
-    Method,
-    Setting,
-    Target,
-    contrast,
-    one_class,
-    probability,
-    sum_of,
-)
+from cnnviz.attribution.methods import Method, Setting
 from cnnviz.attribution.registry import METHODS, target_code
+from cnnviz.attribution.targets import Target, contrast, one_class, probability, sum_of
 from cnnviz.figures import Scale
 from cnnviz.images import ImageInput
 from cnnviz.network import IMAGE

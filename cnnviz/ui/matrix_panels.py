@@ -7,8 +7,8 @@ import streamlit as st
 
 from cnnviz import figures, zoo
 from cnnviz.attribution.heatmap import ClassHeatmap
-from cnnviz.attribution.observation import Target, one_class
 from cnnviz.attribution.registry import METHODS
+from cnnviz.attribution.targets import Target, one_class
 from cnnviz.figures import Scale
 from cnnviz.ui import cached, class_panels, controls
 from cnnviz.ui.controls import Picked

@@ -8,7 +8,8 @@ import streamlit as st
 from cnnviz import figures, zoo
 from cnnviz.attribution.evaluation.robustness import Stress, stressed
 from cnnviz.attribution.heatmap import ClassHeatmap
-from cnnviz.attribution.observation import BASELINES, one_class, probability
+from cnnviz.attribution.masking import BASELINES
+from cnnviz.attribution.targets import one_class, probability
 from cnnviz.images import ImageInput
 from cnnviz.ui import cached, class_panels
 from cnnviz.ui.class_panels import MAX_SIDE_PX, Asked, Look

@@ -8,8 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import cnnviz
-from cnnviz.attribution.observation import one_class
 from cnnviz.attribution.registry import METHODS
+from cnnviz.attribution.targets import one_class
 from cnnviz.figures import encode_png
 from cnnviz.network.inspected_model import LoadedModel
 from cnnviz.ui import cached, class_panels, controls, jobs

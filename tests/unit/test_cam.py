@@ -21,7 +21,8 @@ from cnnviz.attribution.cam import (
     weighted_sum,
 )
 from cnnviz.attribution.heatmap import ClassHeatmap
-from cnnviz.attribution.observation import Target, contrast, observe, one_class, probability, sum_of
+from cnnviz.attribution.observation import observe
+from cnnviz.attribution.targets import Target, contrast, one_class, probability, sum_of
 from cnnviz.errors import InvalidParameterError, UnknownLayerError
 from cnnviz.images import ImageInput, image_from_pixels
 from cnnviz.network.inspection import wrap_model

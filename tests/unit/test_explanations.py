@@ -13,8 +13,8 @@ import cnnviz
 from cnnviz import datasets, figures
 from cnnviz.attribution.comparison import EvidenceTable, evidence_table
 from cnnviz.attribution.heatmap import ClassHeatmap
-from cnnviz.attribution.observation import Target, contrast, one_class, probability, sum_of
 from cnnviz.attribution.registry import METHODS, explain, find_method, target_code
+from cnnviz.attribution.targets import Target, contrast, one_class, probability, sum_of
 from cnnviz.cli import main
 from cnnviz.cli.batch import find_class, image_files, parse_settings
 from cnnviz.errors import InvalidParameterError

@@ -36,7 +36,8 @@ from cnnviz.attribution.evaluation.weight_randomization import (
 )
 from cnnviz.attribution.gradients import METHODS as SALIENCY
 from cnnviz.attribution.heatmap import ClassHeatmap
-from cnnviz.attribution.observation import Case, observe, one_class
+from cnnviz.attribution.observation import Case, observe
+from cnnviz.attribution.targets import one_class
 from cnnviz.errors import InvalidParameterError
 from cnnviz.images import ImageInput, image_from_pixels
 from cnnviz.network import IMAGE

@@ -10,8 +10,10 @@ import tensorflow as tf
 from cnnviz.attribution import gradients
 from cnnviz.attribution.comparison import evidence_table
 from cnnviz.attribution.evaluation.weight_randomization import randomised_maps
-from cnnviz.attribution.observation import OBSERVATION, Case, explained, observe, one_class
+from cnnviz.attribution.methods import explained
+from cnnviz.attribution.observation import OBSERVATION, Case, observe
 from cnnviz.attribution.registry import METHODS, explain
+from cnnviz.attribution.targets import one_class
 from cnnviz.errors import InvalidParameterError
 from cnnviz.images import ImageInput
 from cnnviz.network import IMAGE, cost

@@ -11,7 +11,7 @@ import pytest
 from keras import layers, ops
 
 from cnnviz import zoo
-from cnnviz.attribution.observation import probability
+from cnnviz.attribution.targets import probability
 from cnnviz.cli import main
 from cnnviz.errors import AnalysisError, InvalidParameterError, ModelLoadError
 from cnnviz.images import image_from_pixels

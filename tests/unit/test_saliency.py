@@ -13,7 +13,8 @@ from cnnviz.arrays import upsample
 from cnnviz.attribution import gradients
 from cnnviz.attribution.cam import class_activation_map
 from cnnviz.attribution.gradients import MAX_POINTS, METHODS, random_masks, saliency_map
-from cnnviz.attribution.observation import BASELINES, Target, baseline, probability
+from cnnviz.attribution.masking import BASELINES, baseline
+from cnnviz.attribution.targets import Target, probability
 from cnnviz.errors import InvalidParameterError
 from cnnviz.images import ImageInput, image_from_pixels
 from cnnviz.network import IMAGE

@@ -10,7 +10,8 @@ from scipy.sparse.linalg import spsolve
 
 from cnnviz.arrays import frozen_arrays, upsample
 from cnnviz.attribution.heatmap import ClassHeatmap
-from cnnviz.attribution.observation import Case, baseline, masked_scores
+from cnnviz.attribution.masking import baseline, masked_scores
+from cnnviz.attribution.observation import Case
 from cnnviz.errors import InvalidParameterError
 from cnnviz.images import ImageInput, image_from_pixels, resize_pixels
 from cnnviz.network.cost import OnProgress

@@ -10,7 +10,9 @@ from skimage.metrics import structural_similarity
 
 from cnnviz.arrays import upsample
 from cnnviz.attribution.heatmap import ClassHeatmap
-from cnnviz.attribution.observation import Case, Method, Target, explained, observe
+from cnnviz.attribution.methods import Method, explained
+from cnnviz.attribution.observation import Case, observe
+from cnnviz.attribution.targets import Target
 from cnnviz.images import ImageInput
 
 if TYPE_CHECKING:

@@ -7,8 +7,10 @@ import numpy as np
 import streamlit as st
 
 from cnnviz.attribution.heatmap import ClassHeatmap
-from cnnviz.attribution.observation import OBSERVATION, Target, explained
+from cnnviz.attribution.methods import explained
+from cnnviz.attribution.observation import OBSERVATION
 from cnnviz.attribution.registry import find_method
+from cnnviz.attribution.targets import Target
 from cnnviz.images import ImageInput
 from cnnviz.network.cost import OnProgress, is_slow
 from cnnviz.ui import jobs

@@ -5,7 +5,7 @@ from operator import attrgetter
 from typing import Any
 
 from cnnviz.attribution.heatmap import ClassHeatmap
-from cnnviz.attribution.observation import Target
+from cnnviz.attribution.targets import Target
 from cnnviz.images import ImageInput
 
 BY_DIGEST: dict[str | type[Any], Callable[[Any], Any]] = {

@@ -7,8 +7,9 @@ import numpy as np
 import streamlit as st
 
 from cnnviz.attribution.heatmap import ClassHeatmap
-from cnnviz.attribution.observation import OBSERVATION, Target, one_class
+from cnnviz.attribution.observation import OBSERVATION
 from cnnviz.attribution.registry import explain, find_method
+from cnnviz.attribution.targets import Target, one_class
 from cnnviz.errors import DatasetError
 from cnnviz.images import ImageInput
 from cnnviz.network.cost import is_slow, part_of
