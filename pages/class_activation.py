@@ -10,13 +10,13 @@ from cnnviz.ui import (
 )
 
 frame.begin(
-    "Which pixels argue for this class?",
-    "Pick a picture and a class: the bright parts are those that raise the class's score.",
+    "Class activation maps",
+    "Which pixels support the predicted class? Bright regions raise its logit.",
 )
 
 
 @st.fragment
-def evidence(view: str, model_name: str, picked: controls.Picked) -> None:
+def show(view: str, model_name: str, picked: controls.Picked) -> None:
     with frame.user_errors():
         views[view](model_name, picked)
 
@@ -25,14 +25,14 @@ with frame.user_errors():
     with st.sidebar:
         st.subheader("View")
         views = {
-            "One map": class_panels.show_one,
-            "The map as a sum": class_sum_panels.show_sum,
-            "Side by side": matrix_panels.show_table,
-            "Put to the test": trust_panels.show_test,
-            "Sanity": trust_panels.show_sanity,
-            "Under stress": trust_panels.show_stress,
+            "Heat map": class_panels.show_one,
+            "Decomposition": class_sum_panels.show_sum,
+            "Compare methods": matrix_panels.show_table,
+            "Faithfulness": trust_panels.show_test,
+            "Sanity check": trust_panels.show_sanity,
+            "Robustness": trust_panels.show_stress,
         }
         view = st.radio("Show", [*views], key="class_view", bind="query-params")
     model_name = controls.model_picker()
     picked = controls.picked_picture(controls.example_for(model_name))
-    evidence(view, model_name, picked)
+    show(view, model_name, picked)

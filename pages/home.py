@@ -4,24 +4,24 @@ from cnnviz.ui import controls, frame, pictures
 
 frame.begin(
     "What does a convolutional network see?",
-    "Pick a picture on the left, then open a page: the picture goes with you.",
+    "Choose an image on the left, then open a page. The image goes along.",
 )
 with frame.user_errors():
     picked = controls.picked_picture(controls.PHOTOGRAPH)
     picture, text = st.columns([1, 1.8], gap="large")
     with picture:
         pictures.show_picture(
-            picked.image.pixels, picked.label, f"The picked picture: {picked.label}"
+            picked.image.pixels, picked.label, f"The chosen image: {picked.label}"
         )
-        st.subheader("With a picture of your own")
+        st.subheader("Use your own image")
         st.write(
-            "Choose «Your own picture» as the source. It is read on this server only, kept for "
-            "this session only, and nothing on these pages needs the internet."
+            "Choose *Your own image* as the source. It stays on this server and is deleted when "
+            "the session ends. No page needs the internet."
         )
         st.markdown(
-            "**Good to know.** A heat map is evidence, not proof: it says what the network used, "
-            "not why that is right. Every page's address holds its settings: copy it, and others "
-            "see the same view."
+            "**Share a view.** The address holds every setting of a page: copy the link, and "
+            "others "
+            "see the same view. An uploaded image is not part of it."
         )
     with text:
         for section, names in frame.sections():

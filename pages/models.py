@@ -3,8 +3,8 @@ import streamlit as st
 from cnnviz.ui import calculator, controls, frame, model_panels, own_models
 
 frame.begin(
-    "What is a network made of?",
-    "Pick a network: see its layers, what it learned from, its weights, and what each part costs.",
+    "Networks",
+    "What is a network made of? Its layers, parameters, training, weights and cost.",
 )
 
 

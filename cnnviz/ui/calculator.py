@@ -10,7 +10,7 @@ _MOST_WINDOWS, _MOST_CELLS = 24, 48  # that can be drawn and still be seen
 
 def show_output_size() -> None:
     """Ask for W, F, P and S, and show where the windows lie."""
-    st.subheader("How large is the output?")
+    st.subheader("What is the output size?")
     columns = st.columns(4)
     length = columns[0].number_input("Input W", 1, 512, 7, key="calc_w", bind="query-params")
     window = columns[1].number_input("Filter F", 1, 64, 3, key="calc_f", bind="query-params")
@@ -24,24 +24,24 @@ def show_output_size() -> None:
     )
     if left_over:
         st.warning(
-            f"{exact:g} is no whole number: the window fits {size} times, and {left_over} "
-            f"cell{'s' if left_over > 1 else ''} at the end "
-            f"{'are' if left_over > 1 else 'is'} never looked at. Libraries round down without a "
-            "word. Change the padding or the stride until it fits."
+            f"{exact:g} is not an integer: the window fits {size} times, and the last {left_over} "
+            f"position{'s' if left_over > 1 else ''} "
+            f"{'are' if left_over > 1 else 'is'} never covered. Libraries round down silently. "
+            "Change the padding or the stride until it fits."
         )
     else:
-        st.success(f"It fits: the output has {size} cells along this axis.")
+        st.success(f"It fits: the output has {size} positions along this axis.")
     if size <= _MOST_WINDOWS and length + 2 * padding <= _MOST_CELLS:
         st.html(windows_drawing(length, window, padding, stride))
         st.markdown(
-            ":small[One axis. Above: input blue, padding grey, cells that no window covers orange. "
-            "Below: each window in its place; each gives one cell of the output.]"
+            ":small[One axis. Top: input blue, padding gray, positions never covered orange. "
+            "Below: every window; each gives one position of the output.]"
         )
     same = (window - 1) / 2
     keeps = f"P = (F − 1)/2 = {same:g}" if window % 2 else "no symmetric padding (F is even)"
     st.markdown(
-        f"**Try this.** With stride 1, {keeps} keeps the size: that is what Keras calls `same`; "
-        "`valid` is no padding. The rule holds for pooling, too."
+        f"**Try this.** With stride 1, {keeps} keeps the size: Keras calls this `same`; "
+        "`valid` means no padding. The formula holds for pooling, too."
     )
 
 
@@ -60,7 +60,7 @@ def windows_drawing(length: int, window: int, padding: int, stride: int) -> str:
         for i, colour in enumerate(run)
     )
     return (
-        f'<div role="img" aria-label="{size} windows of {window} cells over {cells} cells" '
+        f'<div role="img" aria-label="{size} windows of size {window} over {cells} positions" '
         f'style="display:grid;grid-template-columns:repeat({cells},minmax(0,1.5rem));'
         f'grid-auto-rows:1.1rem;gap:3px">{drawn}</div>'
     )
@@ -68,7 +68,7 @@ def windows_drawing(length: int, window: int, padding: int, stride: int) -> str:
 
 def show_comparison() -> None:
     """Compare a convolution with a fully connected layer on the same input."""
-    st.subheader("What does convolution save?")
+    st.subheader("How many parameters does convolution save?")
     columns = st.columns(4)
     side = columns[0].number_input("Input side", 4, 512, 32, key="cmp_side", bind="query-params")
     depth = columns[1].number_input("Channels D", 1, 512, 3, key="cmp_depth", bind="query-params")
@@ -77,7 +77,9 @@ def show_comparison() -> None:
     )
     window = columns[3].number_input("Filter F", 1, 64, 5, key="cmp_f", bind="query-params")
     if window > side:
-        st.error(f"A filter of {window} does not fit on an input of {side}. Make it smaller.")
+        st.error(
+            f"A filter of size {window} does not fit an input of size {side}. Make it smaller."
+        )
         return
     shared = convolution_parameters(window, depth, num_filters)
     dense = dense_parameters(side * side * depth, num_filters)
@@ -88,8 +90,8 @@ def show_comparison() -> None:
     right.latex(rf"({side}\cdot{side}\cdot{depth} + 1)\cdot{num_filters} = {dense:,}")
     st.markdown(
         f"**What you see.** On the same {side} × {side} × {depth} input the convolution needs "
-        f"{dense / shared:,.1f} times fewer parameters: its {num_filters} filters are used at "
-        "every place again. A fully connected layer learns "
-        f"{side * side * depth:,} numbers for each of its units, anew for every place.\n\n"
-        "**Try this.** Double the side of the input: one of the two numbers does not change."
+        f"{dense / shared:,.1f} times fewer parameters: its {num_filters} filters are shared by "
+        "all positions. A fully connected layer learns "
+        f"{side * side * depth:,} weights for each of its units.\n\n"
+        "**Try this.** Double the input side: which of the two numbers does not change?"
     )

@@ -1,4 +1,4 @@
-"""The class activation page: what is asked, the map, predictions, and the words beside them."""
+"""The page of class activation maps: its controls, the map, predictions and explanations."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -24,10 +24,10 @@ from cnnviz.ui.pictures import download, number, show_bars, show_map, show_paint
 MAX_SIDE_PX = 768  # of the picture under the overlay; a projector shows no more
 PIXEL_PERCENTILE = 99.0  # where the scale of a map of single pixels ends
 _TARGETS = (
-    "a class",
-    "one class, not another",
-    "two classes together",
-    "the probability of a class",
+    "one class",
+    "class A versus class B",
+    "sum of two classes",
+    "probability of a class",
 )
 _MOST_SLIDER = 512  # numbers that may be larger are typed in
 
@@ -55,7 +55,7 @@ class Look:
 
 
 def ask(model_name: str, predictions: Sequence[Prediction], *, fits_only: str = "") -> Asked:
-    """Ask for method, layer and what to argue for; the settings fold away.
+    """Ask for method, layer and target; the settings fold away.
 
     `fits_only` may name the family ``cam`` where a view makes sense for nothing else.
     """
@@ -72,18 +72,18 @@ def ask(model_name: str, predictions: Sequence[Prediction], *, fits_only: str = 
     ]
     layer_name = controls.layer_picker(model_name, disabled="layer" not in method.needs)
     target = _ask_target(model_name, predictions)
-    with st.expander("More: the method's settings"):
+    with st.expander("Settings of the method"):
         settings = ask_settings(method)
         fused_with: tuple[str, ...] = ()
         if method.name == "layer-cam" and not fits_only:
             fused_with = _ask_fusion(model_name, layer_name)
         if not method.settings and not fused_with:
-            st.caption(f"{method.title} has nothing to set.")
+            st.caption(f"{method.title} has no settings.")
     return Asked(method, layer_name, target, settings, fused_with)
 
 
 def _ask_target(model_name: str, predictions: Sequence[Prediction]) -> Target:
-    kind = st.selectbox("Argue for", _TARGETS, key="argue_for", bind="query-params")
+    kind = st.selectbox("Target", _TARGETS, key="map_target", bind="query-params")
     class_index = controls.class_picker(model_name, predictions[0])
     if kind == _TARGETS[3]:
         return probability(class_index)
@@ -94,20 +94,20 @@ def _ask_target(model_name: str, predictions: Sequence[Prediction]) -> Target:
     likely = [p.class_index for p in predictions if p.class_index != class_index]
     if kind == _TARGETS[1]:
         other = st.selectbox(
-            "And not",
+            "Class B",
             others,
             index=others.index(likely[0]) if likely else 0,
             format_func=lambda index: names[index],
-            key="and_not",
+            key="class_b",
             bind="query-params",
         )
         return contrast(class_index, [other])
     more = st.selectbox(
-        "And also",
+        "Second class",
         others,
         index=others.index(likely[0]) if likely else 0,
         format_func=lambda index: names[index],
-        key="and_also",
+        key="second_class",
         bind="query-params",
     )
     return sum_of([class_index, more])
@@ -140,11 +140,11 @@ def _ask_fusion(model_name: str, layer_name: str) -> tuple[str, ...]:
     shapes = cached.model(model_name).map_shapes
     others = [name for name in shapes if name != layer_name and max(shapes[name][:2]) > 1]
     chosen = st.selectbox(
-        "Fuse with the map of",
+        "Fuse with layer",
         [None, *others],
-        format_func=lambda name: name or "no other layer",
+        format_func=lambda name: name or "none",
         key=f"fuse_{model_name}",
-        help="An earlier layer adds fine edges to what the last one marks.",
+        help="An earlier layer adds fine detail to the map of the last layer.",
     )
     return (chosen,) if chosen else ()
 
@@ -152,10 +152,10 @@ def _ask_fusion(model_name: str, layer_name: str) -> tuple[str, ...]:
 def ask_look() -> Look:
     """Ask how the map is laid over the picture."""
     opacity = st.slider("Opacity", 0.0, 1.0, 0.45, 0.05, key="opacity", bind="query-params")
-    with st.expander("More: how it is drawn"):
-        colours = ask_colours()
+    with st.expander("Display"):
+        colors = ask_color_map()
         threshold = st.slider(
-            "Leave out what is below (% of the maximum)",
+            "Threshold (% of the maximum)",
             0,
             95,
             0,
@@ -163,15 +163,15 @@ def ask_look() -> Look:
             key="threshold",
             bind="query-params",
         )
-        contour = st.toggle("Draw a contour there", key="contour", bind="query-params")
+        contour = st.toggle("Contour at the threshold", key="contour", bind="query-params")
         smooth = st.toggle("Smooth", True, key="smooth", bind="query-params")
-    return Look(opacity, colours, threshold / 100, contour, smooth)
+    return Look(opacity, colors, threshold / 100, contour, smooth)
 
 
-def ask_colours() -> str:
-    """Ask for a colour map; all of them are perceptually even."""
+def ask_color_map() -> str:
+    """Ask for a color map; all of them are perceptually uniform."""
     maps = ["inferno", "viridis", "cividis"]
-    return st.selectbox("Colours", maps, key="colours", bind="query-params")
+    return st.selectbox("Color map", maps, key="colors", bind="query-params")
 
 
 def fits(model_name: str, asked: Asked) -> bool:
@@ -241,7 +241,7 @@ def show_one(model_name: str, picked: Picked) -> None:
         heatmap = heatmap_of(model_name, picked, asked)
         if heatmap is None:
             view = zoo.model_view(cached.model(model_name).card, picked.image)
-            show_picture(view, f"What the network sees, {_size(view)} px", picked.label)
+            show_picture(view, f"The network's input, {_size(view)} px", picked.label)
         else:
             _show_maps(model_name, picked, asked, heatmap, look)
             explain(model_name, asked, heatmap)
@@ -262,21 +262,21 @@ def _show_maps(
             overlay,
             scale,
             f"{asked.method.title} for {label} over {picked.label}.{_dimmed(seen, image)}",
-            f"{picked.label} with the evidence for {label}",
+            f"{picked.label} with the heat map for {label}",
         )
         if not heatmap.has_support:
-            st.warning("No positive evidence: nothing in this picture raises this class's score.")
+            st.warning("No region supports this class: the map has no positive values.")
     with small:
-        cut = ", colours end at the 99th percentile" if heatmap.layer_name == IMAGE else ""
+        cut = "; colors end at the 99th percentile" if heatmap.layer_name == IMAGE else ""
         show_map(
             heatmap.values,
             scale,
-            f"The map itself: {cells} cells, maximum {number(heatmap.maximum)}{cut}",
-            f"Evidence for {label} on the {cells} grid of {heatmap.layer_name}",
+            f"The map: {cells}, maximum {number(heatmap.maximum)}{cut}",
+            f"Heat map for {label}, {cells}, layer {heatmap.layer_name}",
         )
         view = zoo.model_view(cached.model(model_name).card, picked.image)
         size = _size(view)
-        show_picture(view, f"What the network saw, {size} px", f"{picked.label} at {size} pixels")
+        show_picture(view, f"The network's input, {size} px", f"{picked.label} at {size} pixels")
     with large:
         _offer_downloads(model_name, picked, asked, heatmap, overlay, scale)
 
@@ -291,18 +291,18 @@ def _offer_downloads(
 ) -> None:
     name = re.sub(r"[^A-Za-z0-9+-]+", "-", f"{heatmap.method}-{heatmap.target}")
     cells = _size(heatmap.values)
-    with st.expander("Take it home: pictures, numbers, Python"):
+    with st.expander("Downloads and code"):
         download(
             f"Overlay (PNG, {_size(overlay)})", f"{name}.png", lambda: figures.encode_png(overlay)
         )
         download(
-            f"Map in colours (PNG, {cells} cells)",
+            f"Map (PNG, {cells})",
             f"{name}-map.png",
             lambda: figures.encode_png(figures.enlarge(figures.colourize(heatmap.values, scale))),
         )
         download(f"Map (NPZ, {cells})", f"{name}.npz", lambda: figures.heatmap_npz(heatmap))
         download(
-            "Everything needed to make it again (JSON)",
+            "All settings (JSON)",
             f"{name}.json",
             lambda: figures.heatmap_json(heatmap, _origin(model_name, picked)),
         )
@@ -363,31 +363,31 @@ def _size(array: np.ndarray) -> str:
 def _dimmed(seen: tuple[slice, slice], image: ImageInput) -> str:
     if image.pixels[seen].shape == image.pixels.shape:
         return ""
-    return " The network sees the middle only; the rest is dimmed."
+    return " The network uses the center only; the rest is dimmed."
 
 
 def target_label(model_name: str, target: Target) -> str:
-    """Say what is argued for, with the names of the classes."""
+    """Name the target with the names of its classes."""
     names = cached.model(model_name).class_names
-    first = f"«{names[target.class_index]}»"
+    first = f"“{names[target.class_index]}”"
     if target.is_probability:
         return f"the probability of {first}"
     others = [(names[index], weight) for index, weight in target.weights[1:]]
     if not others:
         return first
     if others[0][1] < 0:
-        return f"{first} and not «{others[0][0]}»"
-    return " + ".join([first, *(f"«{name}»" for name, _ in others)])
+        return f"{first} versus “{others[0][0]}”"
+    return " + ".join([first, *(f"“{name}”" for name, _ in others)])
 
 
 def show_predictions(model_name: str, predictions: Sequence[Prediction], target: Target) -> None:
-    """List the most probable classes with bars, and what the map argues for."""
-    st.markdown("**What the network says**")
+    """List the most probable classes with bars, and the target of the map."""
+    st.markdown("**Predictions**")
     show_bars(predictions, with_logits=True)
     head = cached.model(model_name).network_head
     if head.kind in ("linear", "scores") or (head.is_independent and head.num_units > 1):
         st.markdown(f":small[The network ends in {head.description}.]")
-    st.markdown(f":small[The map argues for {target_label(model_name, target)}.]")
+    st.markdown(f":small[Target of the map: {target_label(model_name, target)}.]")
 
 
 def explain(model_name: str, asked: Asked, heatmap: ClassHeatmap) -> None:
@@ -398,22 +398,22 @@ def explain(model_name: str, asked: Asked, heatmap: ClassHeatmap) -> None:
     if method.is_on_a_layer:
         rows, columns, channels = cached.model(model_name).map_shapes[asked.layer_name]
         where = (
-            f"Layer `{heatmap.layer_name}` holds {channels} feature maps $A_k$ of {rows} × "
-            f"{columns} cells. "
+            f"Layer `{heatmap.layer_name}` has {channels} feature maps $A_k$ of {rows} × "
+            f"{columns}. "
         )
-        more = "Choose an early layer: the map gets finer and says less about the class. "
+        more = "Choose an earlier layer: the map is finer but less class-specific. "
     else:
-        where = "This map has one number for each pixel of the network's input $x$. "
-        more = "Draw a contour at 50 %: is the thing inside? "
+        where = "The map has one value for each pixel of the network's input $x$. "
+        more = "Draw a contour at 50 %: is the object inside? "
     st.markdown(
-        f"**How it is made.** {where}{method.summary} $S$ is the score of {label}: "
+        f"**How it works.** {where}{method.summary} $S$ is the logit of {label}: "
         f"{number(dict(heatmap.diagnostics).get('score', heatmap.logit))}.\n\n"
         f"$${method.formula}$$\n\n"
         f"{_facts(heatmap)}"
-        "The colours go up to this map's own maximum: compare two maps by their numbers.\n\n"
-        f"**Try this.** {more}Ask for a class that is not in the picture, or for one class and "
-        "not another. Then open «Put to the test».\n\n"
-        f"*A heat map is evidence, not proof.* :small[{method.paper}.]"
+        "The color scale ends at the maximum of this map.\n\n"
+        f"**Try this.** {more}Choose a class that is not in the image, or contrast two classes. "
+        "Then open *Faithfulness*.\n\n"
+        f":small[{method.paper}.]"
     )
 
 
@@ -421,15 +421,15 @@ def _facts(heatmap: ClassHeatmap) -> str:
     facts = dict(heatmap.diagnostics)
     if "gap_percent" in facts:
         return (
-            f"All pixels add up to {number(facts['sum'])}; the score gains "
-            f"{number(facts['gained'])} on the way: a gap of {facts['gap_percent']:.2f} % with "
+            f"The map sums to {number(facts['sum'])}; the logit changes by "
+            f"{number(facts['gained'])}: a completeness gap of {facts['gap_percent']:.2f} % with "
             f"{facts['points']:.0f} points.\n\n"
         )
     if "patch_px" in facts:
         return (
-            f"The patch is {facts['patch_px']:.0f} pixels wide and moves by "
+            f"The patch is {facts['patch_px']:.0f} pixels wide; its stride is "
             f"{facts['step_px']:.0f}.\n\n"
         )
     if "mean" in facts:
-        return f"The mean of all cells is {number(facts['mean'])}.\n\n"
+        return f"The mean of the map is {number(facts['mean'])}.\n\n"
     return ""

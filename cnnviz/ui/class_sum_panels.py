@@ -50,14 +50,14 @@ def _show_parts(model_name: str, asked: Asked, maps: np.ndarray, parts: np.ndarr
     label = class_panels.target_label(model_name, asked.target)
     show_chart(
         figures.bars_figure(
-            [str(channel) for channel in order[:24]], totals[order[:24]], "sum of its cells"
+            [str(channel) for channel in order[:24]], totals[order[:24]], "sum over positions"
         ),
-        "What each feature map adds",
+        "Contribution of each feature map",
         key="parts",
     )
     st.markdown(
-        f":small[What each feature map of `{asked.layer_name}` adds to the map of {label}: weight "
-        f"times map, all cells together; the 24 strongest of {len(totals)}.]"
+        f":small[Contribution of each feature map of `{asked.layer_name}` to the map of {label}: "
+        f"weight times map, summed over positions. The 24 largest of {len(totals)}.]"
     )
     part_scale = figures.signed_scale(parts[..., shown])
     sheet = figures.labelled_grid(
@@ -65,14 +65,18 @@ def _show_parts(model_name: str, asked: Asked, maps: np.ndarray, parts: np.ndarr
             [figures.colourize(maps[..., k], _own_scale(maps[..., k])) for k in shown],
             [figures.colourize(parts[..., k], part_scale) for k in shown],
         ],
-        ["feature map, each on its own scale", "times its weight, one scale"],
+        ["feature map, own scale", "times its weight, common scale"],
         [f"filter {k}" for k in shown],
         [[f"to {number(float(maps[..., k].max()))}" for k in shown], _sums(totals[shown])],
         tile_px=120,
     )
-    st.image(figures.encode_png(sheet), width="stretch", alt="The strongest maps and their parts")
+    st.image(
+        figures.encode_png(sheet),
+        width="stretch",
+        alt="The feature maps with the largest contributions",
+    )
     show_scale(part_scale)
-    st.markdown(":small[Colours of the lower row: red adds, blue takes away.]")
+    st.markdown(":small[Lower row: red supports the class, blue opposes it.]")
     _show_total(asked, parts, order, label)
 
 
@@ -81,33 +85,36 @@ def _own_scale(values: np.ndarray) -> Scale:
 
 
 def _sums(totals: np.ndarray) -> list[str]:
-    return [f"adds {number(float(total))}" for total in totals]
+    return [f"sum {number(float(total))}" for total in totals]
 
 
 def _show_total(asked: Asked, parts: np.ndarray, order: np.ndarray, label: str) -> None:
-    st.subheader("The running total")
+    st.subheader("Partial sum")
     depth = len(order)
     keep_within(_ADDED, depth + 1)
     added = int(
-        st.slider("Feature maps added up", 1, depth, min(8, depth), key=_ADDED, bind="query-params")
+        st.slider(
+            "Number of feature maps", 1, depth, min(8, depth), key=_ADDED, bind="query-params"
+        )
     )
     final = parts.sum(axis=-1)
     so_far = parts[..., order[:added]].sum(axis=-1)
     scale = figures.signed_scale(final)
     left, right = st.columns(2)
     with left:
-        show_map(so_far, scale, f"The {added} strongest added up", "The running total")
+        show_map(so_far, scale, f"Sum of the {added} largest contributions", "Partial sum")
     with right:
-        show_map(final, scale, f"All {depth} added up", "The whole sum")
+        show_map(final, scale, f"Sum of all {depth}", "The complete sum")
     likeness = _likeness(so_far, final)
     rectified = asked.method.name != "cam" and not dict(asked.settings).get("signed")
-    end = " Then a ReLU cuts off what is blue." if rectified else ""
+    end = " A ReLU then sets negative values to zero." if rectified else ""
     st.markdown(
-        "**What you see.** Every class activation map is a sum over feature maps. With "
-        f"**{added}** of {depth} maps the total looks like the whole to **{likeness:.0%}** "
-        f"(correlation of their cells).{end}\n\n"
-        f"**Try this.** Move the slider from 1 to {depth}: a few filters make the map of {label}, "
-        "the rest fills in. Open the strongest one under «Feature maps» to see what it answers to."
+        "**What you see.** A class activation map is a weighted sum of feature maps. With "
+        f"**{added}** of {depth} maps, the partial sum correlates with the complete sum by "
+        f"**{likeness:.0%}**.{end}\n\n"
+        f"**Try this.** Move the slider from 1 to {depth}: how many filters does the map of "
+        f"{label} "
+        "need? Open the largest one on the *Feature maps* page."
     )
 
 
@@ -129,11 +136,12 @@ def _show_proof(model_name: str, picked: Picked, asked: Asked) -> None:
     if found is None:
         return
     mean, offset = float(found.values.mean(dtype=np.float64)), float(bias[class_index])
-    st.subheader("The proof")
+    st.subheader("Mean of the map plus bias = logit")
     st.markdown(
-        f"This network averages `{head[0][0]}` and weighs the averages, so the mean of CAM is the "
-        f"logit of «{model.class_names[class_index]}» but for the bias, and nothing is left over:"
+        f"This network averages `{head[0][0]}` and applies one dense layer. So the mean of CAM "
+        "plus "
+        f"the bias is the logit of *{model.class_names[class_index]}*:"
         f"\n\n$$\\overline{{M_c}} + b_c = {mean:.4f} + ({offset:.4f}) = "
-        f"{mean + offset:.4f} \\qquad \\text{{the network says }} {found.logit:.4f}$$\n\n"
+        f"{mean + offset:.4f} \\qquad \\text{{logit of the network: }} {found.logit:.4f}$$\n\n"
         ":small[Zhou et al., CVPR 2016, arXiv:1512.04150.]"
     )

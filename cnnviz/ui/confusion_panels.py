@@ -17,7 +17,7 @@ Cell = tuple[int, int]  # true class, predicted class
 
 def show_confusion(model_name: str, record: TrainingRecord) -> None:
     """Show the confusion matrix, and example images for one of its cells."""
-    st.subheader("What it confuses")
+    st.subheader("Confusion matrix")
     matrix, cell = st.columns([1.9, 1], gap="medium")
     with matrix:
         figure = figures.confusion_figure(record.confusion, record.class_names)
@@ -31,7 +31,7 @@ def _show_cell(record: TrainingRecord, examples: ConfusionExamples) -> None:
     names = record.class_names
     wanted = (
         _class_picker("True class", "any class", names, "true_class"),
-        _class_picker("Answer", "any other class", names, "answer"),
+        _class_picker("Predicted class", "any other class", names, "predicted_class"),
     )
     most_frequent = most_frequent_cell(record.confusion, *wanted)
     if most_frequent is None:
@@ -40,8 +40,8 @@ def _show_cell(record: TrainingRecord, examples: ConfusionExamples) -> None:
     shown = most_frequent_cell(record.confusion, *wanted, examples.positions) or most_frequent
     true, predicted = shown
     st.markdown(
-        f"**{record.confusion[shown]:,}** of {record.confusion[true].sum():,} pictures of "
-        f"«{names[true]}» were called «{names[predicted]}»."
+        f"**{record.confusion[shown]:,}** of {record.confusion[true].sum():,} images of "
+        f"*{names[true]}* were classified as *{names[predicted]}*."
     )
     if not record.confusion[shown]:
         return

@@ -1,4 +1,4 @@
-"""Feature maps compared: two pictures, filters switched off, pictures placed by their features."""
+"""Feature maps compared: two images, ablated channels, and an embedding of many images."""
 
 import re
 
@@ -32,7 +32,7 @@ def _other_picture(model_name: str) -> tuple[ImageInput, str]:
     )
     names = datasets.picture_names(source)
     name = right.selectbox(
-        "Second picture",
+        "Second image",
         names,
         index=min(1, len(names) - 1),
         format_func=lambda one: datasets.picture_label(source, one),
@@ -53,8 +53,7 @@ def show_pair(model_name: str, picked: Picked, layer_name: str) -> None:
         key="rank_by",
         bind="query-params",
         horizontal=True,
-        help="The second divides by how much the filter's mean varies over many pictures: what is "
-        "large then is unusual for this filter.",
+        help="The second divides by the standard deviation of the filter's mean over many images.",
     )
     means = [maps.mean(axis=(0, 1), dtype=np.float64) for maps in (first, second)]
     difference = means[0] - means[1]
@@ -72,21 +71,21 @@ def show_pair(model_name: str, picked: Picked, layer_name: str) -> None:
         first[..., order],
         second[..., order],
         order.tolist(),
-        f"The {len(order)} filters of `{layer_name}` that separate them most: above "
-        f"{picked.label}, below {label}, all on one scale.",
-        f"Maps of {layer_name} for two pictures",
+        f"The {len(order)} filters of `{layer_name}` that differ most. Top: {picked.label}; "
+        f"bottom: {label}; common scale.",
+        f"Feature maps of {layer_name} for two images",
     )
     show_chart(
         figures.bars_figure([str(i) for i in order], rank[order], f"first − second{unit}"),
-        "Differences of the filters' means",
+        "Difference of the mean activations",
         key="pair bars",
     )
     same = float(np.corrcoef(means)[0, 1]) if len(difference) > 1 and np.std(means) else 1.0
     st.markdown(
-        "**What you see.** Each column is one filter. Its bar is the mean of its map for the first "
-        f"picture minus that for the second{unit and ', in' + unit}. Over all {len(difference)} "
-        f"filters the two lists of means have a correlation of **{same:.2f}**.\n\n"
-        "**Try this.** Compare two pictures of one class, then of two classes: in late layers only "
+        "**What you see.** Each column is a filter. Its bar is its mean activation for the first "
+        f"image minus that for the second{unit and ', in' + unit}. Over all {len(difference)} "
+        f"filters the mean activations correlate by **{same:.2f}**.\n\n"
+        "**Try this.** Compare two images of one class, then of two classes. In late layers only "
         "the second pair differs much."
     )
 
@@ -118,7 +117,7 @@ def _show_inputs(model_name: str, picked: Picked, other: ImageInput, label: str)
                 figures.encode_png(figures.enlarge(zoo.model_view(card, image), 224)), alt=name
             )
         columns[2 * place + 1].markdown(
-            f"{name}\n\nThe network says **{best.label}** ({likelihood(best, 0)})."
+            f"{name}\n\nPrediction: **{best.label}** ({likelihood(best, 0)})."
         )
 
 
@@ -135,7 +134,7 @@ def parse_channels(text: str, num_channels: int) -> tuple[int, ...]:
         match = re.fullmatch(r"(\d{1,6})(?:[-–](\d{1,6}))?", part)
         if match is None:
             raise InvalidParameterError(
-                f"{part!r} is no number and no range. Write channels like this: 1, 5-9."
+                f"{part!r} is neither a number nor a range. Write channels like this: 1, 5-9."
             )
         first, last = int(match[1]), int(match[2] or match[1])
         if last >= num_channels or first > last:
@@ -155,8 +154,8 @@ def show_ablation(model_name: str, picked: Picked, layer_name: str) -> None:
     target = controls.class_picker(model_name, best)
     alone = cached.ablation(model_name, picked.image, layer_name)
     mode = st.radio(
-        "Filters named below are",
-        ["switched off", "the only ones left on"],
+        "Channels listed below are",
+        ["ablated", "the only ones kept"],
         key="off_mode",
         bind="query-params",
         horizontal=True,
@@ -165,36 +164,38 @@ def show_ablation(model_name: str, picked: Picked, layer_name: str) -> None:
         effect = before[target] - alone[:, target]
         top = np.argsort(-effect, kind="stable")[:5]
         st.button(
-            "Name the five that this class needs most",
+            "Select the five channels with the largest effect",
             on_click=lambda: st.session_state.update({_OFF: ", ".join(map(str, sorted(top)))}),
         )
     text = st.text_input(
-        "Filters", key=_OFF, bind="query-params", placeholder="numbers and ranges, such as 1, 5-9"
+        "Channels", key=_OFF, bind="query-params", placeholder="numbers and ranges, such as 1, 5-9"
     )
     named = parse_channels(text, num_channels)
     off = named
-    if mode != "switched off":
+    if mode != "ablated":
         off = tuple(sorted(set(range(num_channels)) - set(named))) if named else ()
     after = cached.ablated(model_name, picked.image, layer_name, off)
     _show_classes(model_name, before, after, target, len(off), num_channels)
     if alone is None:
         return
-    st.subheader("Which filters does this class need?")
+    st.subheader("Effect of ablating each channel")
     order = np.argsort(-np.abs(effect), kind="stable")[:24]
     label = model.class_names[target]
     show_chart(
-        figures.bars_figure([str(i) for i in order], effect[order], f"logit of «{label}» lost"),
-        "Effect of each filter on the class",
+        figures.bars_figure(
+            [str(i) for i in order], effect[order], f"drop of the logit of {label}"
+        ),
+        "Effect of each channel on the class",
         key="effects",
     )
     helpful, harmful = int((effect > 1e-6).sum()), int((effect < -1e-6).sum())
     st.markdown(
-        f"**What you see.** Each bar is one filter of `{layer_name}`, switched off alone: by how "
-        f"much the logit of «{label}» falls. Of {num_channels} filters {helpful} argue for the "
-        f"class, {harmful} against it, and {num_channels - helpful - harmful} do not matter here. "
-        "The effects of several do not simply add up.\n\n"
-        "**Try this.** Name the five most needed ones, switch them off, and see which class wins "
-        "then.\n\n:small[Ablation, as in Desai and Ramaswamy, Ablation-CAM, WACV 2020.]"
+        f"**What you see.** Each bar is the drop of the logit of *{label}* when one channel of "
+        f"`{layer_name}` is set to zero. Of {num_channels} channels, {helpful} support the class, "
+        f"{harmful} oppose it, and {num_channels - helpful - harmful} have no effect. The effects "
+        "of several channels do not simply add.\n\n"
+        "**Try this.** Ablate the five channels with the largest effect. Which class is "
+        "predicted then?\n\n:small[Ablation, as in Desai and Ramaswamy, Ablation-CAM, WACV 2020.]"
     )
 
 
@@ -215,15 +216,15 @@ def _show_classes(
         key="before after",
     )
     st.markdown(
-        f"With **{num_off}** of {num_channels} filters switched off, «{model.class_names[target]}» "
-        f"goes from {was[target]:.1%} to **{now[target]:.1%}**, its logit from "
+        f"With **{num_off}** of {num_channels} channels ablated, *{model.class_names[target]}* "
+        f"changes from {was[target]:.1%} to **{now[target]:.1%}**, its logit from "
         f"{number(float(before[target]))} to **{number(float(after[target]))}**."
     )
 
 
 def show_embedding(model_name: str, picked: Picked, layer_name: str) -> None:
     """Place pictures by what a layer says about them."""
-    full = st.toggle("Use the whole held-out part", key="full_search", bind="query-params")
+    full = st.toggle("Use the whole test set", key="full_search", bind="query-params")
     pictures = cached.collection_for(model_name, full)
     found = cached.exemplars(model_name, pictures)
     if found is None:
@@ -237,7 +238,7 @@ def show_embedding(model_name: str, picked: Picked, layer_name: str) -> None:
         event = st.plotly_chart(
             figure,
             config=CHART,
-            alt=f"Pictures placed by {layer_name}",
+            alt=f"Embedding of images by {layer_name}",
             key="embedding",
             on_select="rerun",
             selection_mode="points",
@@ -251,16 +252,18 @@ def show_embedding(model_name: str, picked: Picked, layer_name: str) -> None:
             best = cached.predictions(model_name, pictures.images[place])[0]
             show_picture(
                 view,
-                f"{pictures.labels[place]}; the network says {best.label} ({likelihood(best, 0)})",
+                f"{pictures.labels[place]}; prediction: {best.label} ({likelihood(best, 0)})",
                 pictures.labels[place],
             )
         else:
-            st.info("Click a point to see its picture. The star is yours.")
+            st.info("Click a point to see its image. The star is your image.")
     st.markdown(
-        f"**What you see.** Each point is one of {pictures.title}, placed by the means of the "
-        f"{layer.mean.shape[1]} maps of `{layer_name}`, each brought to spread 1 (principal "
-        f"components: {shares[0]:.0%} and {shares[1]:.0%} of the variance). Points near each other "
-        "excite the same filters.\n\n"
-        "**Try this.** Go from an early layer to a late one: the colours, mixed at first, part "
-        "into groups, because late filters answer to what things are."
+        f"**What you see.** Each point is one of {pictures.title}: the mean activations of the "
+        f"{layer.mean.shape[1]} channels of `{layer_name}`, standardized, projected onto two "
+        f"principal components ({shares[0]:.0%} and {shares[1]:.0%} of the variance). Nearby "
+        "images "
+        "activate similar filters.\n\n"
+        "**Try this.** Compare an early layer with a late one: classes mix in early layers and "
+        "form "
+        "clusters in late ones."
     )

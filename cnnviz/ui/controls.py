@@ -24,7 +24,7 @@ _DATA_OF = {  # of networks that brought no record, by their classes and channel
     (datasets.DIGIT_CLASSES, 3): "svhn",
 }
 EXAMPLE, UPLOAD = "example", "upload"
-_OTHER_SOURCES = {EXAMPLE: "This page's example", UPLOAD: "Your own picture"}
+_OTHER_SOURCES = {EXAMPLE: "Example image", UPLOAD: "Your own image"}
 _BEST = -1  # stands for the most probable class
 GUEST = "own_model"  # session key: the network that this session brought
 SUITABLE_MODEL = "suitable_model"  # session key: the network of a page that offers only some
@@ -41,7 +41,7 @@ class Picked:
     image: ImageInput
     label: str
     origin: str
-    code: str = 'cnnviz.read_image("your-picture.jpg")'  # Python that gives the same picture
+    code: str = 'cnnviz.read_image("your-image.jpg")'  # Python that gives the same picture
 
 
 def choose_picture() -> None:
@@ -52,7 +52,7 @@ def choose_picture() -> None:
     """
     titles = {source.name: source.title for source in datasets.SOURCES}
     with st.sidebar:
-        st.subheader("Picture")
+        st.subheader("Image")
         source = st.selectbox(
             "Source",
             [EXAMPLE, *titles, UPLOAD],
@@ -90,7 +90,7 @@ def leave_picture() -> None:
     if _CHOICE not in st.session_state:
         choose_picture()  # this page runs without app.py
     _, below = st.session_state.pop(_CHOICE)
-    below.caption("Not needed here: your choice is kept for the other pages.")
+    below.caption("Not used here. Your choice is kept for the other pages.")
 
 
 def example_for(model_name: str) -> tuple[str, str]:
@@ -102,7 +102,7 @@ def example_for(model_name: str) -> tuple[str, str]:
 
 
 def picture_beside(picked: Picked, model_name: str) -> Picked:
-    """Give the picture for a second network: the picked one; with «This page's example» its own."""
+    """Give the picture for a second network: the picked one; with the example image, its own."""
     if st.session_state.get("source", EXAMPLE) != EXAMPLE:
         return picked
     return _from_source(*example_for(model_name))
@@ -118,7 +118,7 @@ def _from_source(source_name: str, picture_name: str) -> Picked:
 
 def _sample(source_name: str) -> Picked:
     name = st.selectbox(
-        "Picture",
+        "Image",
         datasets.picture_names(source_name),
         format_func=lambda name: datasets.picture_label(source_name, name),
         key=source_name,
@@ -148,21 +148,19 @@ def _own_picture() -> Picked | None:
         help="PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC, up to 20 MB",
     )
     if st.toggle("Use the camera", key="camera_on"):
-        brought = st.camera_input("Take a picture") or brought
+        brought = st.camera_input("Take a photo") or brought
     if brought is not None and st.session_state.get(_UPLOAD_ID) != brought.file_id:
         with frame.user_errors():
             st.session_state[_UPLOADED] = read_image(brought.getvalue())
             st.session_state[_UPLOAD_ID] = brought.file_id
     image = st.session_state.get(_UPLOADED)
     if image is None:
-        st.info("No picture of yours yet: drop one here. Until then you see the page's example.")
+        st.info("Drop an image here. The example is shown meanwhile.")
         return None
     height, width = image.pixels.shape[:2]
     facts = " ".join(filter(None, [f"{width} × {height} pixels.", image.note]))
-    st.caption(
-        f"{facts} Your image stays in this session: a copied link opens everything but the image."
-    )
-    return Picked(image, "your picture", "Your own picture")
+    st.caption(f"{facts} Your image stays in this session; a copied link does not contain it.")
+    return Picked(image, "your image", "Your own image")
 
 
 def keep_within(key: str, length: int) -> None:
@@ -223,8 +221,8 @@ def _cards() -> dict[str, ModelCard]:
 
 def _offer_network(card: ModelCard) -> None:
     st.info(
-        f"{card.title} is not on this computer yet. It can be fetched once; the networks without "
-        "«download» behind their name work at once."
+        f"{card.title} is not on this computer yet. Download it once, or choose a network without "
+        "“download” after its name."
     )
     is_ready, fetch = partial(zoo.is_ready, card), partial(zoo.download_weights, card)
     downloads.offer(downloads.Wanted(card.name, card.title, card.download_bytes, is_ready, fetch))
@@ -254,7 +252,7 @@ def layer_picker(
         format_func=lambda name: f"{name} ({' × '.join(map(str, model.map_shapes[name]))})",
         key=key,
         bind="query-params",
-        help="Rows × columns × channels. Late layers know more and see more coarsely.",
+        help="Rows × columns × channels. Later layers are coarser and more class-specific.",
         disabled=disabled,
     )
 
@@ -265,9 +263,9 @@ def class_picker(model_name: str, best: Prediction) -> int:
     picked = st.selectbox(
         "Class",
         [_BEST, *range(len(names))],
-        format_func=lambda i: "the most probable" if i == _BEST else names[i],
+        format_func=lambda i: "predicted class" if i == _BEST else names[i],
         key="class",
         bind="query-params",
-        help="Type to search. Any class can be asked for, also an improbable one.",
+        help="Type to search. Any class can be chosen, even an improbable one.",
     )
     return best.class_index if picked == _BEST else picked

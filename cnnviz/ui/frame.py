@@ -25,68 +25,65 @@ class Entry:
 _FILTERS, _INSIDE, _LEARNING = "Filters", "Inside a network", "Learning"
 # address and file name of each page, in the order of a lecture; the first is the start page
 PAGES = {
-    "home": Entry("Start", "", ""),
+    "home": Entry("Home", "", ""),
     "convolution": Entry(
         "Convolution",
         _FILTERS,
-        "A kernel slides over a picture: numbers are multiplied and added up at every place. Watch "
-        "it, and write any cell out by hand.",
+        "A kernel slides over an image and takes a weighted sum of the pixels at each position. "
+        "Compute any position by hand.",
     ),
     "gabor": Entry(
-        "Gabor",
+        "Gabor filters",
         _FILTERS,
-        "Filters made by hand: small waves under a bell that answer to stripes of one width and "
-        "direction. First layers learn much the same.",
+        "Sinusoids under a Gaussian that respond to oriented stripes. First layers learn similar "
+        "kernels.",
     ),
     "basics": Entry(
         "Basics",
         _FILTERS,
-        "Template matching, convolution along a line, and why one weight used everywhere has a sum "
-        "for its gradient.",
+        "Templates of a linear classifier, 1D convolution, and the gradient of a shared weight.",
     ),
     "feature_maps": Entry(
         "Feature maps",
         _INSIDE,
-        "What every filter answers, at every place, from edges to whole eyes; any number traced "
-        "back to the pixels.",
+        "Every filter's activation map, from edges to eyes; any unit traced back to its pixels.",
     ),
     "filters": Entry(
-        "Filter pictures",
+        "Feature visualization",
         _INSIDE,
-        "What a filter looks for: from noise grows the picture that excites it most.",
+        "What activates a filter: gradient ascent turns noise into an image that maximizes it.",
     ),
     "class_activation": Entry(
-        "Class activation",
+        "Class activation maps",
         _INSIDE,
-        "Which parts argue for a class, by seventeen methods, each put to the test.",
+        "Which regions support the predicted class: 17 methods, each evaluated.",
     ),
     "train": Entry(
-        "Train live",
+        "Live training",
         _LEARNING,
-        "Build a small network and train it in front of the class: kernels, curves and mistakes "
-        "as they form.",
+        "Build a small network and watch it learn: kernels, learning curves, misclassified images.",
     ),
     "film": Entry(
-        "Training film",
+        "Training timeline",
         _LEARNING,
-        "One picture through a whole training: kernels, maps, evidence and answers, played like a "
-        "film.",
+        "One image throughout training: kernels, feature maps, heat maps and predictions, step by "
+        "step.",
     ),
     "augmentation": Entry(
-        "Augmentation",
+        "Data augmentation",
         _LEARNING,
-        "The picture turned, shifted, zoomed and flipped as a training sees it, and whether the "
-        "network still says the same.",
+        "Random augmentations as in training, and whether the network still recognizes the image.",
     ),
     "transfer": Entry(
-        "Re-using features",
+        "Transfer learning",
         _LEARNING,
-        "From scratch, frozen or fine-tuned; and a network for classes of your own in seconds.",
+        "From scratch, frozen base or fine-tuned; and a classifier for your own classes in "
+        "seconds.",
     ),
     "models": Entry(
         "Networks",
         "",
-        "Layers, parameters, weights, learning curves and mistakes of every network here.",
+        "Layers, parameters, weights, learning curves and confusion matrices of all networks.",
     ),
 }
 

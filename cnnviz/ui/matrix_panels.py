@@ -1,4 +1,4 @@
-"""Methods side by side: against layers, classes or networks, each map with a measure of trust."""
+"""Compare methods: across layers, classes or networks, each map with its faithfulness."""
 
 from typing import TYPE_CHECKING
 
@@ -25,15 +25,15 @@ _SHARE = Scale(0.0, 1.0, "inferno")
 _OPACITY = 0.65
 _SIDE_PX = 256
 
-Column = tuple[str, str, Target]  # network, layer, what is argued for
+Column = tuple[str, str, Target]  # network, layer, target
 
 
 def show_table(model_name: str, picked: Picked) -> None:
     """Fill a table of maps, all of one picture."""
     settings, results = st.columns([1.3, 3], gap="medium")
     with settings:
-        against = st.selectbox("Methods against", _AGAINST, key="against", bind="query-params")
-        with st.popover("Choose the methods", width="stretch"):
+        against = st.selectbox("Compare across", _AGAINST, key="against", bind="query-params")
+        with st.popover("Methods", width="stretch"):
             network = cached.model(model_name)
             layer_name = network.default_cam_layer
             rows = [
@@ -49,10 +49,10 @@ def show_table(model_name: str, picked: Picked) -> None:
         class_index = controls.class_picker(model_name, predictions[0])
         columns, names = _columns(against, model_name, picked, class_index)
         shared = st.toggle(
-            "One scale for each row",
+            "Common scale for each row",
             key="row_scale",
             bind="query-params",
-            help="Off: each map goes from 0 to its own maximum. On: to the largest of its row.",
+            help="Off: each map ends at its own maximum. On: at the largest of its row.",
         )
         class_panels.show_predictions(model_name, predictions, one_class(class_index))
     with results:
@@ -94,7 +94,7 @@ def _columns(
             [None, *(name for name in titles if name not in others)],
             format_func=lambda name: titles[name] if name else "none",
             key=f"{place.lower()}_network",
-            help="Each argues for what it takes the picture for.",
+            help="Each map has the class that the network predicts as its target.",
         )
         others += [other] if other else []
     columns, names = [], []
@@ -140,16 +140,16 @@ def _show(
                 continue
             reach = top if shared else _reach(cell.heatmap)
             tiles[-1].append(_tile(name, picked, cell.heatmap, reach))
-            score = "" if cell.score is None else f"\ntrust {cell.score:+.2f}"
+            score = "" if cell.score is None else f"\nfaithfulness {cell.score:+.2f}"
             captions[-1].append(f"max {number(_reach(cell.heatmap), 2)}{score}")
     titles = [METHODS[name].title for name in rows]
     sheet = figures.labelled_grid(tiles, titles, names, captions, tile_px=150)
-    st.image(figures.encode_jpeg(sheet), width="stretch", alt="Maps of all methods side by side")
+    st.image(figures.encode_jpeg(sheet), width="stretch", alt="Maps of all methods")
     show_scale(_SHARE)
     of_what = "the largest map of the row" if shared else "its own maximum"
     st.markdown(
-        f":small[Colours: share of {of_what}. "
-        "Below each map: its maximum, and insertion minus deletion area as a measure of trust.]"
+        f":small[Colors: fraction of {of_what}. "
+        "Below each map: its maximum and its faithfulness (insertion minus deletion AUC).]"
     )
     download("The table (PNG)", "class-activation-table.png", lambda: figures.encode_png(sheet))
 
@@ -157,7 +157,7 @@ def _show(
 def _why_empty(cell: "TableCell | None") -> str:
     if cell is None:
         return ""
-    return "does not fit" if cell.heatmap is None else "needs no layer:\nthe same"
+    return "not applicable" if cell.heatmap is None else "same for\nall layers"
 
 
 def _reach(heatmap: ClassHeatmap) -> float:
@@ -175,19 +175,18 @@ def _tile(model_name: str, picked: Picked, heatmap: ClassHeatmap, reach: float) 
 def _explain(against: str, model_name: str, class_index: int) -> None:
     label = cached.model(model_name).class_names[class_index]
     said = {
-        "layers": f"Each row is one method, each column a layer; all argue for «{label}». Early "
-        "layers are fine and know little of classes, late ones are coarse and know more.",
-        "classes": "Each row is one method, each column one of the most probable classes. A row "
-        "whose pictures are all alike does not tell classes apart.",
-        "networks": "Each row is one method, each column a network, arguing for what it takes the "
-        "picture for.",
+        "layers": f"Each row is a method, each column a layer; the target is *{label}*. Early "
+        "layers are fine but not class-specific, late layers are coarse and class-specific.",
+        "classes": "Each row is a method, each column one of the top classes. If all maps of a row "
+        "look alike, the method does not distinguish classes.",
+        "networks": "Each row is a method, each column a network; the target is the class that it "
+        "predicts.",
     }[against]
     st.markdown(
-        f"**What you see.** {said} The number behind «trust» is the area under the insertion curve "
-        "minus that under the deletion curve: above 0 the marked pixels matter more to the network "
-        "than the others; about 0 is what chance gets.\n\n"
-        "**Try this.** Compare Grad-CAM with HiResCAM on an early layer. Look for a map that is "
-        "pretty and has a low number.\n\n"
+        f"**What you see.** {said} Faithfulness is the area under the insertion curve minus that "
+        "under the deletion curve: random order gives about 0, higher is better.\n\n"
+        "**Try this.** Compare Grad-CAM with HiResCAM on an early layer. Find a map that looks "
+        "convincing but has a low faithfulness.\n\n"
         ":small[Insertion and deletion: Petsiuk et al., BMVC 2018, arXiv:1806.07421. All gradients "
-        "of one class come out of one pass.]"
+        "of one class are computed in one pass.]"
     )

@@ -26,7 +26,7 @@ def show_architecture(model_name: str, picked: Picked) -> None:
     with picture:
         view = zoo.model_view(model.card, picked.image)
         size = " × ".join(map(str, model.input_shape))
-        show_picture(view, f"What goes in: {picked.label}, {size}", f"{picked.label} at {size}")
+        show_picture(view, f"Input: {picked.label}, {size}", f"{picked.label} at {size}")
     with answer:
         st.markdown(
             f"**{model.card.title}** has {len(rows)} layers, **{parameters:,}** parameters "
@@ -38,10 +38,10 @@ def show_architecture(model_name: str, picked: Picked) -> None:
         show_bars(cached.predictions(model_name, picked.image, 3))
     show_chart(cached.drawing(model_name), f"Drawing of {model.card.title}", key="draw")
     st.markdown(
-        ":small[A block's height is the height of its maps, its width the number of channels, both "
-        "on a logarithmic scale; arcs skip over blocks. Point at a block to read it, drag to "
-        "enlarge, click twice to go back. ReLU, batch normalisation, dropout and padding are drawn "
-        "into the block before them.]"
+        ":small[Height of a block: height of its maps; width: number of channels; both on a log "
+        "scale. "
+        "Arcs are skip connections. Hover for details, drag to zoom, double-click to reset. ReLU, "
+        "batch normalization, dropout and padding belong to the block before them.]"
     )
     st.subheader("Layer by layer")
     st.dataframe(
@@ -56,22 +56,22 @@ def show_architecture(model_name: str, picked: Picked) -> None:
 
 def _row(row: LayerFacts) -> dict[str, object]:
     field = row.receptive_field
-    sees = "?"
+    field_size = "?"
     if field is not None:
-        sees = "all" if field.rows.size is None else f"{field.rows.size}×{field.columns.size}"
+        field_size = "all" if field.rows.size is None else f"{field.rows.size}×{field.columns.size}"
     return {
         "Layer": row.name,
         "Output": "×".join(map(str, row.output_shape)),
         "Parameters": row.num_parameters,
-        "Products": row.num_multiplications,
-        "Window": "×".join(map(str, row.kernel)) if row.kernel else "",
+        "MACs": row.num_multiplications,
+        "Kernel": "×".join(map(str, row.kernel)) if row.kernel else "",
         "Stride": str(row.stride[0]) if row.stride else "",
         "Padding": row.padding,
-        "Sees": sees,
-        "Jump": str(field.rows.jump or "") if field else "",
-        "Kind": row.kind,
-        "Parameters, written out": row.parameter_formula,
-        "Multiplications, written out": row.multiplication_formula,
+        "Receptive field": field_size,
+        "Effective stride": str(field.rows.jump or "") if field else "",
+        "Type": row.kind,
+        "Parameter formula": row.parameter_formula,
+        "MAC formula": row.multiplication_formula,
     }
 
 
@@ -79,21 +79,23 @@ _COLUMNS = {
     "Layer": st.column_config.TextColumn(width=165, pinned=True),
     "Output": st.column_config.TextColumn(width=110, help="Rows × columns × channels"),
     "Parameters": st.column_config.NumberColumn(
-        width=95, format="localized", help="Shared weights are counted in the first of their rows"
+        width=95, format="localized", help="Shared weights are counted where they first appear"
     ),
-    "Products": st.column_config.NumberColumn(
+    "MACs": st.column_config.NumberColumn(
         width=110,
         format="localized",
-        help="Multiplications (MACs) for one image; empty where they are not known",
+        help="Multiplications (MACs) for one image; empty where unknown",
     ),
-    "Window": st.column_config.TextColumn(width=75, help="Rows × columns of kernel or pool"),
+    "Kernel": st.column_config.TextColumn(
+        width=75, help="Rows × columns of kernel or pooling window"
+    ),
     "Stride": st.column_config.TextColumn(width=55),
     "Padding": st.column_config.TextColumn(width=70),
-    "Sees": st.column_config.TextColumn(
-        width=75, help="Receptive field: the pixels that one cell can depend on"
+    "Receptive field": st.column_config.TextColumn(
+        width=75, help="The pixels that one position can depend on"
     ),
-    "Jump": st.column_config.TextColumn(
-        width=60, help="Pixels between what neighbouring cells see"
+    "Effective stride": st.column_config.TextColumn(
+        width=60, help="Pixels between the receptive fields of neighboring positions"
     ),
 }
 
@@ -162,24 +164,24 @@ def show_training(card: ModelCard) -> None:
         return
     record = cached.training_record(card.name)
     st.markdown(
-        f"**{record.accuracy:.1%}** of {record.facts['num_held_out_pictures']:,} held-out pictures "
-        f"are named rightly, after {len(record.history['loss'])} epochs in "
+        f"**{record.accuracy:.1%}** of {record.facts['num_held_out_pictures']:,} test images "
+        f"are classified correctly, after {len(record.history['loss'])} epochs in "
         f"{duration(record.facts['training_seconds'])} on two processor cores."
     )
     _show_curves(record)
     show_confusion(card.name, record)
-    with st.expander("The whole card"):
+    with st.expander("Model card"):
         _show_facts(card, record)
 
 
 def _show_card(card: ModelCard) -> None:
     lines = {
-        "What it is": card.summary,
+        "Summary": card.summary,
         "Paper": card.paper,
         "Weights": card.origin,
-        "Licence": card.licence,
+        "License": card.licence,
         "Input": f"{card.input_height} × {card.input_width} × {card.channels}, "
-        f"prepared the way «{card.preprocessing.name}»",
+        f"preprocessing “{card.preprocessing.name}”",
     }
     st.markdown("\n".join(f"- **{what}**: {text}" for what, text in lines.items() if text))
 
@@ -190,11 +192,11 @@ def _show_curves(record: TrainingRecord) -> None:
         *(0.0, 0.9, 0.0, 0.1),
         key="smoothing",
         bind="query-params",
-        help="A running mean that keeps this share of the past. The points stay as measured.",
+        help="Exponential moving average with this weight of the past. Points stay as measured.",
     )
     left, right = st.columns(2)
     for column, key, title in (
-        (left, "accuracy", "accuracy (share that is right)"),
+        (left, "accuracy", "accuracy"),
         (right, "loss", "loss"),
     ):
         figure = figures.learning_curves(record.history, key, title, smoothing)
@@ -202,22 +204,20 @@ def _show_curves(record: TrainingRecord) -> None:
             show_chart(figure, f"Curves of the {key}", key=f"curve {key}")
     history = record.history
     gap = history["accuracy"][-1] - history["val_accuracy"][-1]
-    verdict = "training and validation end close together"
+    verdict = "training and validation accuracy end close together"
     if gap > 0.1:
         verdict = (
-            f"training ends {gap:.0%} above validation: the network knows its pictures by heart "
-            "(overfitting)"
+            f"training accuracy ends {gap:.0%} above validation accuracy: the network overfits"
         )
     elif gap < -0.01:
         verdict = (
-            "validation lies above training: while training, pictures are changed by chance and "
-            "dropout switches units off, and neither happens when it is measured"
+            "validation accuracy is higher: augmentation and dropout are active only in training"
         )
     part = record.facts["validation"]
-    note = "the held-out pictures" if part == "test" else f"the part «{part}»"
+    note = "the test set" if part == "test" else f"the split “{part}”"
     st.markdown(
-        f"**What you see.** Each point is an epoch, one look at all "
-        f"{record.facts['num_training_pictures']:,} training pictures; validation means {note}. "
+        f"**What you see.** Each point is an epoch, one pass over "
+        f"{record.facts['num_training_pictures']:,} training images; validation means {note}. "
         f"Here {verdict}.\n\n**Try this.** {_advice(record.facts['data'])}"
     )
 
@@ -225,10 +225,10 @@ def _show_curves(record: TrainingRecord) -> None:
 def _advice(data_name: str) -> str:
     if data_name.startswith("cats-dogs"):
         return (
-            "Compare «Pets from scratch» with «Pets augmented», the same network, and both with "
-            "«Pets frozen», which began with what EfficientNet-Lite0 knew."
+            "Compare *Pets from scratch* with *Pets augmented*, the same network, and both with "
+            "*Pets frozen*, which uses the features of EfficientNet-Lite0."
         )
-    return "Smooth the curves, then ask of each point whether the last epochs still helped."
+    return "Smooth the curves. Did the last epochs still help?"
 
 
 def _show_facts(card: ModelCard, record: TrainingRecord) -> None:
@@ -238,21 +238,21 @@ def _show_facts(card: ModelCard, record: TrainingRecord) -> None:
     described = ", ".join(f"{key} {value}" for key, value in changes.items())
     base = facts["base"]
     lines = {
-        "What it is": facts["summary"],
+        "Summary": facts["summary"],
         "Architecture": facts["architecture"],
         "Frozen base": f"{base['model']} up to {base['layer']}" if base else "none",
         "Parameters": f"{card.num_parameters:,}, of which {facts['num_trained_parameters']:,} "
         "were trained",
         "Data": f"{facts['data_origin']} {facts['num_training_pictures']:,} for training, "
-        f"{facts['num_held_out_pictures']:,} held out",
-        "Augmentation": f"{described}; borders filled with «{fill}»" if described else "none",
-        "Optimiser": f"{facts['optimizer']}, learning rate {facts['learning_rate']:g} "
+        f"{facts['num_held_out_pictures']:,} in the test set",
+        "Augmentation": f"{described}; fill mode “{fill}”" if described else "none",
+        "Optimizer": f"{facts['optimizer']}, learning rate {facts['learning_rate']:g} "
         f"({facts['schedule']} schedule), batches of {facts['batch_size']}",
         "Command": f"`{facts['command']}`, seed {facts['seed']}",
-        "Repeatable?": facts["repeatability"],
+        "Reproducibility": facts["repeatability"],
         "Versions": ", ".join(f"{name} {number}" for name, number in facts["versions"].items()),
         "Date": facts["date"],
-        "Licence of the weights": facts["licence"],
+        "License of the weights": facts["licence"],
         "SHA-256 of the file": f"`{facts['sha256']}`",
     }
     st.markdown("\n".join(f"- **{what}**: {text}" for what, text in lines.items()))
@@ -268,7 +268,7 @@ def show_weights(model_name: str) -> None:
     model = cached.model(model_name)
     names = [row.name for row in cached.layers(model_name) if row.parameter_formula]
     _show_first_kernels(model_name, model.first_convolution)
-    st.subheader("How weights are spread")
+    st.subheader("Distribution of the weights")
     name = st.selectbox("Layer", names, key="weights_of", bind="query-params")
     weights = np.asarray(model.operations[name].get_weights()[0])
     show_chart(figures.weight_histogram(weights), f"Weights of {name}", key="weights")
@@ -292,22 +292,22 @@ def _show_first_kernels(model_name: str, layer_name: str) -> None:
             steps[-1],
             key="step",
             bind="query-params",
-            help="Step 0 is chance. A step is one batch of pictures.",
+            help="Step 0 is random initialization. A step is one batch of images.",
         )
         kernels = cached.checkpoint(model_name, step)[layer_name][0]
         when = f" after {step:,} steps of training" if step else " before training"
     shared = st.toggle(
-        "One scale for all kernels",
+        "Common scale for all kernels",
         True,
         key="shared_kernels",
         bind="query-params",
-        help="Off: each kernel is stretched to its own maximum, so a weak one looks strong.",
+        help="Off: each kernel is scaled to its own maximum, so weak ones look strong.",
     )
     rows, columns, _, many = kernels.shape
     count = f"{_MAX_TILES} of {many}" if many > _MAX_TILES else f"All {many}"
     caption = f"{count} kernels of `{layer_name}`, {rows} × {columns}{when}."
     if not shared:
-        caption += " Each has a range of its own."
+        caption += " Each has its own scale."
     alt = f"First kernels of {model.card.title}{when}"
     show_kernel_sheet(zoo.rgb_kernels(model.card, kernels[..., :_MAX_TILES]), shared, caption, alt)
     _explain_kernels(rows, bool(steps))
@@ -325,7 +325,7 @@ def show_kernel_sheet(
         sheet = figures.mosaic(tiles, [None] * len(tiles), columns=8, tile_px=112)
         if shared:
             reach = number(float(np.abs(kernels).max()))
-            caption += f" Grey is zero; the range of each colour is ±{reach}."
+            caption += f" Gray is zero; the range of each color is ±{reach}."
         show_picture(sheet, caption, alt, is_brief=is_brief)
         return
     maps = kernels[:, :, 0].transpose(2, 0, 1)
@@ -340,14 +340,14 @@ def show_kernel_sheet(
 
 def _explain_kernels(side: int, has_steps: bool) -> None:
     seen = (
-        f"{side} × {side} pixels are enough to see what these look for: edges (one side bright, "
-        "one dark), bars, blobs. Compare them with a Gabor filter on its page."
+        "Look for edges (one side bright, one dark), bars and blobs. Compare them with a filter on "
+        "the *Gabor filters* page."
         if side >= 5
-        else f"{side} × {side} pixels are few: look for edges (one side bright, one dark) and "
-        "points. The networks called Gabor have kernels of 7 × 7."
+        else f"{side} × {side} kernels are small: look for edges (one side bright, one dark) and "
+        "spots. The networks named Gabor have 7 × 7 kernels."
     )
-    st.markdown(f"**What you see.** A kernel answers where the picture looks like it. {seen}")
+    st.markdown(f"**What you see.** A kernel responds where the image resembles it. {seen}")
     if has_steps:
         st.markdown(
-            "**Try this.** Move the step to 0 and forward again: noise dies, patterns grow."
+            "**Try this.** Move the step to 0 and forward again: noise fades, patterns emerge."
         )

@@ -53,8 +53,8 @@ def ask(name: str, image: ImageInput | None) -> str:
     note = f" {scaling.note}" if scaling.note else ""
     if scaling.is_assumed:
         st.warning(
-            f"**Input scaling is assumed: {scaling.description}.** With a wrong one predictions "
-            f"are meaningless. Check it above.{note}"
+            f"**Input scaling is assumed: {scaling.description}.** If it is wrong, predictions are "
+            f"meaningless. Check it above.{note}"
         )
     else:
         st.caption(f"Input: {scaling}.{note}")
@@ -65,12 +65,12 @@ def _ask_scaling(name: str, found: "LoadedModel", image: ImageInput | None) -> s
     with st.popover("Input scaling", width="stretch"):
         known = found.input_scaling
         chosen = st.selectbox(
-            "Pixels are given to the network as",
+            "Pixel values of the input",
             [_AS_FOUND, *zoo.fitting_preprocessings(found.input_shape[2])],
             format_func=lambda key: _scaling_title(key, known.description, known.source),
             key=PREPROCESSING,
             bind="query-params",
-            help="What the network was trained on. It cannot be read off every network.",
+            help="The range used in training. It cannot be inferred for every network.",
         )
         if image is not None:
             st.markdown("**Predictions for this image under each scaling**")

@@ -101,7 +101,7 @@ def _is_loopback(name: str) -> bool:
 
 def show() -> None:
     """Say how to bring a network, list those in the folder, and take an upload if allowed."""
-    st.subheader("A network of your own")
+    st.subheader("Your own network")
     st.markdown(
         "Save it in Keras 3 with `model.save('mine.keras')`. It must be a Sequential or functional "
         "model of Keras' own layers that takes one image (1 or 3 channels) and gives class "
@@ -139,8 +139,9 @@ def _upload() -> None:
         )
         if guest.input_scaling.is_assumed:
             st.warning(
-                "The input scaling is assumed. Set it in the sidebar under **Input scaling**, "
-                "where predictions under each scaling stand side by side."
+                "The input scaling is assumed. Check it in the sidebar under **Input scaling**, "
+                "which "
+                "lists the predictions under each scaling."
             )
         if st.button("Close this network"):
             _close()
@@ -200,7 +201,9 @@ def _watch() -> None:
     if job.is_stopped:
         st.error("Stopped. The file was not opened.")
     elif job.value is None:
-        st.error(job.error or "The file could not be opened: the server knows why. Try another.")
+        st.error(
+            job.error or "The file could not be opened; the server log says why. Try another file."
+        )
     else:
         st.session_state[GUEST] = job.value
         st.session_state[WANTED_MODEL] = job.value.name

@@ -62,7 +62,7 @@ def settings(picked: Picked) -> Settings:
     )
     with st.expander("More: how maps are painted"):
         opacity = st.slider("Opacity", 0.0, 1.0, 0.45, 0.05, key="opacity", bind="query-params")
-        colour_map = class_panels.ask_colours()
+        colour_map = class_panels.ask_color_map()
     return Settings(argued, is_shared, opacity, colour_map, figure, smoothing)
 
 

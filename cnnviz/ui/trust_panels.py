@@ -1,4 +1,4 @@
-"""Holding a map to account: pixels taken away, networks that forget, pictures under stress."""
+"""Evaluating a map: faithfulness, weight randomization and robustness."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -37,11 +37,14 @@ def show_test(model_name: str, picked: Picked) -> None:
         predictions = cached.predictions(model_name, picked.image)
         asked = class_panels.ask(model_name, predictions)
         kind = st.selectbox(
-            "In place of what is gone", BASELINES, index=2, key="gone", bind="query-params"
+            "Replace removed pixels with", BASELINES, index=2, key="gone", bind="query-params"
         )
-        share = st.slider("Pixels (%)", 0, 100, 20, 5, key="gone_share", bind="query-params") / 100
-        with_road = st.toggle("Fill the holes (ROAD)", key="road", bind="query-params")
-        with_mosaic = st.toggle("Find the right quarter", key="mosaic", bind="query-params")
+        share = (
+            st.slider("Removed pixels (%)", 0, 100, 20, 5, key="gone_share", bind="query-params")
+            / 100
+        )
+        with_road = st.toggle("ROAD (imputed pixels)", key="road", bind="query-params")
+        with_mosaic = st.toggle("Pointing game on a mosaic", key="mosaic", bind="query-params")
     with results:
         heatmap = class_panels.heatmap_of(model_name, picked, asked)
         if heatmap is None:
@@ -68,20 +71,20 @@ def _show_curves(
         large = ImageInput(over, image.digest)
         over = over[zoo.seen_part(cached.model(model_name).card, large)]
         show_painted(
-            over, class_panels.scale_of(heatmap), f"The map for {label}", f"The map for {label}"
+            over, class_panels.scale_of(heatmap), f"Heat map for {label}", f"Heat map for {label}"
         )
     with gone:
-        show_picture(without, f"Without the {share:.0%} it marks most", "Marked pixels gone")
+        show_picture(without, f"Without the top {share:.0%} of pixels", "Top pixels removed")
     with back:
-        show_picture(only, f"Only the {share:.0%} it marks most", "Marked pixels only")
+        show_picture(only, f"Only the top {share:.0%} of pixels", "Top pixels only")
     curves = cached.pixel_curves(model_name, picked.image, heatmap, asked.target, kind)
     if curves is None:
         return
     mine = curves["this map"]
     left, right = st.columns(2)
     for place, name, title in (
-        (left, "deletion", "share of pixels gone"),
-        (right, "insertion", "share of pixels back"),
+        (left, "deletion", "fraction of pixels removed"),
+        (right, "insertion", "fraction of pixels inserted"),
     ):
         with place:
             st.markdown(f"**{name.capitalize()}**")
@@ -92,23 +95,25 @@ def _show_curves(
     if drop is None:
         return
     st.markdown(
-        _table(curves)
-        + f"\n\nSeen through the map as a mask, {label} goes from {drop.before:.1%} to "
-        f"{drop.after:.1%}: a drop of {drop.drop:.0%}"
-        f"{' (it increased)' if drop.has_increased else ''}.\n\n"
-        "**What you see.** If the map is right, the probability falls fast when the marked pixels "
-        "go, and rises fast when they come back. Chance and a bump in the middle know nothing of "
-        "the picture: a map that is no better than they are says little. The upright line is the "
-        "share shown above.\n\n"
-        "**Try this.** Move «Pixels»; change what stands in place of what is gone: black holes "
-        "are something to see, too. Compare with the method «Gradient».\n\n"
+        _table(curves) + f"\n\nWith the map as a mask, the probability of {label} changes from "
+        f"{drop.before:.1%} to {drop.after:.1%}: "
+        f"{'an increase' if drop.has_increased else f'an average drop of {drop.drop:.0%}'}.\n\n"
+        "**What you see.** For a faithful map, the probability drops quickly when the top pixels "
+        "are deleted and rises quickly when they are inserted. Random order and a centered "
+        "Gaussian "
+        "are image-independent baselines. The vertical line is the fraction shown above.\n\n"
+        "**Try this.** Move *Removed pixels*. Change the replacement: black pixels are themselves "
+        "a visible edge. Compare with the method *Gradient*.\n\n"
         ":small[Petsiuk et al., BMVC 2018, arXiv:1806.07421; average drop: Chattopadhay et al., "
         "arXiv:1710.11063.]"
     )
 
 
 def _table(curves: "dict[str, PixelCurves]") -> str:
-    lines = ["| order of the pixels | deletion (small is good) | insertion | difference |"]
+    lines = [
+        "| pixel order | deletion AUC (lower is better) | insertion AUC (higher is better) | "
+        "difference |"
+    ]
     lines.append("|---|---|---|---|")
     for name, found in curves.items():
         lines.append(
@@ -121,23 +126,23 @@ def _table(curves: "dict[str, PixelCurves]") -> str:
 def _show_road(
     model_name: str, picked: Picked, asked: Asked, heatmap: ClassHeatmap, share: float
 ) -> None:
-    st.subheader("The same with filled holes")
+    st.subheader("ROAD: removed pixels are imputed")
     curves = cached.road_curves(model_name, picked.image, heatmap, asked.target)
     if curves is None:
         return
     lines = {name: found.deletion for name, found in curves.items()}
     shares = curves["this map"].shares
-    figure = figures.pixel_curves_figure(shares, lines, share, "share of pixels gone")
+    figure = figures.pixel_curves_figure(shares, lines, share, "fraction of pixels removed")
     show_chart(figure, "ROAD curves", key="road curves")
     st.markdown(
-        "**What you see.** Pixels that go are replaced by weighted means of their neighbours, so "
-        "that there is no hole to be seen. The lower the curve stays below chance, the better.\n\n"
+        "**What you see.** Removed pixels are replaced by weighted means of their neighbors, so "
+        "the mask itself is invisible. The further the curve lies below random, the better.\n\n"
         ":small[Rong et al., ROAD, ICML 2022, arXiv:2202.00449.]"
     )
 
 
 def _show_mosaic(model_name: str, asked: Asked) -> None:
-    st.subheader("Is the right quarter marked?")
+    st.subheader("Does the map point to the correct quadrant?")
     found = cached.mosaic_check(model_name, asked.method.name, asked.layer_name)
     if found is None:
         return
@@ -147,13 +152,12 @@ def _show_mosaic(model_name: str, asked: Asked) -> None:
     ):
         with place:
             over = class_panels.overlay_of(model_name, found.image, heatmap, _LOOK)
-            caption = f"{names[index]}: **{share:.0%}** in its quarter"
+            caption = f"{names[index]}: **{share:.0%}** in its quadrant"
             show_painted(over, class_panels.scale_of(heatmap), caption, caption)
     st.markdown(
-        f"**What you see.** Four bundled pictures in one, top left, top right, bottom left, bottom "
-        f"right. Each map argues for the class of one of them: on average "
-        f"**{np.mean(found.shares):.0%}** of what it marks lies in the right quarter; chance gets "
-        "25 %. Each picture is half as large here as the network is used to.\n\n"
+        f"**What you see.** A mosaic of four images, with one heat map for the class of each. On "
+        f"average **{np.mean(found.shares):.0%}** of the positive attribution lies in the correct "
+        "quadrant; random maps reach 25 %. Each image has half its usual side.\n\n"
         ":small[Böhle et al., CVPR 2021, arXiv:2104.00032.]"
     )
 
@@ -173,7 +177,7 @@ def show_sanity(model_name: str, picked: Picked) -> None:
 
 
 def _show_forgetting(model_name: str, picked: Picked, asked: Asked) -> None:
-    st.subheader("A network that forgets")
+    st.subheader("Weight randomization")
     levels = cached.forgetting(
         model_name,
         picked.image,
@@ -187,13 +191,13 @@ def _show_forgetting(model_name: str, picked: Picked, asked: Asked) -> None:
     counts = [level.num_layers for level in levels]
     if st.session_state.get("forgotten") not in counts:
         st.session_state["forgotten"] = counts[min(1, len(counts) - 1)]
-    num = st.select_slider("Layers that forgot, from the top", counts, key="forgotten")
+    num = st.select_slider("Randomized layers, from the top", counts, key="forgotten")
     level = levels[counts.index(num)]
     image = cached.smaller(picked.image, MAX_SIDE_PX)
     for place, one, said in zip(
         st.columns(2),
         (levels[0], level),
-        ("The network as it is", f"{num} of {counts[-1]} layers drawn anew"),
+        ("Trained network", f"{num} of {counts[-1]} layers randomized"),
         strict=True,
     ):
         with place:
@@ -205,26 +209,25 @@ def _show_forgetting(model_name: str, picked: Picked, asked: Asked) -> None:
                 said,
             )
     likeness = {
-        "order of the cells (Spearman)": [one.spearman for one in levels],
-        "as pictures (SSIM)": [one.ssim for one in levels],
+        "rank correlation (Spearman)": [one.spearman for one in levels],
+        "structural similarity (SSIM)": [one.ssim for one in levels],
     }
     figure = figures.forgetting_figure(counts, likeness, num)
-    show_chart(figure, "How alike the map stays", key="forgetting")
+    show_chart(figure, "Similarity with the original map", key="forgetting")
     lowest = f", down to `{level.lowest}`" if level.lowest else ""
     empty = (
-        " Nothing argues for it any more: the map is empty."
+        " No position supports the class any more: the map is empty."
         if not level.heatmap.values.any()
         else ""
     )
     st.markdown(
-        f"**What you see.** On a copy of the network the weights of {num} layers{lowest} are drawn "
-        "anew by chance, from the top down. A map that shows what the network has learned must "
-        f"change: here its cells still go along to **{level.spearman:.2f}** (1: the same order, 0: "
-        f"none).{empty} A map that stays as it is shows edges of the picture, not reasons of the "
-        "network.\n\n"
+        f"**What you see.** In a copy of the network, {num} layers{lowest} are randomized from the "
+        "top down. A map that depends on what was learned must change. Rank correlation with the "
+        f"original map: **{level.spearman:.2f}**.{empty} A map that stays the same shows edges of "
+        "the image, not reasons for the prediction.\n\n"
         "**Try this.** Compare Grad-CAM with guided backpropagation.\n\n"
-        ":small[Adebayo et al., NeurIPS 2018, arXiv:1810.03292; here the new weights have the mean "
-        "and spread of the old ones.]"
+        ":small[Adebayo et al., NeurIPS 2018, arXiv:1810.03292; here random weights keep the mean "
+        "and standard deviation of the trained ones.]"
     )
 
 
@@ -258,13 +261,12 @@ def _show_saturation(model_name: str, picked: Picked, asked: Asked) -> None:
     shares = cached.model(model_name).probabilities(cases["the logit"].logits)
     ratio = norms["the probability"] / max(norms["the logit"], 1e-30)
     st.markdown(
-        f"**What you see.** The slope of the logit is {number(norms['the logit'])} long, that of "
-        f"the probability {number(norms['the probability'])}: {number(ratio, 2)} times as long. At "
-        f"a probability of p = {shares[index]:.2%} softmax and sigmoid rise by p·(1 − p) = "
-        f"{number(shares[index] * (1 - shares[index]), 2)} per logit: the surer the network, the "
-        "less is left of the slope, and in the end the map of the probability is made of rounding "
-        "errors. That is why cnnviz explains logits.\n\n"
-        "**Try this.** Ask for a class that is nearly certain, then for one about 50 %."
+        f"**What you see.** Gradient norm of the logit {number(norms['the logit'])}, of the "
+        f"probability {number(norms['the probability'])}: {number(ratio, 2)} times as large. At "
+        f"p = {shares[index]:.2%} the derivative of softmax is p·(1 − p) = "
+        f"{number(shares[index] * (1 - shares[index]), 2)}. It vanishes for confident predictions, "
+        "so cnnviz explains logits.\n\n"
+        "**Try this.** Choose a class near 100 %, then one near 50 %."
     )
 
 
@@ -279,9 +281,9 @@ def show_stress(model_name: str, picked: Picked) -> None:
     before = cached.predictions(model_name, picked.image)
     predictions = cached.predictions(model_name, image)
     with results:
-        changed = Picked(image, f"{picked.label}, changed", picked.origin)
+        changed = Picked(image, f"{picked.label}, transformed", picked.origin)
         label = class_panels.target_label(model_name, asked.target)
-        pair = ((picked, "As it was"), (changed, "Changed"))
+        pair = ((picked, "Original"), (changed, "Transformed"))
         heatmaps = [class_panels.heatmap_of(model_name, one, asked) for one, _ in pair]
         scales = [class_panels.scale_of(one) for one in heatmaps if one is not None]
         widest = max(scales, key=lambda scale: scale.high, default=None)
@@ -292,22 +294,23 @@ def show_stress(model_name: str, picked: Picked) -> None:
                     show_picture(shown.pixels, said, said)
                     continue
                 over = class_panels.overlay_of(model_name, shown, heatmap, _LOOK, widest)
-                show_painted(over, widest, f"{said}: evidence for {label}", said)
+                show_painted(over, widest, f"{said}: heat map for {label}", said)
         now, then = st.columns([1, 1])
         with now:
-            st.markdown("**As it was**")
+            st.markdown("**Original**")
             show_bars(before)
         with then:
-            st.markdown("**Changed**")
+            st.markdown("**Transformed**")
             show_bars(predictions)
         stays = "stays" if predictions[0].class_index == before[0].class_index else "changes"
         st.markdown(
-            f"**What you see.** The answer **{stays}**: «{before[0].label}» "
-            f"({likelihood(before[0])}) before, «{predictions[0].label}» "
-            f"({likelihood(predictions[0])}) now. The map argues for {label} in both, on "
-            "one scale.\n\n"
-            "**Try this.** Lay the square over the brightest part of the map. Turn the picture by "
-            "90°. How much noise does it take?"
+            f"**What you see.** The predicted class **{stays}**: *{before[0].label}* "
+            f"({likelihood(before[0])}) before, *{predictions[0].label}* "
+            f"({likelihood(predictions[0])}) now. Both maps have the target {label} and "
+            "one color scale.\n\n"
+            "**Try this.** Cover the brightest region with the square. Rotate the image by 90°. "
+            "How "
+            "much noise does the prediction tolerate?"
         )
 
 
@@ -318,15 +321,21 @@ def _ask_stress() -> Stress:
         where: dict[str, Any] = {"key": key, "bind": "query-params", "format": form}
         return st.slider(title, low, high, default, step, **where)
 
-    rotation = slider("Turn", -180.0, 180.0, 0.0, 5.0, "stress_turn", "%.0f°")
+    rotation = slider("Rotation", -180.0, 180.0, 0.0, 5.0, "stress_turn", "%.0f°")
     scale = slider("Scale", 0.25, 4.0, 1.0, 0.05, "stress_scale", "× %.2f")
     noise = slider("Noise", 0.0, 0.6, 0.0, 0.02, "stress_noise", "±%.2f")
-    square = slider("Grey square (share of the side)", 0.0, 0.9, 0.3, 0.05, "stress_square", "%.2f")
-    square_x = slider("Square to the right", 0.0, 1.0, 0.5, 0.05, "stress_square_x", "%.2f")
-    square_y = slider("Square down", 0.0, 1.0, 0.5, 0.05, "stress_square_y", "%.2f")
-    with st.expander("More: shift and contrast"):
-        shift_x = slider("Shift to the right", -0.5, 0.5, 0.0, 0.05, "stress_x", "%.2f")
-        shift_y = slider("Shift down", -0.5, 0.5, 0.0, 0.05, "stress_y", "%.2f")
+    square = slider(
+        "Gray square (fraction of the side)", 0.0, 0.9, 0.3, 0.05, "stress_square", "%.2f"
+    )
+    square_x = slider(
+        "Horizontal position of the square", 0.0, 1.0, 0.5, 0.05, "stress_square_x", "%.2f"
+    )
+    square_y = slider(
+        "Vertical position of the square", 0.0, 1.0, 0.5, 0.05, "stress_square_y", "%.2f"
+    )
+    with st.expander("Shift and contrast"):
+        shift_x = slider("Horizontal shift", -0.5, 0.5, 0.0, 0.05, "stress_x", "%.2f")
+        shift_y = slider("Vertical shift", -0.5, 0.5, 0.0, 0.05, "stress_y", "%.2f")
         contrast = slider("Contrast", 0.0, 3.0, 1.0, 0.1, "stress_contrast", "× %.1f")
     return Stress(
         shift_x=shift_x,

@@ -30,9 +30,9 @@ VIEWS = (
     "/gabor?view=Learned+kernels&model=SVHN+Gabor+CNN",
     "/convolution?convolution_view=One+cell+by+hand",
     "/convolution?convolution_view=Sliding",
-    "/class_activation?class_view=Side+by+side&model=SVHN+Gabor+CNN",
-    "/class_activation?class_view=Put+to+the+test&model=SVHN+Gabor+CNN",
-    "/class_activation?class_view=Under+stress&model=SVHN+Gabor+CNN",
+    "/class_activation?class_view=Compare+methods&model=SVHN+Gabor+CNN",
+    "/class_activation?class_view=Faithfulness&model=SVHN+Gabor+CNN",
+    "/class_activation?class_view=Robustness&model=SVHN+Gabor+CNN",
     "/models?models_view=Training&model=SVHN+Gabor+CNN",
     "/models?models_view=Weights&model=SVHN+Gabor+CNN",
     "/models?models_view=Your+own+network",
@@ -43,8 +43,8 @@ MORE_VIEWS = (
     "/feature_maps?maps_view=Pictures+placed&model=SVHN+Gabor+CNN",
     "/gabor?view=As+features",
     "/gabor?view=Tuning&model=SVHN+Gabor+CNN",
-    "/class_activation?class_view=The+map+as+a+sum&model=SVHN+Gabor+CNN",
-    "/class_activation?class_view=Sanity&model=SVHN+Gabor+CNN",
+    "/class_activation?class_view=Decomposition&model=SVHN+Gabor+CNN",
+    "/class_activation?class_view=Sanity+check&model=SVHN+Gabor+CNN",
     "/models?models_view=Calculator",
 )
 
@@ -157,10 +157,10 @@ def test_the_picked_picture_goes_along_to_the_next_page(
     server: Server, page: Page, foreign: set[str]
 ) -> None:
     open_page(page, f"{server.url}/?source=Photographs&natural=Cup of coffee")
-    go_to(page, "Inside a network", "Class activation")
+    go_to(page, "Inside a network", "Class activation maps")
     expect(page.get_by_text(re.compile(r"espresso: \d"))).to_be_visible(timeout=60_000)
     expect(page).to_have_url(re.compile("/class_activation.*natural=Cup"))
-    go_to(page, "Filters", "Gabor")
+    go_to(page, "Filters", "Gabor filters")
     expect(page.get_by_alt_text("The input: Cup of coffee")).to_be_visible()
 
 
@@ -199,7 +199,7 @@ def test_a_network_of_ones_own_is_tried_and_opened_and_a_hostile_one_refused(
     honest.write_bytes(packed(good_parts()))
     page.set_input_files("input[type=file]", honest)
     expect(page.get_by_text("honest is open")).to_be_visible(timeout=60_000)
-    go_to(page, "Inside a network", "Class activation")
+    go_to(page, "Inside a network", "Class activation maps")
     expect(page.get_by_text(re.compile(r"class [01]: \d"))).to_have_count(2, timeout=60_000)
     assert not (tmp_path / "trap").exists()
 

@@ -18,12 +18,12 @@ from tests.pages.test_pages import finished, open_page, texts
 
 PAGE = "pages/class_activation.py"
 VIEWS = (
-    "One map",
-    "The map as a sum",
-    "Side by side",
-    "Put to the test",
-    "Sanity",
-    "Under stress",
+    "Heat map",
+    "Decomposition",
+    "Compare methods",
+    "Faithfulness",
+    "Sanity check",
+    "Robustness",
 )
 MODELS = ("SVHN Gabor CNN", "Fashion CNN")
 
@@ -32,7 +32,7 @@ MODELS = ("SVHN Gabor CNN", "Fashion CNN")
     ("view", "model"),
     slow_unless(
         [(view, model) for view in VIEWS for model in MODELS]
-        + [(view, "EfficientNet-Lite0") for view in ("One map", "The map as a sum", "Sanity")],
+        + [(view, "EfficientNet-Lite0") for view in ("Heat map", "Decomposition", "Sanity check")],
         [(view, model) for view in VIEWS for model in (*MODELS, "EfficientNet-Lite0")],
     ),
 )
@@ -41,13 +41,13 @@ def test_every_view_shows_a_finished_example(view: str, model: str) -> None:
     assert not app.exception
     assert not app.error
     assert app.image
-    assert "**What you see.**" in texts(app) or "**How it is made.**" in texts(app)
+    assert "**What you see.**" in texts(app) or "**How it works.**" in texts(app)
 
 
 # the first network fits all methods, the second has no head for CAM
-CLOSER_VIEWS = ("Put to the test", "Sanity")
+CLOSER_VIEWS = ("Faithfulness", "Sanity check")
 QUICK = (
-    *((method, "One map", MODELS[method == "cam"]) for method in METHODS),
+    *((method, "Heat map", MODELS[method == "cam"]) for method in METHODS),
     *(("cam", view, MODELS[1]) for view in CLOSER_VIEWS),
     *(("occlusion", view, MODELS[0]) for view in CLOSER_VIEWS),
 )
@@ -60,7 +60,7 @@ QUICK = (
         [
             (method, view, model)
             for method in METHODS
-            for view in ("One map", *CLOSER_VIEWS)
+            for view in ("Heat map", *CLOSER_VIEWS)
             for model in MODELS
         ],
     ),
@@ -71,19 +71,19 @@ def test_every_method_works_in_every_view(method: str, view: str, model: str) ->
     assert not app.error
     assert app.selectbox(key="method").value == method
     if method == "cam" and model == MODELS[1]:
-        assert "ends in something else" in texts(app)
+        assert "ends differently" in texts(app)
 
 
 @pytest.mark.parametrize("kind", class_panels._TARGETS)
 def test_anything_can_be_argued_for(kind: str) -> None:
-    app = open_page(PAGE, model="SVHN Gabor CNN", argue_for=kind)
+    app = open_page(PAGE, model="SVHN Gabor CNN", map_target=kind)
     assert not app.exception
     assert not app.error
     said = {
-        "a class": "argues for «",
-        "one class, not another": "and not «",
-        "two classes together": "» + «",
-        "the probability of a class": "the probability of «",
+        "one class": "Target of the map: “",
+        "class A versus class B": "” versus “",
+        "sum of two classes": "” + “",
+        "probability of a class": "the probability of “",
     }
     assert said[kind] in texts(app)
 
@@ -106,9 +106,9 @@ def test_the_settings_of_a_method_are_offered_and_matter() -> None:
     [
         {},
         {"method": "HiResCAM", "hires_cam_signed": "true"},
-        {"method": "Score-CAM", "model": "Fashion CNN", "argue_for": "one class, not another"},
+        {"method": "Score-CAM", "model": "Fashion CNN", "map_target": "class A versus class B"},
         {"method": "Integrated gradients", "model": "SVHN Gabor CNN"},
-        {"method": "Guided Grad-CAM", "argue_for": "two classes together"},
+        {"method": "Guided Grad-CAM", "map_target": "sum of two classes"},
     ],
     ids=lambda query: query.get("method", "default"),
 )
@@ -148,7 +148,7 @@ def test_recolouring_computes_nothing_anew(monkeypatch: pytest.MonkeyPatch) -> N
         raise AssertionError("computed again")
 
     monkeypatch.setattr(LoadedModel, "compute", forbidden)
-    app.selectbox(key="colours").select("viridis").run()
+    app.selectbox(key="colors").select("viridis").run()
     app.slider(key="threshold").set_value(50).run()
     app.toggle(key="contour").set_value(True).run()
     app.toggle(key="smooth").set_value(False).run()
@@ -158,7 +158,7 @@ def test_recolouring_computes_nothing_anew(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_another_share_of_pixels_measures_nothing_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    query = {"class_view": "Put to the test", "model": "SVHN Gabor CNN"}
+    query = {"class_view": "Faithfulness", "model": "SVHN Gabor CNN"}
     app = finished(open_page(PAGE, **query))
     app.slider(key="gone_share").set_value(50).run()
 
@@ -166,7 +166,7 @@ def test_another_share_of_pixels_measures_nothing_anew(monkeypatch: pytest.Monke
         raise AssertionError("computed again")
 
     monkeypatch.setattr(LoadedModel, "compute", forbidden)
-    monkeypatch.setattr(cnnviz.attribution.evaluation.faithfulness, "picture_without", forbidden)
+    monkeypatch.setattr(cnnviz.attribution.evaluation.faithfulness, "image_without", forbidden)
     app.slider(key="gone_share").set_value(20).run()  # seen before
     assert not app.exception
     monkeypatch.undo()
@@ -177,7 +177,7 @@ def test_another_share_of_pixels_measures_nothing_anew(monkeypatch: pytest.Monke
 @pytest.mark.parametrize("against", ["layers", "classes", "networks"])
 def test_methods_stand_side_by_side(against: str) -> None:
     app = finished(
-        open_page(PAGE, class_view="Side by side", model="SVHN Gabor CNN", against=against)
+        open_page(PAGE, class_view="Compare methods", model="SVHN Gabor CNN", against=against)
     )
     assert not app.exception
     assert not app.error
@@ -191,11 +191,11 @@ def test_methods_stand_side_by_side(against: str) -> None:
 
 
 def test_holes_can_be_filled_and_quarters_found() -> None:
-    query = {"class_view": "Put to the test", "model": "SVHN Gabor CNN"}
+    query = {"class_view": "Faithfulness", "model": "SVHN Gabor CNN"}
     app = finished(finished(open_page(PAGE, road="true", mosaic="true", **query)))
     assert not app.exception
-    assert "no hole to be seen" in texts(app)
-    assert "lies in the right quarter" in texts(app) or "not sure of four" in texts(app)
+    assert "the mask itself is invisible" in texts(app)
+    assert "lies in the correct quadrant" in texts(app) or "not sure of four" in texts(app)
     app.slider(key="gone_share").set_value(100).run()
     app.selectbox(key="gone").select("noise").run()
     app = finished(app)
@@ -204,7 +204,7 @@ def test_holes_can_be_filled_and_quarters_found() -> None:
 
 
 def test_the_lever_of_forgetting_moves() -> None:
-    app = finished(open_page(PAGE, class_view="Sanity", model="Fashion CNN"))
+    app = finished(open_page(PAGE, class_view="Sanity check", model="Fashion CNN"))
     lever = app.select_slider(key="forgotten")
     assert list(lever.options) == ["0", "1", "2", "3", "4", "5"]
     lever.set_value(5).run()
@@ -213,25 +213,25 @@ def test_the_lever_of_forgetting_moves() -> None:
 
 
 def test_stress_moves_the_picture_and_says_what_becomes_of_the_answer() -> None:
-    app = open_page(PAGE, class_view="Under stress", model="SVHN Gabor CNN", source="svhn")
+    app = open_page(PAGE, class_view="Robustness", model="SVHN Gabor CNN", source="svhn")
     app.slider(key="stress_noise").set_value(0.6).run()
     app.slider(key="stress_turn").set_value(180.0).run()
     app.slider(key="stress_square").set_value(0.9).run()
     assert not app.exception
     assert not app.error
-    assert "The answer **" in texts(app)
+    assert "The predicted class **" in texts(app)
 
 
-@pytest.mark.parametrize("view", slow_unless(["One map", "Put to the test", "Under stress"], VIEWS))
+@pytest.mark.parametrize("view", slow_unless(["Heat map", "Faithfulness", "Robustness"], VIEWS))
 def test_an_upload_works_in_every_view(view: str) -> None:
-    app = open_page(PAGE, class_view=view, model="SVHN Gabor CNN", source="Your own picture")
+    app = open_page(PAGE, class_view=view, model="SVHN Gabor CNN", source="Your own image")
     pixels = np.random.default_rng(2).integers(0, 256, (50, 90, 3), dtype=np.uint8)
     app.file_uploader[0].set_value(("mine.png", encode_png(pixels), "image/png")).run()
     app = finished(app)
     assert not app.exception
     assert not app.error
-    if view == "One map":
-        assert 'cnnviz.read_image("your-picture.jpg")' in app.code[0].value
+    if view == "Heat map":
+        assert 'cnnviz.read_image("your-image.jpg")' in app.code[0].value
 
 
 def test_a_slow_method_can_be_stopped() -> None:
@@ -296,8 +296,8 @@ def test_ablation_cam_can_be_stopped() -> None:
         {"method": "Ablation-CAM"},
         {"method": "SmoothGrad"},
         {"method": "Guided Grad-CAM"},
-        {"class_view": "The map as a sum"},
-        {"class_view": "Under stress"},
+        {"class_view": "Decomposition"},
+        {"class_view": "Robustness"},
     ],
     ids=lambda query: "-".join(query.values()),
 )
@@ -325,7 +325,7 @@ def test_on_a_network_so_large_that_all_is_slow_every_view_works(
     assert not app.error
     assert not [button for button in app.button if button.label == "Stop"]
     assert app.image
-    assert "**What you see.**" in texts(app) or "**How it is made.**" in texts(app)
+    assert "**What you see.**" in texts(app) or "**How it works.**" in texts(app)
     assert jobs._jobs
     assert "Thread 'Thread" not in caplog.text  # a job must not draw
 
@@ -333,7 +333,7 @@ def test_on_a_network_so_large_that_all_is_slow_every_view_works(
 def test_the_table_marks_methods_that_are_slow_on_this_network() -> None:
     marked = {}
     for model in ("SVHN Gabor CNN", "EfficientNet-Lite0"):
-        app = open_page(PAGE, class_view="Side by side", model=model)
+        app = open_page(PAGE, class_view="Compare methods", model=model)
         for job in jobs._jobs.values():
             job.stop()
         finished(app)
@@ -361,14 +361,16 @@ def test_every_download_is_made() -> None:
     labels = [element.proto.label for element in app.get("download_button")]
     assert [label.split(" (")[0] for label in labels] == [
         "Overlay",
-        "Map in colours",
         "Map",
-        "Everything needed to make it again",
+        "Map",
+        "All settings",
     ]
 
 
 def test_a_map_that_became_empty_is_called_so() -> None:
-    app = finished(open_page(PAGE, class_view="Sanity"))  # nothing argues for the cat any more
-    assert "Nothing argues for it any more: the map is empty." in texts(app)
+    app = finished(
+        open_page(PAGE, class_view="Sanity check")
+    )  # nothing argues for the cat any more
+    assert "No position supports the class any more: the map is empty." in texts(app)
     app.select_slider(key="forgotten").set_value(0).run()
     assert "the map is empty" not in texts(app)

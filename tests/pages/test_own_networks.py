@@ -19,8 +19,8 @@ PAGES = (
     "pages/augmentation.py",
 )
 CLASS_VIEWS = (
-    *("One map", "The map as a sum", "Side by side", "Put to the test", "Sanity"),
-    "Under stress",
+    *("Heat map", "Decomposition", "Compare methods", "Faithfulness", "Sanity check"),
+    "Robustness",
 )
 
 
@@ -69,7 +69,7 @@ def test_every_page_shows_such_a_network_and_what_is_assumed(
     assert "Input scaling is assumed: 0 to 1" in texts(app)
 
 
-@pytest.mark.parametrize("view", slow_unless(["Put to the test"], CLASS_VIEWS))
+@pytest.mark.parametrize("view", slow_unless(["Faithfulness"], CLASS_VIEWS))
 def test_every_view_of_raw_scores_names_them_so(folder: Path, view: str) -> None:
     app = open_page(CLASS_PAGE, model="raw-scores", class_view=view)
     assert not app.exception

@@ -228,7 +228,7 @@ def test_the_bank_shows_all_filters_and_enlarges_the_one_asked_for() -> None:
 @pytest.mark.parametrize(("height", "width"), slow_unless([(8, 8), (8, 2000), (500, 61)], SHAPES))
 @pytest.mark.parametrize("path", PICTURE_PAGES)
 def test_pictures_of_any_shape_work(path: str, height: int, width: int) -> None:
-    app = open_page(path, source="Your own picture")
+    app = open_page(path, source="Your own image")
     pixels = np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
     app.file_uploader[0].set_value(("odd.png", encode_png(pixels), "image/png")).run()
     assert not app.exception
@@ -237,13 +237,13 @@ def test_pictures_of_any_shape_work(path: str, height: int, width: int) -> None:
 
 
 def test_a_class_that_nothing_speaks_for_is_said() -> None:
-    app = open_page("pages/class_activation.py", source="Your own picture")
+    app = open_page("pages/class_activation.py", source="Your own image")
     black = np.zeros((224, 224, 3), np.uint8)
     app.file_uploader[0].set_value(("black.png", encode_png(black), "image/png")).run()
     for class_index in range(0, 1000, 97):
         app.selectbox(key="class").select(class_index).run()
         assert not app.exception
-        if "No positive evidence" in texts(app):
+        if "No region supports" in texts(app):
             return
     pytest.fail("no class without evidence found")
 
@@ -415,7 +415,7 @@ def test_every_network_can_be_looked_into(view: str, network: str) -> None:
         assert len(app.dataframe) == 1
         assert "Parameters of" in texts(app)
     elif view == "Training" and network != "EfficientNet-Lite0":
-        assert "held-out pictures" in texts(app)
+        assert "classified correctly" in texts(app)
         assert "SHA-256" in texts(app)
         app.slider(key="smoothing").set_value(0.9).run()
         assert not app.exception
@@ -434,7 +434,7 @@ def test_the_first_view_shows_a_misclassified_image_of_the_bundled_samples() -> 
     app = open_page("pages/models.py", models_view="Training", model="Fashion CNN")
     assert not app.exception
     assert len(app.image) == 1
-    assert "**88** of 1,000 pictures of «T-shirt/top» were called «Shirt»" in texts(app)
+    assert "**88** of 1,000 images of *T-shirt/top* were classified as *Shirt*" in texts(app)
     assert "1 image from the bundled samples" in texts(app)
     assert "without an example here: *Shirt* classified as *T-shirt/top* (109)" in texts(app)
     assert "add the whole test set" in texts(app)
@@ -444,13 +444,13 @@ def test_the_first_view_shows_a_misclassified_image_of_the_bundled_samples() -> 
 def test_examples_of_a_confusion_are_shown_or_explained() -> None:
     app = open_page("pages/models.py", models_view="Training", model="Fashion CNN")
     app.selectbox(key="true_class").select(9).run()
-    assert "**31** of 1,000 pictures of «Ankle boot» were called «Sneaker»" in texts(app)
+    assert "**31** of 1,000 images of *Ankle boot* were classified as *Sneaker*" in texts(app)
     assert len(app.image) == 1
     app.selectbox(key="answer").select(9).run()
     assert "9 images from the bundled samples" in texts(app)
     assert len(app.image) == 1
     app.selectbox(key="answer").select(0).run()
-    assert "**0** of 1,000 pictures of «Ankle boot»" in texts(app)
+    assert "**0** of 1,000 images of *Ankle boot*" in texts(app)
     assert not app.image
     app.selectbox(key="true_class").select(6).run()
     assert "No example in the bundled samples" in texts(app)
@@ -502,7 +502,7 @@ def test_with_the_test_set_the_recorded_images_are_shown(data_folder: Path) -> N
     app = open_page("pages/models.py", models_view="Training", model="Fashion CNN")
     assert not app.exception
     assert len(app.image) == 1
-    assert "**109** of 1,000 pictures of «Shirt» were called «T-shirt/top»" in texts(app)
+    assert "**109** of 1,000 images of *Shirt* were classified as *T-shirt/top*" in texts(app)
     assert "8 images from the test set (Fashion-MNIST, test pictures)" in texts(app)
     assert "add the whole test set" not in texts(app)
     shown = cached.confusion_examples("fashion-cnn").of(6, 0)
@@ -549,21 +549,21 @@ def test_first_kernels_can_be_watched_while_they_form() -> None:
     assert not app.exception
     assert "before training" in texts(app)
     app.toggle(key="shared_kernels").set_value(False).run()
-    assert "a range of its own" in texts(app)
+    assert "its own scale" in texts(app)
 
 
 def test_the_calculator_explains_sizes_that_do_not_fit() -> None:
     app = open_page("pages/models.py", models_view="Calculator")
     assert "the output has 3 cells" in app.success[0].value
     app.number_input(key="calc_w").set_value(8).run()
-    assert "3.5 is no whole number" in texts(app)
+    assert "3.5 is not an integer" in texts(app)
     app.number_input(key="calc_f").set_value(64).run()
     assert not app.exception
     assert "does not fit into 8" in app.error[0].value
     app = open_page("pages/models.py", models_view="Calculator")
     assert [metric.value for metric in app.metric] == ["1,520 parameters", "61,460 parameters"]
     app.number_input(key="cmp_side").set_value(4).run()
-    assert "does not fit on an input of 4" in texts(app)
+    assert "does not fit an input of size 4" in texts(app)
 
 
 def test_an_upload_of_a_network_is_refused_where_it_is_not_allowed(
@@ -683,7 +683,7 @@ def test_a_network_trained_into_ones_own_folder_keeps_its_history(
     monkeypatch.setenv("CNNVIZ_MODELS_DIR", str(tmp_path))
     app = open_page("pages/models.py", models_view="Training", model="Again")
     assert not app.exception
-    assert "held-out pictures are named rightly" in texts(app)
+    assert "images are classified correctly" in texts(app)
     app.radio(key="models_view").set_value("Weights").run()
     assert not app.exception
     assert app.select_slider(key="step").value == zoo.checkpoint_steps("fashion-gabor")[-1]
@@ -742,15 +742,15 @@ def test_switching_a_needed_filter_off_lowers_its_class() -> None:
             "pages/feature_maps.py", maps_view="Switch filters off", model="Fashion Gabor CNN"
         )
     )
-    assert "With **0** of 24 filters" in texts(app)
+    assert "With **0** of 24 channels" in texts(app)
     app.button[0].click().run()
     named = app.text_input(key="switched_off").value
     assert len(named.split(",")) == 5
-    assert "With **5** of 24 filters" in texts(app)
-    app.radio(key="off_mode").set_value("the only ones left on").run()
-    assert "With **19** of 24 filters" in texts(app)
+    assert "With **5** of 24 channels" in texts(app)
+    app.radio(key="off_mode").set_value("the only ones kept").run()
+    assert "With **19** of 24 channels" in texts(app)
     app.text_input(key="switched_off").set_value("3, x").run()
-    assert "'x' is no number" in app.error[0].value
+    assert "'x' is neither a number" in app.error[0].value
     app.text_input(key="switched_off").set_value("5-99").run()
     assert "0 to 23" in app.error[0].value
 

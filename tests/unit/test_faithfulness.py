@@ -11,7 +11,7 @@ from keras import layers
 from cnnviz import datasets
 from cnnviz.attribution.cam import METHODS, class_activation_map
 from cnnviz.attribution.evaluation.faithfulness import (
-    CENTRE,
+    CENTER,
     RANDOM,
     Drop,
     PixelCurves,
@@ -97,10 +97,10 @@ def test_every_map_stands_beside_chance_and_the_middle(left_half: Observation) -
         steps=8,
         on_progress=lambda done, total, so_far: reports.append((done, total)),
     )
-    assert list(found) == ["mine", RANDOM, CENTRE]
-    assert found["mine"].score > max(found[RANDOM].score, found[CENTRE].score)
+    assert list(found) == ["mine", RANDOM, CENTER]
+    assert found["mine"].score > max(found[RANDOM].score, found[CENTER].score)
     assert reports[-1] == (54, 54)
-    bump = control_maps(9, 9)[CENTRE]
+    bump = control_maps(9, 9)[CENTER]
     assert np.unravel_index(bump.argmax(), bump.shape) == (4, 4)
 
 

@@ -19,7 +19,7 @@ from cnnviz.network.cost import OnProgress
 if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel
 
-RANDOM, CENTRE = "random order", "centre bump"  # what every map is held against
+RANDOM, CENTER = "random order", "centered Gaussian"  # what every map is held against
 ROAD_SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
 _EDGE, _CORNER = 1 / 6, 1 / 12  # weights of neighbours when a missing pixel is filled in
 
@@ -76,7 +76,7 @@ def control_maps(height: int, width: int, *, seed: int = 0) -> dict[str, np.ndar
     rows, columns = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)
     noise = np.random.default_rng(seed).random((height, width))
     bump = np.exp(-2 * (rows**2 + columns**2))
-    return {RANDOM: noise.astype(np.float32), CENTRE: bump.astype(np.float32)}
+    return {RANDOM: noise.astype(np.float32), CENTER: bump.astype(np.float32)}
 
 
 def pixel_curves(

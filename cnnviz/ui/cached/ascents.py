@@ -75,7 +75,11 @@ def filter_images(
 
     digest = begin_with.digest if begin_with else ""
     key = ("ascent", model_name, tuple(targets), recipe, seed, digest)
-    title = "Climbing" if len(targets) == 1 else f"Climbing for {len(targets)} filters"
+    title = (
+        "Optimizing the image"
+        if len(targets) == 1
+        else f"Optimizing images for {len(targets)} filters"
+    )
     return jobs.result_of(key, title, work, show)
 
 
@@ -103,7 +107,7 @@ def filters_at_steps(
 
     model(model_name)
     key = ("ascent at steps", model_name, layer_name, channels, steps)
-    return jobs.result_of(key, "Climbing in the network as it was", work)
+    return jobs.result_of(key, "Optimizing images at earlier training steps", work)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

@@ -13,7 +13,7 @@ def linear_classifier(data_name: str) -> LinearClassifier:
     return load_linear(data_name)
 
 
-@st.cache_data(max_entries=64, show_spinner="Asking automatic differentiation…")
+@st.cache_data(max_entries=64, show_spinner="Computing gradients with TensorFlow…")
 def taped_kernel_gradient(
     picture: tuple[tuple[float, ...], ...],
     kernel: tuple[tuple[float, ...], ...],

@@ -195,4 +195,4 @@ def compare_methods(
         places = [(networks[name], layer, target) for name, layer, target in columns]
         return fill(image, rows, places, on_progress=report)
 
-    return jobs.result_of(("table", image.digest, rows, columns), "Filling the table", work, show)
+    return jobs.result_of(("table", image.digest, rows, columns), "Computing the maps", work, show)

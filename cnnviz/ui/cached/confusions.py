@@ -112,7 +112,7 @@ def _spread(count: int) -> np.ndarray:
     return np.linspace(0, count - 1, min(count, MAX_CLASSIFIED)).astype(int)
 
 
-@st.cache_data(max_entries=8, show_spinner="Asking the network for all samples…")
+@st.cache_data(max_entries=8, show_spinner="Classifying all samples…")
 def answers_to_samples(model_name: str, data_name: str) -> np.ndarray:
     """Predicted class of each bundled sample of a data set, int64 (N,)."""
     return _predicted_classes(model_name, SAMPLES[data_name]().images)

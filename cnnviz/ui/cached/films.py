@@ -40,7 +40,7 @@ def training_film(
         )
 
     key = ("film", model_name, image.digest, layer_name, class_index, cam_layer_name)
-    return jobs.result_of(key, "Going through the training", work)
+    return jobs.result_of(key, "Computing the timeline", work)
 
 
 def film_fits(model_name: str) -> KernelFits | None:

@@ -62,7 +62,7 @@ def filter_bank(
     return gabor_bank(frequencies, thetas, sigmas or None, remove_dc=True)
 
 
-@st.cache_resource(max_entries=2, hash_funcs=BY_DIGEST, show_spinner="Asking all filters…")
+@st.cache_resource(max_entries=2, hash_funcs=BY_DIGEST, show_spinner="Applying all filters…")
 def bank_responses(
     image: ImageInput,
     kind: str,
@@ -78,7 +78,7 @@ def bank_responses(
     return responses
 
 
-@st.cache_data(max_entries=4, show_spinner="Asking all filters about ten pictures…")
+@st.cache_data(max_entries=4, show_spinner="Applying all filters to ten images…")
 def responses_to_ten(
     digits: bool,
     kind: str,
@@ -120,7 +120,7 @@ def preferred_waves(
     return [preferred_wave(kernel) for kernel in kernels]
 
 
-@st.cache_data(max_entries=1, show_spinner="Describing the samples by filters…")
+@st.cache_data(max_entries=1, show_spinner="Computing filter responses of the samples…")
 def sample_features() -> np.ndarray:
     """What the feature bank says about the bundled pieces of clothing, float32 (200, 48)."""
     return bank_features(feature_bank(), grey_pictures(datasets.fashion_mnist_samples()))
@@ -139,7 +139,7 @@ def kernel_fit(model_name: str, layer_name: str, place: int) -> GaborFit:
     return fit_gabor(np.asarray(weights)[..., place])
 
 
-@st.cache_data(max_entries=32, show_spinner="Showing gratings to the network…")
+@st.cache_data(max_entries=32, show_spinner="Measuring responses to gratings…")
 def network_tuning(
     model_name: str, layer_name: str, frequency: float, num_thetas: int
 ) -> np.ndarray:

@@ -38,7 +38,7 @@ def layer_statistics(model_name: str, image: ImageInput, layer_name: str) -> Map
     return map_statistics(layer_maps(model_name, image, layer_name))
 
 
-@st.cache_data(max_entries=16, hash_funcs=BY_DIGEST, show_spinner="Looking at all layers…")
+@st.cache_data(max_entries=16, hash_funcs=BY_DIGEST, show_spinner="Computing all layers…")
 def overview(model_name: str, image: ImageInput) -> dict[str, LayerGlance]:
     """Range and strongest maps of every layer."""
     return glance(model(model_name), image)
@@ -74,7 +74,7 @@ def ablation(model_name: str, image: ImageInput, layer_name: str) -> np.ndarray 
         return ablation_logits(network, image, layer_name, on_progress=report)
 
     key = ("ablation", model_name, image.digest, layer_name)
-    return jobs.result_of(key, "Switching off one filter after the other", work)
+    return jobs.result_of(key, "Ablating one channel at a time", work)
 
 
 def exemplars(model_name: str, pictures: Collection) -> "Mapping[str, LayerExemplars] | None":
@@ -87,4 +87,4 @@ def exemplars(model_name: str, pictures: Collection) -> "Mapping[str, LayerExemp
         return find_exemplars(network, pictures.images, on_progress=report)
 
     key = ("exemplars", model_name, pictures.name)
-    return jobs.result_of(key, f"Asking all filters about {pictures.title}", work)
+    return jobs.result_of(key, f"Computing activations for {pictures.title}", work)

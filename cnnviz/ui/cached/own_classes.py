@@ -56,7 +56,7 @@ def own_head(
         return train_head(matrix, classes.labels, classes.class_names), rows
 
     key = ("own head", classes.digest)
-    result = jobs.result_of(key, "Describing the pictures and training the head", work)
+    result = jobs.result_of(key, "Extracting features and training the head", work)
     if result is not None and not is_shared:
         jobs.forget(key)
     return result
@@ -83,7 +83,7 @@ def own_network(head: "TrainedHead") -> Any:
         return adopt(network, head_card(head, network.count_params()))
 
     key = ("own network", head.name)
-    result = jobs.result_of(key, "Putting the head on its base", work)
+    result = jobs.result_of(key, "Assembling the network", work)
     if result is not None:
         jobs.forget(key)
     return result

@@ -37,7 +37,7 @@ def collection_for(model_name: str, full: bool) -> Collection:
     return found.thinned(max(_LEAST_PICTURES, _EXEMPLAR_BYTES // (16 * num_channels)))
 
 
-@st.cache_resource(max_entries=2, show_spinner="Reading the held-out pictures…")
+@st.cache_resource(max_entries=2, show_spinner="Reading the test images…")
 def _held_out_collection(data_name: str) -> Collection:
     if not data_name:
         raise DatasetError(
@@ -47,7 +47,7 @@ def _held_out_collection(data_name: str) -> Collection:
     return datasets.collection_of(data_name, held_out_pictures(data_name))
 
 
-@st.cache_resource(max_entries=1, show_spinner="Reading the held-out pictures…")
+@st.cache_resource(max_entries=1, show_spinner="Reading the test images…")
 def held_out_pictures(data_name: str) -> LabelledImages:
     """Read the pictures of a data set that networks here are measured on: shared, read-only."""
     from cnnviz.training.recipes import DATA

@@ -27,7 +27,7 @@ def reuse_anatomies() -> "tuple[Anatomy, ...] | None":
             found.append(take_apart(name))
         return tuple(found)
 
-    return jobs.result_of(("anatomies",), "Taking the five networks apart", work)
+    return jobs.result_of(("anatomies",), "Comparing the five networks", work)
 
 
 def reuse_evidence(image: ImageInput, show: Callable[[Any], None]) -> "tuple[Evidence, ...] | None":
@@ -48,5 +48,5 @@ def reuse_evidence(image: ImageInput, show: Callable[[Any], None]) -> "tuple[Evi
         finally:
             _one_comparison.release()
 
-    title = "Asking the five networks, one after the other"
+    title = "Computing predictions and maps of five networks"
     return jobs.result_of(("reuse evidence", image.digest), title, work, show)

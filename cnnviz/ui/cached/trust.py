@@ -40,7 +40,7 @@ def pixel_curves(
         )
 
     key = ("curves", model_name, image.digest, target, kind, heatmap.digest)
-    return jobs.result_of(key, "Taking pixels away and bringing them back", work)
+    return jobs.result_of(key, "Deleting and inserting pixels", work)
 
 
 def image_without(
@@ -119,7 +119,7 @@ def road_curves(
         }
 
     key = ("road", model_name, image.digest, target, heatmap.digest)
-    return jobs.result_of(key, "Filling holes from their surroundings", work)
+    return jobs.result_of(key, "Imputing removed pixels", work)
 
 
 def forgetting(
@@ -147,7 +147,7 @@ def forgetting(
         )
 
     key = ("forgetting", model_name, image.digest, method_name, layer_name, target, settings)
-    return jobs.result_of(key, "Drawing weights anew, from the top", work)
+    return jobs.result_of(key, "Randomizing weights, from the top", work)
 
 
 def mosaic_check(model_name: str, method_name: str, layer_name: str) -> "MosaicCheck | None":
@@ -181,7 +181,7 @@ def mosaic_check(model_name: str, method_name: str, layer_name: str) -> "MosaicC
         )
 
     key = ("mosaic", model_name, method_name, layer_name)
-    return jobs.result_of(key, "Setting four known pictures into one", work)
+    return jobs.result_of(key, "Evaluating a mosaic of four images", work)
 
 
 def _surest(
