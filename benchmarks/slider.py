@@ -57,7 +57,7 @@ def main() -> None:
     sliders = [
         (f"gabor?{IMAGE}", "Frequency", "Magnitude of the response", options.moves),
         (bank, "Frequencies", "Strength of the", 10),
-        (f"class_activation?{IMAGE}", "Opacity", "with the evidence for", options.moves),
+        (f"class_activation?{IMAGE}", "Opacity", "with the heat map for", options.moves),
         ("augmentation", "Rotation", "changed versions of", options.moves),
         ("augmentation?model=SVHN+Gabor+CNN", "Rotation", "changed versions of", options.moves),
     ]

@@ -27,7 +27,7 @@ with frame.user_errors():
         for section, names in frame.sections():
             st.subheader(section or "All networks")
             for name in names:
-                left, right = st.columns([1, 1.7], vertical_alignment="center")
+                left, right = st.columns([1.4, 1.7], vertical_alignment="center")
                 with left:
                     frame.link(name)
                 right.markdown(f":small[{frame.PAGES[name].words}]")

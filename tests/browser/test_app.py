@@ -118,7 +118,7 @@ def test_an_uploaded_photograph_is_named_and_explained(
     open_page(page, f"{server.url}/class_activation?source=Your own picture")
     page.set_input_files("input[type=file]", photograph(tmp_path))
     expect(page.get_by_text(re.compile(r"espresso: 9\d"))).to_be_visible(timeout=60_000)
-    expect(page.get_by_alt_text(re.compile("evidence for «espresso»"))).to_be_visible()
+    expect(page.get_by_alt_text(re.compile("heat map for “espresso”"))).to_be_visible()
 
 
 def test_a_broken_upload_gets_a_sentence_and_the_page_lives(
@@ -253,6 +253,6 @@ def test_a_picture_grows_before_ones_eyes_and_can_be_stopped(
     first = growing.inner_text()
     expect(growing).not_to_have_text(first)
     page.get_by_role("button", name="Stop", exact=True).press("Enter")
-    page.get_by_text("Climbing: stopped.").wait_for()
+    page.get_by_text("Optimizing the image: stopped.").wait_for()
     page.get_by_role("button", name="Try again").click()
     growing.wait_for()

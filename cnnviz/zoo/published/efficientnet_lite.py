@@ -35,8 +35,8 @@ CARD = ModelCard(
     name="efficientnet-lite0",
     title="EfficientNet-Lite0",
     summary=(
-        "A small, fast network for phones: thin layers are widened, filtered channel by channel "
-        "and made thin again. It comes with the installation and needs no network."
+        "A small, fast network for phones. Inverted residuals: expand, depthwise convolution, "
+        "project. Its weights are installed with cnnviz."
     ),
     year=2019,
     paper=(

@@ -31,8 +31,8 @@ CARDS = (
         name="vgg16",
         title="VGG16",
         summary=(
-            "Thirteen 3 × 3 convolutions one after the other, then three wide dense layers: the "
-            "plainest deep network, and the one with the clearest pictures of its filters."
+            "Thirteen 3 × 3 convolutions, then three wide dense layers: a plain deep network with "
+            "clear feature visualizations."
         ),
         year=2014,
         paper=(
@@ -50,7 +50,7 @@ CARDS = (
     _imagenet_card(
         name="vgg19",
         title="VGG19",
-        summary="VGG16 with three more convolutions; style transfer is usually shown with it.",
+        summary="VGG16 with three more convolutions; often used for style transfer.",
         year=2014,
         paper=(
             "Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image "
@@ -68,8 +68,8 @@ CARDS = (
         name="resnet50",
         title="ResNet50",
         summary=(
-            "Every block only adds a correction to what it was given. With these shortcuts "
-            "networks of fifty and more layers could be trained at last."
+            "Every block adds a residual to its input. Skip connections make networks of fifty and "
+            "more layers trainable."
         ),
         year=2015,
         paper=(
@@ -87,8 +87,8 @@ CARDS = (
         name="inception-v3",
         title="InceptionV3",
         summary=(
-            "Each block looks with small and large kernels side by side and joins what they find. "
-            "Many famous pictures of features were made with this family."
+            "Each block applies small and large kernels in parallel and concatenates their maps. "
+            "Many well-known feature visualizations show this family."
         ),
         year=2015,
         paper=(
@@ -109,7 +109,7 @@ CARDS = (
         name="xception",
         title="Xception",
         summary=(
-            "Inception taken to its end: space is filtered in each channel alone, and 1 × 1 "
+            "Depthwise separable convolutions: each channel is filtered separately, then 1 × 1 "
             "convolutions mix the channels."
         ),
         year=2016,
@@ -131,8 +131,8 @@ CARDS = (
         name="densenet121",
         title="DenseNet121",
         summary=(
-            "Every layer of a block is given the maps of all layers before it, so little needs to "
-            "be computed twice and few parameters suffice."
+            "Every layer of a block receives the maps of all layers before it, so few parameters "
+            "suffice."
         ),
         year=2016,
         paper=(
@@ -150,8 +150,8 @@ CARDS = (
         name="mobilenet",
         title="MobileNet",
         summary=(
-            "A network for phones: one filter per channel, then a 1 × 1 convolution that mixes "
-            "them, costs a ninth of an ordinary 3 × 3 convolution."
+            "A network for phones. A depthwise convolution and a 1 × 1 convolution cost about a "
+            "ninth of a 3 × 3 convolution."
         ),
         year=2017,
         paper=(
@@ -169,8 +169,8 @@ CARDS = (
         name="mobilenet-v2",
         title="MobileNetV2",
         summary=(
-            "The inverted bottleneck: wide inside the block, thin between blocks. "
-            "EfficientNet-Lite0 is built of the same blocks."
+            "Inverted residuals: wide inside a block, narrow between blocks. EfficientNet-Lite0 "
+            "uses the same blocks."
         ),
         year=2018,
         paper=(
@@ -190,8 +190,8 @@ CARDS = (
         name="efficientnet-v2-b0",
         title="EfficientNetV2-B0",
         summary=(
-            "Found by a search for networks that train fast: ordinary convolutions in front, "
-            "inverted bottlenecks that weigh their own channels behind."
+            "Found by architecture search for fast training: convolutions in early blocks, inverted "
+            "residuals with squeeze-and-excitation in late ones."
         ),
         year=2021,
         paper=(
