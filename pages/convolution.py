@@ -4,8 +4,8 @@ from cnnviz.convolution import apply_layer
 from cnnviz.ui import controls, convolution_panels, frame, kernel_editor
 
 frame.begin(
-    "What does a kernel do to a picture?",
-    "Choose a kernel and let it slide: at every place numbers are multiplied and added up.",
+    "Convolution",
+    "Choose a kernel: at each position it takes a weighted sum of the pixels.",
 )
 
 
@@ -20,7 +20,7 @@ def convolution(view: str, picked: controls.Picked) -> None:
             settings = convolution_panels.layer_settings()
             grid = convolution_panels.chosen_input(picked)
         with right:
-            if view == "Sliding":
+            if view == "Sliding kernel":
                 convolution_panels.show_slide(picked, grid, kernel, settings)
                 return
             steps = apply_layer(grid.values, kernel, settings)
@@ -35,6 +35,6 @@ with frame.user_errors():
     picked = controls.picked_picture(controls.DIGIT)
     with st.sidebar:
         st.subheader("View")
-        views = ["Step by step", "One cell by hand", "Sliding"]
+        views = ["Step by step", "One position by hand", "Sliding kernel"]
         view = st.radio("Show", views, key="convolution_view", bind="query-params")
     convolution(view, picked)

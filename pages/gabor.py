@@ -2,11 +2,11 @@ import streamlit as st
 
 from cnnviz.ui import bank_panels, cached, controls, frame, gabor_panels, tuning_panels
 
-MAX_SIDE_PX = 512  # larger pictures are reduced, so that a moved slider answers at once
+MAX_SIDE_PX = 512  # larger images are reduced, so that a moved slider responds at once
 
 frame.begin(
-    "What do filters made by hand answer to?",
-    "Move a slider: the wave changes, and with it the stripes and edges that it finds.",
+    "Gabor filters",
+    "What do hand-designed filters detect? Move a slider and watch kernel and response.",
 )
 
 
@@ -91,11 +91,11 @@ with frame.user_errors():
     picked = controls.picked_picture(controls.DIGIT)
     views = {
         "One filter": one_filter,
-        "Frequencies": frequencies,
-        "A bank of filters": bank,
-        "Ten pictures": many_pictures,
-        "As features": features,
-        "Tuning": tuning,
+        "Frequency domain": frequencies,
+        "Filter bank": bank,
+        "Ten images": many_pictures,
+        "Features": features,
+        "Orientation tuning": tuning,
         "Learned kernels": learned,
     }
     with st.sidebar:

@@ -30,15 +30,15 @@ def bank_choice(side_px: int) -> dict[str, Any]:
     sigmas: list[float] = []
     if kind.name == "gabor":
         num_frequencies = st.slider("Frequencies", 1, 6, 4, key="frequencies", bind="query-params")
-        num_thetas = st.slider("Directions", 2, 8, 8, key="directions", bind="query-params")
+        num_thetas = st.slider("Orientations", 2, 8, 8, key="directions", bind="query-params")
         sigmas = st.multiselect(
             "Sigma (pixels)",
             _SIGMAS,
             key="sigmas",
             bind="query-params",
             placeholder="tied: one octave",
-            help="Empty: each wave has a bell of its own, one octave wide. Chosen ones combine "
-            "with every frequency and direction.",
+            help="Empty: every filter has a bandwidth of one octave. Chosen ones combine with "
+            "every frequency and orientation.",
         )
     st.markdown(f":small[{kind.title}: {kind.note}. {kind.source}.]")
     return {
@@ -53,21 +53,21 @@ def bank_choice(side_px: int) -> dict[str, Any]:
 def tile_settings(num_filters: int) -> dict[str, Any]:
     """Ask how the responses are shown; gives arguments of `show_bank`."""
     shared = st.toggle(
-        "One scale for all maps",
+        "Common scale for all maps",
         True,
         key="shared",
         bind="query-params",
-        help="Off: each map is stretched to its own maximum, so a weak one looks strong.",
+        help="Off: each map is scaled to its own maximum, so weak ones look strong.",
     )
     by_energy = st.toggle(
-        "Strongest first",
+        "Sort by energy",
         key="by_energy",
         bind="query-params",
-        help="Sorted by energy, the mean square of a response. Numbers stay with their filters.",
+        help="Energy: the mean square of a response. Filters keep their numbers.",
     )
     tiles = st.radio("Tiles", ["responses", "kernels"], key="tiles", bind="query-params")
     enlarged = st.selectbox(
-        "Enlarge number", ["strongest", *range(num_filters)], key="enlarged", bind="query-params"
+        "Enlarge filter", ["strongest", *range(num_filters)], key="enlarged", bind="query-params"
     )
     return {
         "shared": shared,
@@ -96,7 +96,7 @@ def show_bank(
     scale_of = figures.unsigned_scale if tiles == "responses" else figures.signed_scale
     common = scale_of(maps)
     scales = [common if shared else scale_of(maps[place]) for place in order]
-    what = f"Strength of the {len(maps)} responses to {label}"
+    what = f"Magnitude of the {len(maps)} responses to {label}"
     if tiles == "kernels":
         what = f"The {len(maps)} kernels" + (", real parts" if filters.kernels.imag.any() else "")
     caption = f"{what}. {_layout(bank, by_energy)}"
@@ -109,7 +109,7 @@ def show_bank(
     if shared:
         show_painted(sheet, common, caption, what)
     else:
-        show_picture(sheet, f"{caption} Each tile has a scale of its own.", what)
+        show_picture(sheet, f"{caption} Each tile has its own scale.", what)
     strongest = int(worth.energy.argmax())
     _show_one(bank, image, strongest if enlarged is None else min(enlarged, len(maps) - 1))
     _show_worth(bank, image)
@@ -126,12 +126,12 @@ def _columns(bank: dict[str, Any]) -> int:
 
 def _layout(bank: dict[str, Any], by_energy: bool) -> str:
     if by_energy:
-        return "The strongest first."
+        return "Sorted by energy."
     if bank["kind"] != "gabor":
         return ""
     widths = f", each with {len(bank['sigmas'])} sigmas" if len(bank["sigmas"]) > 1 else ""
     return (
-        "A row is a frequency, from fine to coarse; a column is a direction, in steps of "
+        "Rows: frequencies, from fine to coarse; columns: orientations, in steps of "
         f"{180 / bank['num_thetas']:g}°{widths}."
     )
 
@@ -141,7 +141,7 @@ def _show_one(bank: dict[str, Any], image: ImageInput, place: int) -> None:
     filters = cached.filter_bank(**bank)
     kernel, response = filters.kernels[place].real, cached.bank_responses(image, **bank)[place]
     frequency, theta = cached.preferred_waves(**bank)[place]
-    wave = f"answers most to {frequency:.2f} cycles per pixel at {math.degrees(theta):.0f}°"
+    wave = f"responds most to {frequency:.2f} cycles per pixel at {math.degrees(theta):.0f}°"
     left, right = st.columns(2)
     with left:
         show_map(
@@ -161,15 +161,16 @@ def _show_one(bank: dict[str, Any], image: ImageInput, place: int) -> None:
 
 def _show_worth(bank: dict[str, Any], image: ImageInput) -> None:
     """Say in numbers which filters are useful for this picture."""
-    st.subheader("Are all of them useful?")
+    st.subheader("Redundancy of the bank")
     worth, names = cached.bank_usefulness(image, **bank), cached.filter_bank(**bank).names
     share = worth.energy / max(float(worth.energy.sum()), 1e-300)
     most = np.sort(share)[::-1].cumsum()
     enough = int(np.searchsorted(most, 0.9)) + 1
     st.markdown(
-        f"**{worth.effective_filters:.1f}** independent filters would say as much as these "
-        f"{len(names)}: many answers resemble each other. The strongest **{enough}** hold 90 % of "
-        "the energy."
+        f"The {len(names)} responses carry about as much information as "
+        f"**{worth.effective_filters:.1f}** independent ones. The **{enough}** with the most "
+        "energy "
+        "hold 90 % of it."
     )
     twins = [worth.twin(place) for place in range(len(names))]
     st.dataframe(
@@ -177,9 +178,9 @@ def _show_worth(bank: dict[str, Any], image: ImageInput) -> None:
             {
                 "Number": place,
                 "Filter": names[place],
-                "Share of energy": float(share[place]),
-                "Most like": f"{twin}: {names[twin]}",
-                "Likeness": likeness,
+                "Energy fraction": float(share[place]),
+                "Most similar": f"{twin}: {names[twin]}",
+                "Similarity": likeness,
             }
             for place, (twin, likeness) in enumerate(twins)
         ],
@@ -188,21 +189,21 @@ def _show_worth(bank: dict[str, Any], image: ImageInput) -> None:
         column_config={
             "Number": st.column_config.NumberColumn(width=60),
             "Filter": st.column_config.TextColumn(width=125),
-            "Share of energy": st.column_config.ProgressColumn(
+            "Energy fraction": st.column_config.ProgressColumn(
                 width=100, format="percent", min_value=0, max_value=float(share.max()) or 1.0
             ),
-            "Most like": st.column_config.TextColumn(width=145),
-            "Likeness": st.column_config.NumberColumn(
-                width=65, format="%.2f", help="Correlation of the two responses, without its sign"
+            "Most similar": st.column_config.TextColumn(width=145),
+            "Similarity": st.column_config.NumberColumn(
+                width=65, format="%.2f", help="Absolute correlation of the two responses"
             ),
         },
-        alt="Energy of each filter and the filter most like it",
+        alt="Energy of each filter and the filter most similar to it",
     )
 
 
 def _show_decomposition(image: ImageInput, label: str) -> None:
     """Take the picture apart by Haar's wavelets, and put it together again."""
-    st.subheader("The picture taken apart")
+    st.subheader("Haar decomposition")
     levels = min(_MOST_LEVELS, int(math.log2(min(image.pixels.shape[:2]))) - 1)
     num_levels = st.slider("Levels", 1, max(levels, 2), 2, key="levels", bind="query-params")
     parts = haar_decomposition(image, num_levels)
@@ -213,14 +214,15 @@ def _show_decomposition(image: ImageInput, label: str) -> None:
     show_map(
         details,
         scale,
-        f"{label} after {num_levels} levels: the coarse picture ({rows} × {columns}) in the "
-        "corner, details across, down and diagonal around it",
+        f"{label} after {num_levels} levels: the approximation ({rows} × {columns}) in the "
+        "corner; horizontal, vertical and diagonal details around it",
         f"Haar decomposition of {label}",
     )
     st.markdown(
-        "**What you see.** Every level halves the picture: means go into the corner, differences "
-        "around it. Nothing is lost: put together again, no pixel differs by more than "
-        f"{parts.error:.0e}. Most differences are near zero, and that is what compression lives on."
+        "**What you see.** Every level halves the image: averages in the corner, differences "
+        "around "
+        "it. The transform is invertible: after reconstruction no pixel differs by more than "
+        f"{parts.error:.0e}. Most differences are near zero, which compression exploits."
     )
 
 
@@ -230,14 +232,14 @@ def _show_winners(bank: dict[str, Any], image: ImageInput, label: str) -> None:
     waves = np.array(cached.preferred_waves(**bank))
     winners = responses.argmax(axis=0)
     strength = responses.max(axis=0)
-    st.subheader("Which filter wins where?")
+    st.subheader("Which filter responds most, and where?")
     left, right = st.columns(2)
     with left:
         if bank["kind"] == "blobs":
-            st.info("These filters have no direction.")
+            st.info("These filters have no orientation.")
         else:
             painted = figures.direction_picture(waves[winners, 1], strength)
-            show_picture(painted, _DIRECTIONS, f"Direction of the strongest response to {label}")
+            show_picture(painted, _DIRECTIONS, f"Orientation of the strongest response to {label}")
             st.html(figures.direction_bar())
     with right:
         frequencies = waves[winners, 0]
@@ -248,22 +250,21 @@ def _show_winners(bank: dict[str, Any], image: ImageInput, label: str) -> None:
             f"Frequency of the strongest response to {label}",
         )
     st.markdown(
-        "**Try this.** Find a stroke of the digit in the left picture: its colour tells the "
-        "direction across the stroke. Then choose Sobel: two filters would do, the rest are sums "
-        "of them, and the number of independent filters says so."
+        "**Try this.** Find a stroke of the digit in the left image: its color is the direction "
+        "across the stroke. Then choose Sobel: two filters suffice, the others are sums of them."
     )
 
 
 _DIRECTIONS = (
-    "Direction of the strongest response: colour is the direction in which brightness changes, "
-    "dark is no answer"
+    "Orientation of the strongest response: color is the direction in which brightness changes; "
+    "dark is no response"
 )
 
 
 def show_many(bank: dict[str, Any]) -> None:
     """Ask the same bank about ten pictures at once."""
     title = st.radio(
-        "Pictures",
+        "Images",
         ["Ten kinds of clothing", "Ten digits"],
         key="many",
         bind="query-params",
@@ -284,15 +285,17 @@ def show_many(bank: dict[str, Any]) -> None:
     listed = ", ".join(f"{place} ({filters.names[place]})" for place in chosen)
     show_picture(
         sheet,
-        f"A row is a picture ({', '.join(names)}); then the strength of filter {listed}.",
-        f"Responses of {len(chosen)} filters to ten pictures",
+        f"Rows: images ({', '.join(names)}); then the response magnitude of filters {listed}.",
+        f"Responses of {len(chosen)} filters to ten images",
     )
     show_scale(top)
     st.markdown(
-        f"**What you see.** Of {len(filters.names)} filters those {len(chosen)} are shown whose "
-        "energy differs most between the ten pictures: they would tell them apart. All maps share "
-        "one scale.\n\n**Try this.** Look for a filter that is bright for trousers and dark for "
-        "pullovers. One number per filter, its energy, is already a description of a picture."
+        f"**What you see.** Of {len(filters.names)} filters, the {len(chosen)} whose energy "
+        "differs "
+        "most between the ten images. All maps share one scale.\n\n**Try this.** Find a filter "
+        "that "
+        "is bright for trousers and dark for pullovers. The energies of all filters are a feature "
+        "vector of the image."
     )
 
 
@@ -304,16 +307,16 @@ def show_features() -> None:
     by_network = cached.answers_to_samples(_RIVAL, "fashion-mnist")
     record = cached.training_record(_RIVAL)
     left, right = st.columns(2)
-    left.metric("48 filter numbers", f"{classifier.accuracy:.1%} right")
-    right.metric("The trained Fashion CNN", f"{record.accuracy:.1%} right")
+    left.metric("48 filter features", f"{classifier.accuracy:.1%} accuracy")
+    right.metric("Trained Fashion CNN", f"{record.accuracy:.1%} accuracy")
     st.markdown(
-        f"Of {classifier.num_held_out:,} held-out pictures. Left: logistic regression on the mean "
-        f"and the variance of 24 Gabor answers, learned from {classifier.num_training:,} pictures "
+        f"On {classifier.num_held_out:,} test images. Left: logistic regression on the mean and "
+        f"variance of 24 Gabor responses, trained on {classifier.num_training:,} images "
         f"in seconds. Right: a network that learned its filters from "
         f"{record.facts['num_training_pictures']:,}."
     )
     bank_right, network_right = by_bank == samples.labels, by_network == samples.labels
-    st.subheader("Pictures that only one of them gets right")
+    st.subheader("Images that only one of them classifies correctly")
     first, second = st.columns(2)
     for column, title, chosen in (
         (first, "Only the filters", bank_right & ~network_right),
@@ -326,12 +329,12 @@ def show_features() -> None:
 
 def _show_neighbours(samples: LabelledImages, described: np.ndarray) -> None:
     """Show a picture and its nearest by what the filters say, float (N, K)."""
-    st.subheader("Which pictures do the filters find alike?")
+    st.subheader("Nearest neighbors by filter features")
     titles = [
         f"{samples.class_names[label]} {i % 20 + 1}" for i, label in enumerate(samples.labels)
     ]
     place = st.selectbox(
-        "Picture",
+        "Image",
         range(len(titles)),
         format_func=titles.__getitem__,
         key="like",
@@ -340,17 +343,17 @@ def _show_neighbours(samples: LabelledImages, described: np.ndarray) -> None:
     alike = nearest(described, place, 7)
     _show_samples(
         np.array([place, *alike]),
-        f"{titles[place]}, then its nearest: {', '.join(titles[i] for i in alike)}",
+        f"{titles[place]}, then its nearest neighbors: {', '.join(titles[i] for i in alike)}",
         8,
     )
     same = int((samples.labels[alike] == samples.labels[place]).sum())
     st.markdown(
-        f"**What you see.** {same} of the 7 nearest are of the same kind. The filters know strokes "
-        "and their directions, not where they are: a mean forgets the place. The network keeps "
-        "places and learned what to look for, and that makes the difference.\n\n"
-        "**Try this.** Choose a shirt: its neighbours are what the network confuses it with, too. "
-        "*The 200 pictures here are the bundled test samples; the shares above are of all "
-        "held-out pictures.*"
+        f"**What you see.** {same} of the 7 nearest neighbors have the same class. The features "
+        "describe strokes and their orientations, not their positions: a mean discards position. "
+        "The network keeps positions and learned its filters.\n\n"
+        "**Try this.** Choose a shirt: its neighbors are the classes that the network confuses it "
+        "with. *The 200 images are the bundled test samples; the accuracies are those of the whole "
+        "test set.*"
     )
 
 

@@ -54,7 +54,7 @@ _DEMONSTRATIONS: dict[str, dict[str, Any]] = {
     "2 × 2 max pooling": {"kernel": "Horizontal edge", "relu": True, "pooling": "max"},
 }
 _PLAIN: dict[str, Any] = {
-    "conv_input": "The picture in grey",
+    "conv_input": "The image in gray",
     "padding": "none (valid)",
     "stride": 1,
     "dilation": 1,
@@ -97,7 +97,7 @@ _slide = st.components.v2.component(
       <figcaption>Input; green: where the kernel lies</figcaption>
     </figure>
     <figure>
-      <canvas class="output" role="img" aria-label="The result so far"></canvas>
+      <canvas class="output" role="img" aria-label="The output so far"></canvas>
       <figcaption>Result so far; click a cell to go there</figcaption>
     </figure>
   </div>
@@ -130,7 +130,7 @@ def layer_settings() -> LayerSettings:
         key="operation",
         bind="query-params",
         horizontal=True,
-        help="Networks correlate. Convolving turns the kernel by 180° first.",
+        help="Networks correlate. Convolution rotates the kernel by 180° first.",
     )
     titles = {title: name for name, title in _PADDINGS.items()}
     padding = st.selectbox("Padding", [*titles], key="padding", bind="query-params")
@@ -155,7 +155,7 @@ def chosen_input(picked: Picked) -> Grid:
     """Ask which numbers the kernel meets."""
     choice = st.radio(
         "Input",
-        ["The picture in grey", "Its three colours", _TABLE],
+        ["The image in gray", "Its three color channels", _TABLE],
         key="conv_input",
         bind="query-params",
     )
@@ -164,7 +164,7 @@ def chosen_input(picked: Picked) -> Grid:
     height, width = picked.image.pixels.shape[:2]
     shrink = min(1.0, MAX_SIDE_PX / math.sqrt(height * width))  # a narrow strip stays as it is
     image = cached.smaller(picked.image, round(max(height, width) * shrink))
-    in_grey = choice == "The picture in grey"
+    in_grey = choice == "The image in gray"
     values = in_whole_numbers(image) if in_grey else image.pixels.astype(np.float64)
     return Grid(values, picked.label, white=255)
 
@@ -177,7 +177,7 @@ def in_whole_numbers(image: ImageInput) -> np.ndarray:
 def show_kernel(kernel: np.ndarray, preset: NamedKernel, is_changed: bool) -> None:
     """Show the kernel as coloured numbers."""
     scale = figures.signed_scale(kernel)
-    what = f"Your kernel, begun with «{preset.title}»" if is_changed else preset.title
+    what = f"Your kernel, based on {preset.title}" if is_changed else preset.title
     note = "" if is_changed else f": {preset.note}"
     sheet = figures.number_grid(kernel, scale, text="{:.3g}")
     show_painted(sheet, scale, f"{what}{note}. Sum {number(float(kernel.sum()))}.", what)
@@ -189,9 +189,9 @@ def show_steps(steps: LayerSteps, grid: Grid) -> None:
     pictures: list[tuple[str, np.ndarray]] = []
     if channels > 1:
         for channel, name in enumerate(_COLOURS):
-            pictures.append((f"Answer to {name}", steps.partial[..., channel]))
+            pictures.append((f"Response to {name}", steps.partial[..., channel]))
     added = " + bias" if steps.settings.bias else ""
-    summed = "Sum of the three" if channels > 1 else "Answer"
+    summed = "Sum over channels" if channels > 1 else "Output"
     pictures.append((f"{summed}{added}", steps.answer))
     if steps.settings.relu:
         pictures.append(("After ReLU", steps.rectified))
@@ -204,7 +204,7 @@ def show_steps(steps: LayerSteps, grid: Grid) -> None:
         with (second, first)[place % 2]:
             _show_step(title, values)
     download(
-        f"Result (NPY, {_size(steps.pooled)})",
+        f"Output (NPY, {_size(steps.pooled)})",
         "convolution.npy",
         lambda: figures.array_npy(steps.pooled),
     )
@@ -212,8 +212,8 @@ def show_steps(steps: LayerSteps, grid: Grid) -> None:
 
 def _show_input(steps: LayerSteps, grid: Grid) -> None:
     values = steps.padded
-    cells = "cell" if steps.padding == 1 else "cells"
-    around = f", with {steps.padding} {cells} of padding all round" if steps.padding else ""
+    pixels = "pixel" if steps.padding == 1 else "pixels"
+    around = f", with {steps.padding} {pixels} of padding on every side" if steps.padding else ""
     caption = f"Input: {grid.label}, {_size(values)}{around}"
     if values.shape[-1] == 3:
         show_picture(values.astype(np.uint8), caption, f"The input: {grid.label}")
@@ -256,11 +256,11 @@ def explain(steps: LayerSteps, grid: Grid, kernel: np.ndarray) -> None:
     dilated = ""
     if settings.dilation > 1:
         dilated = (
-            f" With dilation {settings.dilation} the kernel of {len(steps.kernel)} reaches over "
-            f"F = {settings.dilation}·({len(steps.kernel)} − 1) + 1 = {window} cells."
+            f" With dilation {settings.dilation}, the kernel of size {len(steps.kernel)} spans "
+            f"F = {settings.dilation}·({len(steps.kernel)} − 1) + 1 = {window} pixels."
         )
-    rounded = f"Rounded down: {left_over} left over. " if left_over else ""
-    st.markdown(f"**How large is the answer?**{dilated} Along the width:")
+    rounded = f"Rounded down: the last {left_over} columns are never covered. " if left_over else ""
+    st.markdown(f"**What is the output size?**{dilated} Along the width:")
     st.latex(
         rf"\frac{{W - F + 2P}}{{S}} + 1 = \frac{{{length} - {window} + 2\cdot{steps.padding}}}"
         rf"{{{settings.stride}}} + 1 \;\Rightarrow\; {size}"
@@ -268,19 +268,19 @@ def explain(steps: LayerSteps, grid: Grid, kernel: np.ndarray) -> None:
     if settings.pooling != "none":
         _explain_pooling(steps)
     turned = (
-        "the kernel, turned by 180° (convolution)"
+        "the kernel, rotated by 180° (convolution)"
         if settings.operation == "convolve"
-        else "the kernel as it is (correlation: what networks call convolution)"
+        else "the kernel (correlation, which networks call convolution)"
     )
-    colours = "Yellow: the picture looks like the kernel."
+    colours = "Yellow: the image resembles the kernel."
     if (steps.answer < 0).any():
-        colours = "Red: the picture looks like the kernel; blue: like its negative; white: neither."
+        colours = "Red: the image resembles the kernel; blue: its negative; white: neither."
     st.markdown(
-        f"{rounded}**What you see.** At every place the numbers under {turned} are multiplied with "
-        f"it, one by one, and added up. {colours}\n\n"
+        f"{rounded}**What you see.** Each output is the weighted sum of the pixels under {turned}. "
+        f"{colours}\n\n"
         f"{_turning(steps, grid.values, kernel)}{_summing(grid.values)}\n\n"
-        "**Try this.** Switch between correlate and convolve. Edit one number of the kernel and "
-        "find where the answer changes."
+        "**Try this.** Switch between correlate and convolve. Edit one entry of the kernel and "
+        "find where the output changes."
     )
 
 
@@ -288,8 +288,9 @@ def _summing(channels: np.ndarray) -> str:
     if channels.shape[-1] == 1:
         return ""
     return (
-        " Here the kernel is laid on red, green and blue alike, and the three answers are added to "
-        "one map. A network has a kernel of its own for every colour: F·F·3 numbers a filter."
+        " The same kernel is applied to red, green and blue, and the responses are added. A "
+        "network "
+        "learns a separate kernel for each channel: F·F·3 weights per filter."
     )
 
 
@@ -298,7 +299,7 @@ def _explain_pooling(steps: LayerSteps) -> None:
     size, _ = output_size(columns, settings.pool_size, 0, settings.pool_stride)
     what = "the largest" if settings.pooling == "max" else "the mean"
     st.markdown(
-        f"**Pooling** keeps {what} of every {settings.pool_size} × {settings.pool_size} cells: "
+        f"**Pooling** keeps {what} of every {settings.pool_size} × {settings.pool_size} values: "
         f"({columns} − {settings.pool_size})/{settings.pool_stride} + 1 ⇒ {size} along the width. "
         "It has no parameters."
     )
@@ -307,16 +308,14 @@ def _explain_pooling(steps: LayerSteps) -> None:
 def _turning(steps: LayerSteps, channels: np.ndarray, kernel: np.ndarray) -> str:
     """Say how much turning the kernel matters here."""
     if np.array_equal(kernel, kernel[::-1, ::-1]):
-        return "This kernel is the same after half a turn: correlation and convolution agree."
+        return "This kernel is unchanged by a rotation of 180°: correlation and convolution agree."
     settings = steps.settings
     other = "correlate" if settings.operation == "convolve" else "convolve"
     turned = apply_layer(channels, kernel, replace(settings, operation=other))
     difference = float(np.abs(steps.answer - turned.answer).max())
-    verb = "Correlation" if other == "correlate" else "Convolution"
-    return (
-        f"{verb} would give another answer: the largest difference of a cell is "
-        f"{number(difference)}."
-        + (" It is the negative." if np.allclose(steps.answer, -turned.answer) else "")
+    verb = "Correlation" if other == "correlate" else "True convolution"
+    return f"{verb} would differ, by at most {number(difference)}." + (
+        " It is the negative output." if np.allclose(steps.answer, -turned.answer) else ""
     )
 
 
@@ -369,14 +368,12 @@ def _show_where(
         pixels = np.clip(steps.padded / grid.white, 0, 1) * 255
         pixels = np.broadcast_to(pixels, (*pixels.shape[:2], 3)).astype(np.uint8)
         seen = range(rows[0], rows[-1] + 1), range(columns[0], columns[-1] + 1)
-        show_picture(
-            figures.enlarged_with_frame(pixels, *seen), "Input, and where the kernel lies", "Window"
-        )
+        show_picture(figures.enlarged_with_frame(pixels, *seen), "Input with the window", "Window")
     with after:
         painted = figures.colourize(steps.rectified, _scale(steps.rectified))
         cell = range(row, row + 1), range(column, column + 1)
         show_picture(
-            figures.enlarged_with_frame(painted, *cell), "Answer, and the cell written out", "Cell"
+            figures.enlarged_with_frame(painted, *cell), "Output with the position", "Position"
         )
 
 
@@ -389,7 +386,7 @@ def _write_sum(steps: LayerSteps, cell: Cell, row: int, column: int) -> None:
     if steps.settings.relu:
         line += f", and after the ReLU max(0, {exact(cell.total)}) = {exact(cell.value)}"
     found = exact(float(steps.rectified[row, column]))
-    where = f"The answer's cell in row {row}, column {column}"
+    where = f"Output at row {row}, column {column}"
     st.markdown(f"**Sum**: {line}.\n\n{where}: **{found}**.")
 
 
@@ -405,8 +402,8 @@ def show_slide(picked: Picked, grid: Grid, kernel: np.ndarray, settings: LayerSe
     if max(values.shape) > MAX_ANIMATED_PX or values.shape[-1] > 1:
         values, white = in_whole_numbers(cached.smaller(picked.image, MAX_ANIMATED_PX)), 255
         st.markdown(
-            f":small[Shown in grey and with at most {MAX_ANIMATED_PX} cells a side, so that single "
-            "cells can be seen; without pooling.]"
+            f":small[In gray, at most {MAX_ANIMATED_PX} pixels a side, so that single pixels are "
+            "visible; without pooling.]"
         )
     steps = apply_layer(values, kernel, replace(settings, pooling="none"))
     values = steps.rectified
@@ -428,9 +425,10 @@ def show_slide(picked: Picked, grid: Grid, kernel: np.ndarray, settings: LayerSe
     )
     show_scale(_scale(values))
     st.markdown(
-        "**What you see.** The green window lies on the input; the numbers under it are multiplied "
-        "with the kernel and added up, and the sum becomes one cell of the result. Then the window "
-        "moves on by the stride.\n\n"
-        "**Try this.** Stop, click a cell of the result and find its window; then set the stride "
-        "to 2 and watch the result shrink."
+        "**What you see.** The green window covers part of the input. The weighted sum of its "
+        "pixels "
+        "becomes one output. Then the window moves by the stride.\n\n"
+        "**Try this.** Pause and click an output to see its window. Set the stride to 2: the "
+        "output "
+        "shrinks."
     )

@@ -46,41 +46,41 @@ def filter_settings() -> dict[str, Any]:
         *FREQUENCY_RANGE,
         key="frequency",
         bind="query-params",
-        help="How dense the stripes are. 0.5, a stripe a pixel, is the finest a grid can hold.",
+        help="Cycles per pixel of the sinusoid. 0.5 is the Nyquist limit.",
     )
     theta = st.slider(
         "Theta (radians)",
         *THETA_RANGE,
         key="theta",
         bind="query-params",
-        help="The direction in which the wave runs. At 0 it runs across: upright stripes.",
+        help="Direction of the sinusoid. 0: horizontal, so the stripes are vertical.",
     )
-    tied = st.toggle("Tie sigma to f", key="tied", bind="query-params")
+    tied = st.toggle("Tie sigma to frequency", key="tied", bind="query-params")
     sigma = st.slider(
         "Sigma (pixels)",
         *SIGMA_RANGE,
         key="sigma",
         bind="query-params",
         disabled=tied,
-        help="How wide the bell is. A wide bell is choosier about frequency and direction.",
+        help="Standard deviation of the Gaussian. Wider: more selective for frequency and angle.",
     )
     if tied:
         sigma = sigma_for_bandwidth(frequency)
-        st.caption(f"Sigma is {sigma:.2f} px: a pass band of one octave.")
+        st.caption(f"Sigma is {sigma:.2f} px: a bandwidth of one octave.")
     return {"frequency": frequency, "theta": theta, "sigma": sigma, **_rare_settings()}
 
 
 def _rare_settings() -> dict[str, Any]:
     with st.expander("More"):
-        remove_dc = st.toggle("Remove the brightness leak", key="remove_dc", bind="query-params")
-        aspect = st.slider("Aspect", *ASPECT_RANGE, key="aspect", bind="query-params")
+        remove_dc = st.toggle("Remove the DC response", key="remove_dc", bind="query-params")
+        aspect = st.slider("Aspect ratio", *ASPECT_RANGE, key="aspect", bind="query-params")
         phase = st.slider("Phase (degrees)", 0, 90, 0, 15, key="phase", bind="query-params")
         operation = st.radio(
             "Operation",
             ["correlate", "convolve"],
             key="operation",
             bind="query-params",
-            help="Convolving turns the kernel by 180° first: the odd part changes its sign.",
+            help="Convolution rotates the kernel by 180° first: the odd part changes sign.",
         )
     return {
         "aspect": aspect,
@@ -108,7 +108,7 @@ def show_kernel(image: ImageInput, label: str, kernel: np.ndarray) -> None:
         show_map(
             spectrum,
             figures.unsigned_scale(spectrum),
-            "Its spectrum: what it lets through",
+            "Frequency response of the kernel",
             "Magnitude spectrum of the kernel from -0.5 to 0.5 cycles per pixel",
         )
 
@@ -128,20 +128,20 @@ def show_response(response: GaborResponse) -> None:
     real, imaginary, magnitude = st.columns(3)
     with real:
         show_map(
-            response.real, scale, "Response, real part: finds bars", "Real part of the response"
+            response.real, scale, "Response, real part: detects bars", "Real part of the response"
         )
     with imaginary:
         show_map(
             response.imaginary,
             scale,
-            "Response, imaginary part: finds edges",
+            "Response, imaginary part: detects edges",
             "Imaginary part of the response",
         )
     with magnitude:
         show_map(
             response.magnitude,
             figures.unsigned_scale(response.magnitude),
-            "Magnitude: how strongly, bar or edge",
+            "Magnitude: bars and edges alike",
             "Magnitude of the response",
         )
 
@@ -152,34 +152,36 @@ def explain_filter(chosen: dict[str, Any], kernel: np.ndarray, image: ImageInput
     leak = dc_leak(frequency, sigma)
     if leak > _LEAK_WORTH_A_WARNING and not chosen["remove_dc"]:
         st.warning(
-            f"Brightness leak {leak:.0%}: under so narrow a bell less than a whole wave fits, and "
-            "the real part answers to plain brightness, as a blur would. Widen sigma, or switch "
-            "«Remove the brightness leak» on under More."
+            f"DC response {leak:.0%}: the envelope is narrower than one period, so the real part "
+            "also "
+            "responds to constant brightness. Increase sigma, or turn on *Remove the DC response* "
+            "under More."
         )
     height, width = image.pixels.shape[:2]
     if kernel.shape[0] > min(height, width):
         st.warning(
-            f"The kernel ({kernel.shape[0]} px) is larger than the picture ({width} × {height} "
-            "px): most of what it sees is the mirrored border. Make sigma smaller."
+            f"The kernel ({kernel.shape[0]} px) is larger than the image ({width} × {height} "
+            "px), so it mostly covers the mirrored border. Decrease sigma."
         )
-    verb = "slid over the picture as it is (correlation, as in a convolutional network)"
+    verb = "correlated with the image, as in a convolutional network"
     if chosen["operation"] == "convolve":
-        verb = "turned by 180° and slid over the picture (convolution)"
+        verb = "rotated by 180° and correlated with the image (convolution)"
     st.markdown(
-        f"**What you see.** A wave of {1 / frequency:.1f} pixels a period that runs at "
-        f"{np.rad2deg(theta):.0f}°, under a bell of {sigma:.1f} pixels, is {verb}; at the borders "
-        "the picture is mirrored. Each answer is a sum of products. Red: the picture looks like "
-        "the kernel; blue: like its negative; white: neither. The magnitude joins both parts: "
+        f"**What you see.** A sinusoid with a wavelength of {1 / frequency:.1f} pixels at "
+        f"{np.rad2deg(theta):.0f}°, under a Gaussian with σ = {sigma:.1f} pixels, is {verb}; "
+        "borders are mirrored. Red: the image resembles the kernel; blue: its negative; white: "
+        "neither. The magnitude combines both parts: "
         "$\\sqrt{\\mathrm{Re}^2 + \\mathrm{Im}^2}$.\n\n"
         "$$g(x, y) = \\frac{1}{2\\pi\\sigma_x\\sigma_y} "
         "e^{-\\frac12\\left(x'^2/\\sigma_x^2 + y'^2/\\sigma_y^2\\right)}"
         "\\, e^{i(2\\pi f x' + \\varphi)}$$\n\n"
-        "with $x' = x\\cos\\theta + y\\sin\\theta$ along the wave and "
+        "with $x' = x\\cos\\theta + y\\sin\\theta$ along the sinusoid and "
         "$y' = y\\cos\\theta - x\\sin\\theta$ across it. "
-        f"Brightness leak (answer to a plain white picture): {leak:.2%} of the bell's sum"
+        f"DC response (to a constant image): {leak:.2%} of the sum of the Gaussian"
         f"{', removed' if chosen['remove_dc'] else ''}. Daugman 1985, as in scikit-image.\n\n"
-        "**Try this.** Turn theta until an upright stroke of the digit vanishes. Then widen sigma "
-        "and turn again: it vanishes sooner."
+        "**Try this.** Change theta until a vertical stroke of the digit disappears. Increase "
+        "sigma "
+        "and try again: it disappears sooner."
     )
 
 
@@ -203,7 +205,7 @@ def show_frequencies(image: ImageInput, label: str, chosen: dict[str, Any]) -> N
         show_map(
             of_kernel,
             figures.unsigned_scale(of_kernel),
-            "Spectrum of the kernel: bright is let through",
+            "Frequency response of the kernel: bright passes",
             "Spectrum of the kernel",
         )
     with product:
@@ -211,20 +213,20 @@ def show_frequencies(image: ImageInput, label: str, chosen: dict[str, Any]) -> N
         show_map(
             left,
             figures.unsigned_scale(left),
-            "Their product: what the answer is made of (logarithm)",
+            "Their product: the spectrum of the response (log)",
             "Product of both spectra",
         )
     share = float((of_picture[passed] ** 2).sum() / max((of_picture**2).sum(), 1e-300))
     leak = dc_leak(chosen["frequency"], chosen["sigma"])
     st.markdown(
-        "**What you see.** The middle is brightness that does not change, the borders are waves of "
-        f"{NYQUIST} cycles per pixel, a stripe a pixel: the finest a grid can hold (Nyquist). To "
-        "the right waves run across, downwards they run down; every spot of the picture has its "
-        "twin on the other side. The filter lets through what lies within the outline, where it "
-        f"keeps at least half of its strongest wave: **{share:.1%}** of the picture's energy. In "
-        "the spectrum a slide "
-        f"is a product: that is why it is fast. Of plain brightness it lets {leak:.2%} through"
-        f"{', which is taken away' if chosen['remove_dc'] else ''}.\n\n"
-        "**Try this.** Widen sigma: the bell in the picture grows, the spot in the spectrum "
-        "shrinks. No filter is narrow in both; Gabor's come closest (Daugman 1985)."
+        "**What you see.** The center is constant brightness (DC); the borders are at the Nyquist "
+        f"frequency, {NYQUIST} cycles per pixel. The spectrum of an image is symmetric. The "
+        "outline "
+        "is the pass band (at least half of the maximum gain): it holds "
+        f"**{share:.1%}** of the image's energy. Convolution becomes multiplication in the "
+        f"frequency domain, which is fast. DC response: {leak:.2%}"
+        f"{', removed' if chosen['remove_dc'] else ''}.\n\n"
+        "**Try this.** Increase sigma: the kernel grows, its pass band shrinks. No filter is "
+        "narrow "
+        "in both domains; Gabor filters come closest (Daugman 1985)."
     )

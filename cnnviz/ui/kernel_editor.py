@@ -77,7 +77,7 @@ def _grid(base: np.ndarray) -> np.ndarray:
         hide_index=True,
         key=f"kernel_grid_{version}",
         column_config=columns,
-        alt="The numbers of the kernel",
+        alt="Entries of the kernel",
     )
     return np.nan_to_num(np.asarray(written, np.float64))
 
@@ -95,7 +95,7 @@ def _changes(kernel: np.ndarray) -> None:
 
     places = _SIDES.index(len(kernel))
     st.selectbox("Size", _SIDES, index=places, key="kernel_side", on_change=resize)
-    button("Normalise", normalised, "Divide by the sum: brightness stays as it is.")
-    button("Zero mean", zero_mean, "Take the mean away: a plain picture gives zero.")
-    button("Rotate", lambda values: np.rot90(values, -1).copy(), "A quarter turn to the right.")
-    button("Flip", lambda values: values[:, ::-1].copy(), "Left becomes right.")
+    button("Normalize", normalised, "Divide by the sum: the mean brightness is preserved.")
+    button("Zero mean", zero_mean, "Subtract the mean: a constant image gives zero.")
+    button("Rotate", lambda values: np.rot90(values, -1).copy(), "Rotate by 90° clockwise.")
+    button("Flip", lambda values: values[:, ::-1].copy(), "Mirror left and right.")

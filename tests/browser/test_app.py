@@ -26,10 +26,10 @@ VIEWS = (
     "/feature_maps?maps_view=Trace+a+cell&model=SVHN+Gabor+CNN",
     "/feature_maps?maps_view=Switch+filters+off&model=SVHN+Gabor+CNN",
     "/feature_maps?maps_view=Whole+network&model=SVHN+Gabor+CNN",
-    "/gabor?view=A+bank+of+filters",
+    "/gabor?view=Filter+bank",
     "/gabor?view=Learned+kernels&model=SVHN+Gabor+CNN",
-    "/convolution?convolution_view=One+cell+by+hand",
-    "/convolution?convolution_view=Sliding",
+    "/convolution?convolution_view=One+position+by+hand",
+    "/convolution?convolution_view=Sliding+kernel",
     "/class_activation?class_view=Compare+methods&model=SVHN+Gabor+CNN",
     "/class_activation?class_view=Faithfulness&model=SVHN+Gabor+CNN",
     "/class_activation?class_view=Robustness&model=SVHN+Gabor+CNN",
@@ -41,8 +41,8 @@ MORE_VIEWS = (
     "/filters?filters_view=A+whole+layer&model=SVHN+Gabor+CNN",
     "/feature_maps?maps_view=Two+pictures&model=SVHN+Gabor+CNN",
     "/feature_maps?maps_view=Pictures+placed&model=SVHN+Gabor+CNN",
-    "/gabor?view=As+features",
-    "/gabor?view=Tuning&model=SVHN+Gabor+CNN",
+    "/gabor?view=Features",
+    "/gabor?view=Orientation+tuning&model=SVHN+Gabor+CNN",
     "/class_activation?class_view=Decomposition&model=SVHN+Gabor+CNN",
     "/class_activation?class_view=Sanity+check&model=SVHN+Gabor+CNN",
     "/models?models_view=Calculator",
@@ -207,7 +207,7 @@ def test_a_network_of_ones_own_is_tried_and_opened_and_a_hostile_one_refused(
 def test_the_kernel_slides_stops_and_steps_without_asking_the_server(
     server: Server, page: Page, foreign: set[str]
 ) -> None:
-    open_page(page, f"{server.url}/convolution?convolution_view=Sliding")
+    open_page(page, f"{server.url}/convolution?convolution_view=Sliding+kernel")
     where = page.locator(".sum")
     expect(where).not_to_contain_text("Row 0, column 0", timeout=10_000)  # it moves by itself
     page.get_by_role("button", name="Pause").click()

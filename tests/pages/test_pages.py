@@ -208,13 +208,13 @@ def test_more_digits_are_offered_only_where_they_are_missing(
 
 
 def test_the_bank_shows_all_filters_and_enlarges_the_one_asked_for() -> None:
-    app = open_page("pages/gabor.py", view="A bank of filters")
+    app = open_page("pages/gabor.py", view="Filter bank")
     assert not app.exception
     assert "32 responses" in texts(app)
     app.selectbox(key="enlarged").select(31).run()
     assert "Filter 31" in texts(app)
     app.toggle(key="by_energy").set_value(True).run()
-    assert "The strongest first" in texts(app)
+    assert "Sorted by energy" in texts(app)
     app.slider(key="frequencies").set_value(1).run()
     app.slider(key="directions").set_value(2).run()
     assert not app.exception
@@ -249,20 +249,20 @@ def test_a_class_that_nothing_speaks_for_is_said() -> None:
 
 
 @pytest.mark.parametrize("bank", [kind.title for kind in BANKS.values()])
-@pytest.mark.parametrize("view", ["A bank of filters", "Ten pictures"])
+@pytest.mark.parametrize("view", ["Filter bank", "Ten images"])
 def test_every_bank_works_in_every_view(bank: str, view: str) -> None:
     app = open_page("pages/gabor.py", view=view, bank=bank)
     assert not app.exception
     assert not app.error
-    if view == "Ten pictures":
+    if view == "Ten images":
         app.radio(key="many").set_value("Ten digits").run()
         assert not app.exception
     else:
-        assert "independent filters would say as much" in texts(app)
+        assert "about as much information as" in texts(app)
 
 
 def test_a_bank_can_combine_several_sigmas_and_haar_takes_pictures_apart() -> None:
-    app = open_page("pages/gabor.py", view="A bank of filters")
+    app = open_page("pages/gabor.py", view="Filter bank")
     app.multiselect(key="sigmas").select(2.0).select(4.0).run()
     assert not app.exception
     assert "64 responses" in texts(app)
@@ -272,24 +272,24 @@ def test_a_bank_can_combine_several_sigmas_and_haar_takes_pictures_apart() -> No
 
 
 def test_filters_as_features_are_compared_with_a_network() -> None:
-    app = open_page("pages/gabor.py", view="As features")
+    app = open_page("pages/gabor.py", view="Features")
     assert not app.exception
     assert not app.error
     assert app.metric[0].value.endswith("right")
     app.selectbox(key="like").select(150).run()
     assert not app.exception
-    assert "of the 7 nearest are of the same kind" in texts(app)
+    assert "of the 7 nearest neighbors have the same class" in texts(app)
 
 
 def test_the_pass_band_is_shown_for_any_filter() -> None:
-    app = open_page("pages/gabor.py", view="Frequencies", frequency="0.45", sigma="8")
+    app = open_page("pages/gabor.py", view="Frequency domain", frequency="0.45", sigma="8")
     assert not app.exception
-    assert "of the picture's energy" in texts(app)
+    assert "of the image's energy" in texts(app)
 
 
 @pytest.mark.parametrize("network", ["SVHN Gabor CNN", "Fashion CNN", "EfficientNet-Lite0"])
 def test_filter_and_channel_are_compared(network: str) -> None:
-    app = open_page("pages/gabor.py", view="Tuning", model=network)
+    app = open_page("pages/gabor.py", view="Orientation tuning", model=network)
     assert not app.exception
     assert not app.error
     app.selectbox(key="tuned_channel").select(3).run()
@@ -313,7 +313,7 @@ def test_small_kernels_are_not_fitted_and_the_reason_is_given() -> None:
 
 
 @pytest.mark.parametrize("kernel", [kernel.title for kernel in KERNELS])
-@pytest.mark.parametrize("view", ["Step by step", "One cell by hand", "Sliding"])
+@pytest.mark.parametrize("view", ["Step by step", "One position by hand", "Sliding kernel"])
 def test_every_kernel_works_in_every_view(kernel: str, view: str) -> None:
     app = open_page("pages/convolution.py", kernel=kernel, convolution_view=view)
     assert not app.exception
@@ -323,11 +323,11 @@ def test_every_kernel_works_in_every_view(kernel: str, view: str) -> None:
 def test_the_lectures_demonstrations_set_everything() -> None:
     app = open_page("pages/convolution.py", stride="3", bias="7")
     for label, expected in {
-        "5 × 5 with a 3 × 3 filter": "Answer, 3 × 3, from 2 to 4",
-        "The same with zero padding": "Answer, 5 × 5, from 0 to 4",
+        "5 × 5 with a 3 × 3 filter": "Output, 3 × 3, from 2 to 4",
+        "The same with zero padding": "Output, 5 × 5, from 0 to 4",
         "2 × 2 max pooling": "After max pooling, 15 × 15",
-        "Stride 2": "Answer, 15 × 15",
-        "Edge detect on the digit": "Answer, 30 × 30",
+        "Stride 2": "Output, 15 × 15",
+        "Edge detect on the digit": "Output, 30 × 30",
     }.items():
         next(button for button in app.button if button.label == label).click().run()
         assert not app.exception
@@ -337,7 +337,7 @@ def test_the_lectures_demonstrations_set_everything() -> None:
 def test_a_cell_is_written_out_and_equals_the_answer() -> None:
     app = open_page(
         "pages/convolution.py",
-        convolution_view="One cell by hand",
+        convolution_view="One position by hand",
         conv_input="A 5 × 5 table",
         kernel="Diagonal cross",
     )
@@ -348,13 +348,13 @@ def test_a_cell_is_written_out_and_equals_the_answer() -> None:
     app.toggle(key="relu").set_value(True).run()
     app.number_input(key="bias").set_value(-5.0).run()
     assert "bias (−5) = −2, and after the ReLU max(0, −2) = 0" in texts(app)
-    app.radio(key="conv_input").set_value("Its three colours").run()
+    app.radio(key="conv_input").set_value("Its three color channels").run()
     assert not app.exception
     assert "Under the window of blue" in texts(app)
 
 
 def test_a_cell_of_a_larger_answer_is_moved_into_the_smaller_one() -> None:
-    app = open_page("pages/convolution.py", convolution_view="One cell by hand")
+    app = open_page("pages/convolution.py", convolution_view="One position by hand")
     app.number_input(key="cell_row").set_value(29).run()
     app.slider(key="stride").set_value(8).run()
     assert not app.exception
@@ -365,8 +365,8 @@ def test_a_kernel_can_be_resized_turned_and_reset() -> None:
     app = open_page("pages/convolution.py")
     app.selectbox(key="kernel_side").select(11).run()
     assert not app.exception
-    assert "Your kernel, begun with «Horizontal edge». Sum 0" in texts(app)
-    for label in ("Rotate", "Flip", "Zero mean", "Normalise"):
+    assert "Your kernel, based on Horizontal edge. Sum 0" in texts(app)
+    for label in ("Rotate", "Flip", "Zero mean", "Normalize"):
         app.button(key=label).click().run()
         assert not app.exception
     app.selectbox(key="kernel").select("Box blur").run()
@@ -376,8 +376,8 @@ def test_a_kernel_can_be_resized_turned_and_reset() -> None:
 def test_a_kernel_of_ones_own_is_in_the_address_and_comes_back_from_it() -> None:
     app = open_page("pages/convolution.py", cells="0,0,0;0,7,0;0,0,0")
     assert not app.exception
-    assert "Your kernel, begun with «Horizontal edge». Sum 7" in texts(app)
-    app.button(key="Normalise").click().run()
+    assert "Your kernel, based on Horizontal edge. Sum 7" in texts(app)
+    app.button(key="Normalize").click().run()
     assert app.query_params["cells"] == "0,0,0;0,1,0;0,0,0"
     app.selectbox(key="kernel").select("Sharpen").run()
     assert "cells" not in app.query_params
@@ -630,7 +630,7 @@ def test_the_folder_of_own_networks_is_listed_with_what_is_wrong(
         ("pages/models.py", {"models_view": "Layers"}),
         ("pages/models.py", {"models_view": "Training"}),
         ("pages/models.py", {"models_view": "Weights"}),
-        ("pages/gabor.py", {"view": "Tuning"}),
+        ("pages/gabor.py", {"view": "Orientation tuning"}),
         ("pages/gabor.py", {"view": "Learned kernels"}),
         ("pages/feature_maps.py", {}),
         ("pages/filters.py", {}),

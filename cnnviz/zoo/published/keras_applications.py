@@ -190,8 +190,8 @@ CARDS = (
         name="efficientnet-v2-b0",
         title="EfficientNetV2-B0",
         summary=(
-            "Found by architecture search for fast training: convolutions in early blocks, inverted "
-            "residuals with squeeze-and-excitation in late ones."
+            "Found by architecture search for fast training: convolutions in early blocks, "
+            "inverted residuals with squeeze-and-excitation in late ones."
         ),
         year=2021,
         paper=(
