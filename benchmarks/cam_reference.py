@@ -276,7 +276,7 @@ def check_logits(case: Case) -> None:
     """Stop the program unless Keras and PyTorch give the same logits."""
     with torch.no_grad():
         theirs = case.twin(case.inputs)[0].numpy()
-    difference = float(np.abs(theirs - case.model.scores(case.image)).max())
+    difference = float(np.abs(theirs - case.model.logits(case.image)).max())
     print(f"{case.network}, {case.picture}: logits differ by at most {difference:.1e}")
     if difference > LOGIT_TOLERANCE:
         raise SystemExit(f"That is more than {LOGIT_TOLERANCE}: the twin is another network.")
@@ -443,7 +443,7 @@ def about() -> np.ndarray:
 
 def compare(case: Case, maps: dict[str, np.ndarray]) -> None:
     """Print a line for each method of this case: how far cnnviz is from the reference."""
-    logit = case.model.scores(case.image)[case.class_index]
+    logit = case.model.logits(case.image)[case.class_index]
     where = f"{case.network:16}{case.picture:27}{case.layer:7}{case.class_index:2} {logit:7.2f}  "
     for method, signed in maps.items():
         line = f"{where}{method:13} {COMPUTED_BY[method]:20}"

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from cnnviz import class_activation_map, datasets, load_model, saliency_map
-from cnnviz.attribution.methods import explained
+from cnnviz.attribution.methods import attribution_map
 from cnnviz.attribution.observation import OBSERVATION, observe
 from cnnviz.attribution.registry import METHODS
 from cnnviz.attribution.targets import one_class
@@ -95,7 +95,7 @@ def main() -> None:
     def all_at_once() -> None:
         case = observe(model, image, one_class(index), (LAYER, IMAGE))
         for name in names:
-            explained(case, METHODS[name], LAYER)
+            attribution_map(case, METHODS[name], LAYER)
 
     print(f"{len(names)} methods from one pass: {1000 * best(all_at_once):.1f} ms")
     print(", ".join(names))

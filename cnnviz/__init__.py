@@ -17,7 +17,8 @@ except PackageNotFoundError:  # a folder on the path, not installed
     __version__ = "unknown"
 
 _load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
-_RENAMED: dict[str, str] = {}  # old public names, for one version
+# Old public names, for one version
+_RENAMED = {"ablated_scores": "ablated_logits"}
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@ from .convolution import apply_layer as apply_layer
 from .errors import CnnvizError as CnnvizError
 from .feature_visualization import visualize_filter as visualize_filter
 from .feature_visualization.filter_image import FilterImage as FilterImage
-from .features.channel_ablation import ablated_scores as ablated_scores
+from .features.channel_ablation import ablated_logits as ablated_logits
 from .features.feature_maps import FeatureMaps as FeatureMaps
 from .features.feature_maps import feature_maps as feature_maps
 from .features.unit_trace import trace_cell as trace_cell

@@ -1,7 +1,7 @@
-"""Class activation maps: which parts of a layer argue for a class.
+"""Class activation maps: which positions of a layer support a class.
 
 All of them are one sum, ``map = ReLU(Σ_k w_k ⊙ A_k)`` over the feature maps A_k of a layer. The
-methods differ in the weights: a number for each map, or one for each cell of it.
+methods differ in the weights: one for each map, or one for each position of it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,17 +12,17 @@ from scipy.special import softmax
 
 from cnnviz.arrays import upsample
 from cnnviz.attribution.heatmap import ClassHeatmap
-from cnnviz.attribution.masking import BASELINES, baseline, masked_scores
+from cnnviz.attribution.masking import BASELINES, baseline, masked_logits
 from cnnviz.attribution.methods import (
     SIGNED,
-    Found,
+    AttributionMap,
     Method,
     Setting,
-    explained,
+    attribution_map,
     method_named,
-    without_negatives,
+    positive_part,
 )
-from cnnviz.attribution.observation import Case, observe
+from cnnviz.attribution.observation import Observation, observe
 from cnnviz.attribution.targets import Target, target_or_class
 from cnnviz.errors import AnalysisError, InvalidParameterError
 from cnnviz.images import ImageInput
@@ -32,7 +32,7 @@ from cnnviz.network.kinds import kind_of
 if TYPE_CHECKING:  # TensorFlow is loaded when there is a model, not before
     from cnnviz.network.inspected_model import LoadedModel
 
-Weigh = Callable[[Case, str, Mapping[str, Any], OnProgress | None], np.ndarray]
+Weigh = Callable[[Observation, str, Mapping[str, Any], OnProgress | None], np.ndarray]
 _TINY = 1e-12
 _MAX_CAM_GAP = 0.02  # between a CAM's mean plus bias and the logit; half precision has 0.1 %
 _AVERAGES = ("GlobalAveragePooling2D", "GlobalAveragePooling1D")
@@ -42,11 +42,11 @@ _PASSING = {  # layers that leave every number as it is
 }
 
 
-def weighted_evidence(activations: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+def grad_cam(activations: np.ndarray, gradients: np.ndarray) -> np.ndarray:
     """Combine one layer's feature maps into a class heatmap, as Grad-CAM does.
 
-    Each channel is weighted with its mean gradient: how much the class gains when the whole map
-    gets stronger. What speaks against the class is cut off.
+    Each channel is weighted with its mean gradient: how much the logit rises when the whole map
+    does. Negative values, which oppose the class, are set to zero.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def weighted_evidence(activations: np.ndarray, gradients: np.ndarray) -> np.ndar
     Returns
     -------
     float32 ndarray of shape (h, w)
-        Evidence for the class in logits, never negative; all zero if no channel speaks for it.
+        In logits, never negative; all zero if no channel supports the class.
 
     Raises
     ------
@@ -69,14 +69,14 @@ def weighted_evidence(activations: np.ndarray, gradients: np.ndarray) -> np.ndar
 
     Examples
     --------
-    >>> weighted_evidence(np.ones((1, 1, 2), np.float32), np.float32([[[3, -1]]]))
+    >>> grad_cam(np.ones((1, 1, 2), np.float32), np.float32([[[3, -1]]]))
     array([[2.]], dtype=float32)
     """
     if activations.shape != gradients.shape:
         raise InvalidParameterError(
             f"shapes must match, got {activations.shape} and {gradients.shape}."
         )
-    return np.maximum(weighted_sum(activations, mean_slopes(activations, gradients)), 0)
+    return np.maximum(weighted_sum(activations, grad_cam_weights(activations, gradients)), 0)
 
 
 def weighted_sum(activations: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -86,17 +86,17 @@ def weighted_sum(activations: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.einsum("hwk,hwk->hw", activations, weights)
 
 
-def mean_slopes(activations: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+def grad_cam_weights(activations: np.ndarray, gradients: np.ndarray) -> np.ndarray:
     """Weigh each map with its mean gradient (Grad-CAM), float32 (K,)."""
     return gradients.mean(axis=(0, 1))
 
 
-def second_order_slopes(activations: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+def grad_cam_plus_plus_weights(activations: np.ndarray, gradients: np.ndarray) -> np.ndarray:
     """Weigh each map as Grad-CAM++ does, float32 (K,).
 
     The paper takes exp(S) for the score; its second and third derivatives are then powers of the
     gradient G, and exp(S) only scales the map. Without it nothing can overflow. Where G > 0 the
-    weight of a cell is α·G with α = G² / (2G² + G³·ΣA) = 1 / (2 + G·ΣA); elsewhere it is zero.
+    weight of a position is α·G with α = G² / (2G² + G³·ΣA) = 1 / (2 + G·ΣA); elsewhere it is zero.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def second_order_slopes(activations: np.ndarray, gradients: np.ndarray) -> np.nd
 
     Examples
     --------
-    >>> second_order_slopes(np.full((1, 1, 1), 2.0), np.full((1, 1, 1), 3.0)).tolist()
+    >>> grad_cam_plus_plus_weights(np.full((1, 1, 1), 2.0), np.full((1, 1, 1), 3.0)).tolist()
     [0.375]
     """
     rising = np.maximum(gradients, 0)
@@ -117,10 +117,10 @@ def second_order_slopes(activations: np.ndarray, gradients: np.ndarray) -> np.nd
     return shares.sum(axis=(0, 1))
 
 
-def axiomatic_slopes(activations: np.ndarray, gradients: np.ndarray) -> np.ndarray:
-    """Weigh each map with its mean gradient, cells counting as much as they are active (XGrad-CAM).
+def xgrad_cam_weights(activations: np.ndarray, gradients: np.ndarray) -> np.ndarray:
+    """Weigh each map with its mean gradient, averaged by activation (XGrad-CAM).
 
-    Maps that add up to nothing get no weight.
+    Maps that sum to zero get no weight.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def axiomatic_slopes(activations: np.ndarray, gradients: np.ndarray) -> np.ndarr
 
     Examples
     --------
-    >>> axiomatic_slopes(np.float32([[[1], [3]]]), np.float32([[[4], [0]]])).tolist()
+    >>> xgrad_cam_weights(np.float32([[[1], [3]]]), np.float32([[[4], [0]]])).tolist()
     [1.0]
     """
     totals = activations.sum(axis=(0, 1))
@@ -141,10 +141,10 @@ def axiomatic_slopes(activations: np.ndarray, gradients: np.ndarray) -> np.ndarr
 
 
 def principal_direction(activations: np.ndarray) -> np.ndarray:
-    """Find the direction (K,) in which the cells of a layer differ most from zero (Eigen-CAM).
+    """Find the direction (K,) along which the positions of a layer vary most (Eigen-CAM).
 
-    The first right singular vector of the cells × channels matrix, not centred. Its sign is
-    arbitrary; here it is the one in which the projection goes along with the sum of all maps.
+    The first right singular vector of the positions × channels matrix, not centered. Its sign is
+    arbitrary; here the projection correlates positively with the sum of all maps.
 
     Parameters
     ----------
@@ -154,28 +154,28 @@ def principal_direction(activations: np.ndarray) -> np.ndarray:
     ----------
     Muhammad and Yeasin, "Eigen-CAM", IJCNN 2020, arXiv:2008.00299.
     """
-    cells = activations.reshape(-1, activations.shape[-1]).astype(np.float64)
-    if not cells.any():
-        return np.zeros(cells.shape[1], np.float32)
-    if len(cells) < cells.shape[1]:  # the smaller of the two matrices has the same answer
-        direction = np.linalg.eigh(cells @ cells.T)[1][:, -1] @ cells
+    positions = activations.reshape(-1, activations.shape[-1]).astype(np.float64)
+    if not positions.any():
+        return np.zeros(positions.shape[1], np.float32)
+    if len(positions) < positions.shape[1]:  # the smaller matrix is faster
+        direction = np.linalg.eigh(positions @ positions.T)[1][:, -1] @ positions
     else:
-        direction = np.linalg.eigh(cells.T @ cells)[1][:, -1]
+        direction = np.linalg.eigh(positions.T @ positions)[1][:, -1]
     length = float(np.linalg.norm(direction))
-    along = float((cells @ direction) @ cells.sum(axis=1))
+    along = float((positions @ direction) @ positions.sum(axis=1))
     return (np.where(along < 0, -1, 1) * direction / length).astype(np.float32)
 
 
 def fused(maps: Sequence[np.ndarray], gamma: float = 2.0) -> np.ndarray:
-    """Fuse maps of several layers, on the finest of their grids: the largest of all at each cell.
+    """Fuse maps of several layers on the finest of their grids: the maximum at each position.
 
-    Each is first scaled by tanh(γ · map / maximum), so that no layer outshouts the others.
+    Each is first scaled by tanh(γ · map / maximum), so that no layer dominates the others.
 
     Parameters
     ----------
     maps : sequence of float32 ndarray (h, w), never negative
     gamma : float
-        Above 0; large values lift what is weak.
+        Above 0; large values amplify weak positions.
 
     Returns
     -------
@@ -192,11 +192,14 @@ def fused(maps: Sequence[np.ndarray], gamma: float = 2.0) -> np.ndarray:
     return np.max(scaled, axis=0).astype(np.float32)
 
 
-def _from_slopes(rule: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Weigh:
+def _from_gradients(rule: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Weigh:
     def weigh(
-        case: Case, layer_name: str, settings: Mapping[str, Any], on_progress: OnProgress | None
+        observation: Observation,
+        layer_name: str,
+        settings: Mapping[str, Any],
+        on_progress: OnProgress | None,
     ) -> np.ndarray:
-        return rule(case.activations[layer_name], case.gradients[layer_name])
+        return rule(observation.activations[layer_name], observation.gradients[layer_name])
 
     return weigh
 
@@ -207,7 +210,7 @@ def gap_head(model: "LoadedModel") -> tuple[tuple[str, ...], np.ndarray, np.ndar
     Returns
     -------
     layer_names : tuple of str
-        The layers whose maps are averaged: the last of them and what only hands them on.
+        The layers whose maps are averaged: the last that computes, and those that pass it on.
     kernel : float32 ndarray of shape (K, num_classes)
     bias : float32 ndarray of shape (num_classes,)
         One unit z counts as the two classes -z and z. None if there is no such head.
@@ -262,52 +265,60 @@ def _no_gap_head(model: "LoadedModel", layer_name: str) -> str:
     head = gap_head(model)
     if head is None:
         return (
-            "CAM needs global average pooling followed by one dense layer and nothing else; "
-            f"{model.card.title} ends in something else. Use Grad-CAM, which works for any network."
+            "CAM needs global average pooling followed directly by one dense layer; "
+            f"{model.card.title} ends differently. Use Grad-CAM, which works for any network."
         )
     if layer_name not in head[0]:
-        return f"CAM weighs the layer that is averaged: choose {head[0][0]!r}."
+        return f"CAM applies to the layer that is averaged: choose {head[0][0]!r}."
     return ""
 
 
 def _class_weights(
-    case: Case, layer_name: str, settings: Mapping[str, Any], on_progress: OnProgress | None
+    observation: Observation,
+    layer_name: str,
+    settings: Mapping[str, Any],
+    on_progress: OnProgress | None,
 ) -> np.ndarray:
-    head = gap_head(case.model)
+    head = gap_head(observation.model)
     if head is None:
-        raise InvalidParameterError(_no_gap_head(case.model, layer_name))
-    slopes = case.target.slopes(case.model, case.scores[np.newaxis])[0]
-    return np.asarray(head[1] @ slopes, np.float32)
+        raise InvalidParameterError(_no_gap_head(observation.model, layer_name))
+    gradient = observation.target.logit_gradient(observation.model, observation.logits[np.newaxis])[
+        0
+    ]
+    return np.asarray(head[1] @ gradient, np.float32)
 
 
 def _score_weights(
-    case: Case, layer_name: str, settings: Mapping[str, Any], on_progress: OnProgress | None
+    observation: Observation,
+    layer_name: str,
+    settings: Mapping[str, Any],
+    on_progress: OnProgress | None,
 ) -> np.ndarray:
-    maps = case.activations[layer_name]
+    maps = observation.activations[layer_name]
     order = np.argsort(-maps.var(axis=(0, 1)), kind="stable")[: settings["channels"]]
-    order = order[np.ptp(maps, axis=(0, 1))[order] > 0]  # an even map hides nothing
+    order = order[np.ptp(maps, axis=(0, 1))[order] > 0]  # a constant map masks nothing
     weights = np.zeros(maps.shape[-1], np.float32)
     if not len(order):
         return weights
-    base = baseline(case.model, case.image, settings["baseline"])
-    masks = _unit_masks(case, maps[..., order])
-    scores = masked_scores(case, masks, len(order), base, on_progress)
-    nothing = case.target.confidences(case.model, case.model.scores_of(base))
-    gained = case.target.confidences(case.model, scores) - nothing
+    base = baseline(observation.model, observation.image, settings["baseline"])
+    masks = _unit_masks(observation, maps[..., order])
+    logits = masked_logits(observation, masks, len(order), base, on_progress)
+    nothing = observation.target.confidences(observation.model, observation.model.logits_of(base))
+    gained = observation.target.confidences(observation.model, logits) - nothing
     if settings["weighting"] == "softmax":
         gained = softmax(gained)
     weights[order] = np.maximum(gained, 0)
     return weights
 
 
-def _num_masked(model: "LoadedModel", layer_name: str, settings: Mapping[str, Any]) -> int:
-    """At most one image for each map, and the empty one."""
+def _num_masked_images(model: "LoadedModel", layer_name: str, settings: Mapping[str, Any]) -> int:
+    """At most one image for each map, and the baseline image."""
     return 1 + min(settings["channels"], model.layer_shapes[layer_name][-1])
 
 
-def _unit_masks(case: Case, maps: np.ndarray) -> Any:
-    """Enlarge maps to the picture, stretch each to 0 to 1 there, and hand them out in groups."""
-    size = case.batch.shape[1:3]
+def _unit_masks(observation: Observation, maps: np.ndarray) -> Any:
+    """Upsample maps to the image, rescale each to 0 to 1, and yield them in groups."""
+    size = observation.batch.shape[1:3]
     for start in range(0, maps.shape[-1], 16):
         group = np.moveaxis(maps[..., start : start + 16], -1, 0)
         large = np.stack([upsample(one, *size) for one in group])
@@ -316,56 +327,69 @@ def _unit_masks(case: Case, maps: np.ndarray) -> Any:
 
 
 def _ablation_weights(
-    case: Case, layer_name: str, settings: Mapping[str, Any], on_progress: OnProgress | None
+    observation: Observation,
+    layer_name: str,
+    settings: Mapping[str, Any],
+    on_progress: OnProgress | None,
 ) -> np.ndarray:
-    from cnnviz.features.channel_ablation import ablation_scores
+    from cnnviz.features.channel_ablation import ablation_logits
 
-    scores = ablation_scores(case.model, case.image, layer_name, on_progress=on_progress)
-    without = case.target.values(case.model, scores)
-    return ((case.value - without) / max(abs(case.value), _TINY)).astype(np.float32)
+    logits = ablation_logits(
+        observation.model, observation.image, layer_name, on_progress=on_progress
+    )
+    without = observation.target.values(observation.model, logits)
+    return ((observation.value - without) / max(abs(observation.value), _TINY)).astype(np.float32)
 
 
-def _explain_with(weigh: Weigh) -> Callable[..., Found]:
+def _explain_with(weigh: Weigh) -> Callable[..., AttributionMap]:
     def explain(
-        case: Case, layer_name: str, settings: Mapping[str, Any], on_progress: OnProgress | None
-    ) -> Found:
-        weights = weigh(case, layer_name, settings, on_progress)
-        values = weighted_sum(case.activations[layer_name], weights)
-        return Found(without_negatives(settings, values))
+        observation: Observation,
+        layer_name: str,
+        settings: Mapping[str, Any],
+        on_progress: OnProgress | None,
+    ) -> AttributionMap:
+        weights = weigh(observation, layer_name, settings, on_progress)
+        values = weighted_sum(observation.activations[layer_name], weights)
+        return AttributionMap(positive_part(settings, values))
 
     return explain
 
 
 WEIGHTS: dict[str, Weigh] = {
     "cam": _class_weights,
-    "grad-cam": _from_slopes(mean_slopes),
-    "grad-cam++": _from_slopes(second_order_slopes),
-    "hires-cam": _from_slopes(lambda activations, gradients: gradients),
-    "layer-cam": _from_slopes(lambda activations, gradients: np.maximum(gradients, 0)),
-    "xgrad-cam": _from_slopes(axiomatic_slopes),
-    "eigen-cam": _from_slopes(lambda activations, gradients: principal_direction(activations)),
+    "grad-cam": _from_gradients(grad_cam_weights),
+    "grad-cam++": _from_gradients(grad_cam_plus_plus_weights),
+    "hires-cam": _from_gradients(lambda activations, gradients: gradients),
+    "layer-cam": _from_gradients(lambda activations, gradients: np.maximum(gradients, 0)),
+    "xgrad-cam": _from_gradients(xgrad_cam_weights),
+    "eigen-cam": _from_gradients(lambda activations, gradients: principal_direction(activations)),
     "score-cam": _score_weights,
     "ablation-cam": _ablation_weights,
 }
 
 
 def _explain_cam(
-    case: Case, layer_name: str, settings: Mapping[str, Any], on_progress: OnProgress | None
-) -> Found:
-    """Keep what opposes the class, too: only then mean and bias add up to the logit."""
+    observation: Observation,
+    layer_name: str,
+    settings: Mapping[str, Any],
+    on_progress: OnProgress | None,
+) -> AttributionMap:
+    """Keep negative values: only then the mean plus the bias is the logit."""
     values = weighted_sum(
-        case.activations[layer_name], _class_weights(case, layer_name, settings, on_progress)
+        observation.activations[layer_name],
+        _class_weights(observation, layer_name, settings, on_progress),
     )
     mean = float(values.mean(dtype=np.float64))
-    head = gap_head(case.model)
-    if head is not None and case.target.is_linear:
-        bias = float(case.target.slopes(case.model, case.scores[np.newaxis])[0] @ head[2])
-        if abs(mean + bias - case.value) > _MAX_CAM_GAP * max(1.0, abs(case.value)):
+    head = gap_head(observation.model)
+    if head is not None and observation.target.is_linear:
+        bias = float(observation.logit_gradient @ head[2])
+        if abs(mean + bias - observation.value) > _MAX_CAM_GAP * max(1.0, abs(observation.value)):
             raise AnalysisError(
-                f"The mean of the map and the bias add up to {mean + bias:.3g}, but the score is "
-                f"{case.value:.3g}: this network does more than average and weigh. Use Grad-CAM."
+                f"The mean of the map plus the bias is {mean + bias:.3g}, but the logit is "
+                f"{observation.value:.3g}: more than averaging and one dense layer lies between "
+                "them. Use Grad-CAM."
             )
-    return Found(values, (("mean", mean),))
+    return AttributionMap(values, (("mean", mean),))
 
 
 METHODS = {
@@ -375,20 +399,20 @@ METHODS = {
             "cam",
             "CAM",
             "Zhou et al., CVPR 2016, arXiv:1512.04150",
-            "The dense layer behind the average has one weight for each feature map and class. "
-            "The maps are added up with the weights of the class; red speaks for it, blue against "
-            "it. The mean of the map plus the bias is the logit, exactly.",
+            "The dense layer after global average pooling has one weight for each feature map and "
+            "class. The map is the sum of the feature maps with these weights. Red supports the "
+            "class, blue opposes it. The mean of the map plus the bias is exactly the logit.",
             r"M_c = \sum_k w_{kc} A_k, \qquad \overline{M_c} + b_c = \mathrm{logit}_c",
             _explain_cam,
-            misfit=_no_gap_head,
+            unsupported_reason=_no_gap_head,
         ),
         Method(
             "grad-cam",
             "Grad-CAM",
             "Selvaraju et al., ICCV 2017, arXiv:1610.02391",
-            "Each feature map gets a weight: the mean slope of the score over its cells, how much "
-            "the class gains when the whole map gets stronger. The weighted maps are added up, and "
-            "what is negative is cut off.",
+            "Each feature map is weighted with the mean gradient of the logit over its positions: "
+            "how much the logit rises when the map does. The weighted maps are summed, and negative "
+            "values are set to zero.",
             r"L = \mathrm{ReLU}\Big(\sum_k \alpha_k A_k\Big), \qquad \alpha_k = \frac{1}{Z} "
             r"\sum_{ij} \frac{\partial S}{\partial A_k(i,j)}",
             _explain_with(WEIGHTS["grad-cam"]),
@@ -398,8 +422,8 @@ METHODS = {
             "grad-cam++",
             "Grad-CAM++",
             "Chattopadhay et al., WACV 2018, arXiv:1710.11063",
-            "Like Grad-CAM, but only rising slopes count, and less so the more active a map is "
-            "elsewhere: several copies of one thing in the picture all get their share.",
+            "Like Grad-CAM, but only positive gradients count, and each counts less the more "
+            "active the map is elsewhere. Several objects of one class are all highlighted.",
             r"L = \mathrm{ReLU}\Big(\sum_k w_k A_k\Big), \qquad w_k = \sum_{ij} "
             r"\frac{G_k^+(i,j)}{2 + G_k^+(i,j) \sum_{ab} A_k(a,b)}",
             _explain_with(WEIGHTS["grad-cam++"]),
@@ -408,9 +432,9 @@ METHODS = {
             "hires-cam",
             "HiResCAM",
             "Draelos and Carin 2020, arXiv:2011.08891",
-            "Every cell is weighted with its own slope instead of the mean over the map. Where the "
-            "maps go straight into one dense layer, the cells add up to the logit without the "
-            "bias: nothing is marked that the network did not use.",
+            "Every position is weighted with its own gradient instead of the mean over the map. If "
+            "one dense layer follows, the map sums to the logit minus the bias: only positions "
+            "that the network used are highlighted.",
             r"L = \mathrm{ReLU}\Big(\sum_k G_k \odot A_k\Big)",
             _explain_with(WEIGHTS["hires-cam"]),
             (SIGNED,),
@@ -419,8 +443,8 @@ METHODS = {
             "layer-cam",
             "LayerCAM",
             "Jiang et al., IEEE TIP 30, 2021, doi:10.1109/TIP.2021.3089943",
-            "Every cell is weighted with its own slope if that rises. It stays readable on early, "
-            "fine layers, and maps of several layers can be fused.",
+            "Every position is weighted with its own gradient if that is positive. It works on "
+            "early, fine layers too, and maps of several layers can be fused.",
             r"L = \mathrm{ReLU}\Big(\sum_k \mathrm{ReLU}(G_k) \odot A_k\Big)",
             _explain_with(WEIGHTS["layer-cam"]),
         ),
@@ -428,7 +452,7 @@ METHODS = {
             "xgrad-cam",
             "XGrad-CAM",
             "Fu et al., BMVC 2020, arXiv:2008.02312",
-            "Like Grad-CAM, but the slope of an active cell counts more than that of a silent one.",
+            "Like Grad-CAM, but gradients are averaged in proportion to the activation.",
             r"w_k = \frac{\sum_{ij} G_k(i,j)\, A_k(i,j)}{\sum_{ij} A_k(i,j)}",
             _explain_with(WEIGHTS["xgrad-cam"]),
             (SIGNED,),
@@ -437,8 +461,8 @@ METHODS = {
             "eigen-cam",
             "Eigen-CAM",
             "Muhammad and Yeasin, IJCNN 2020, arXiv:2008.00299",
-            "Shows where the layer is active in its most common pattern. It knows nothing of any "
-            "class: every class gets the same map.",
+            "The first principal component of the feature maps: where the layer is most active. It "
+            "uses no class information.",
             r"L = \mathrm{ReLU}(A\, v_1), \qquad A = U \Sigma V^\top",
             _explain_with(WEIGHTS["eigen-cam"]),
             (SIGNED,),
@@ -448,40 +472,39 @@ METHODS = {
             "score-cam",
             "Score-CAM",
             "Wang et al., CVPR workshops 2020, arXiv:1910.01279",
-            "No slopes: the picture is shown to the network again and again, each time only where "
-            "one feature map is active. The weight of a map is what the probability gains over an "
-            "empty picture.",
+            "Without gradients. Each feature map masks the image in turn. Its weight is how much "
+            "the probability rises compared with the baseline image.",
             r"w_k = \mathrm{ReLU}\big(p(x \odot H_k) - p(x_0)\big), \qquad H_k = "
             r"\mathrm{stretch}_{0..1}(\mathrm{enlarge}(A_k))",
             _explain_with(WEIGHTS["score-cam"]),
             (
                 Setting(
                     "channels",
-                    "Feature maps tried",
+                    "Number of feature maps",
                     32,
                     1,
                     4096,
                     1,
-                    help="The most varied ones. More takes longer; the paper takes all.",
+                    help="Those with the largest variance. More take longer; the paper uses all.",
                 ),
                 Setting(
                     "weighting",
                     "Weight of a map",
                     "difference",
                     choices=("difference", "softmax"),
-                    help="What is gained, or a softmax over the maps as in the authors' code.",
+                    help="The rise itself, or a softmax over all maps as in the authors' code.",
                 ),
-                Setting("baseline", "Outside the mask", "black", choices=BASELINES),
+                Setting("baseline", "Replace masked pixels with", "black", choices=BASELINES),
             ),
-            num_passes=_num_masked,
+            num_passes=_num_masked_images,
         ),
         Method(
             "ablation-cam",
             "Ablation-CAM",
             "Desai and Ramaswamy, WACV 2020, doi:10.1109/WACV45572.2020.9093360",
-            "No slopes: each feature map is switched off alone. Its weight is the share of the "
-            "score that is lost. A negative score is divided by its size, so that the map does not "
-            "turn over.",
+            "Without gradients. Each feature map is ablated (set to zero) in turn. Its weight is "
+            "the relative drop of the logit. A negative logit is divided by its absolute value, which "
+            "keeps the sign of the map.",
             r"w_k = \frac{S - S_{A_k = 0}}{|S|}",
             _explain_with(WEIGHTS["ablation-cam"]),
             (SIGNED,),
@@ -492,13 +515,13 @@ METHODS = {
 
 
 def channel_weights(
-    case: Case,
+    observation: Observation,
     method: str,
     layer_name: str,
     settings: Mapping[str, Any] | None = None,
     on_progress: OnProgress | None = None,
 ) -> np.ndarray:
-    """Give the weights of a method's sum: (K,), or (h, w, K) where every cell has its own.
+    """Compute the weights of a method's sum: (K,), or (h, w, K) if every position has its own.
 
     Raises
     ------
@@ -506,10 +529,10 @@ def channel_weights(
         If there is no such method, or it does not fit.
     """
     chosen = method_named(method, METHODS)
-    reason = chosen.misfit(case.model, layer_name)
+    reason = chosen.unsupported_reason(observation.model, layer_name)
     if reason:
         raise InvalidParameterError(reason)
-    return WEIGHTS[method](case, layer_name, chosen.checked(settings or {}), on_progress)
+    return WEIGHTS[method](observation, layer_name, chosen.checked(settings or {}), on_progress)
 
 
 def class_activation_map(
@@ -523,10 +546,10 @@ def class_activation_map(
     on_progress: OnProgress | None = None,
     **settings: Any,
 ) -> ClassHeatmap:
-    """Show which parts of a picture argue for a class.
+    """Compute which regions of an image support a class.
 
-    The gradient is that of the logit, before softmax or sigmoid: a confident softmax has no
-    gradient left. A network with one sigmoid unit z has two classes: 1 with the logit z, and 0
+    The gradient is that of the logit, before softmax or sigmoid: that of a confident softmax
+    vanishes. A network with one sigmoid unit z has two classes: 1 with the logit z, and 0
     with the logit -z.
 
     Parameters
@@ -536,13 +559,13 @@ def class_activation_map(
     method : str
         One of `METHODS`.
     layer_name : str or sequence of str, optional
-        A layer with maps; the last one if left out. Several are fused, for LayerCAM only.
+        A layer with maps; default: the last one. Several are fused, for LayerCAM only.
     class_index : int, optional
-        The class argued for; the most probable one if left out.
+        The target class; default: the predicted class.
     target : Target, optional
-        Something else to argue for, such as `evidence.contrast` of two classes.
+        Another target, such as `cnnviz.attribution.targets.contrast` of two classes.
     on_progress : callable, optional
-        Called with (done, in all) by slow methods; what it raises ends the computation.
+        Called by slow methods with (done, total); an exception it raises stops the computation.
     **settings
         Those that the method declares.
 
@@ -566,13 +589,13 @@ def class_activation_map(
     if len(names) > 1 and method != "layer-cam":
         raise InvalidParameterError(f"{chosen.title} takes one layer; only LayerCAM fuses several.")
     target = target_or_class(model, image, target, class_index)
-    case = observe(model, image, target, names)
-    maps = [explained(case, chosen, name, settings, on_progress) for name in names]
+    observation = observe(model, image, target, names)
+    maps = [attribution_map(observation, chosen, name, settings, on_progress) for name in names]
     return maps[0] if len(maps) == 1 else fuse(maps)
 
 
 def fuse(maps: Sequence[ClassHeatmap], gamma: float = 2.0) -> ClassHeatmap:
-    """Fuse heatmaps of one class and several layers as `fused` does."""
+    """Fuse heat maps of one class and several layers as `fused` does."""
     first = maps[0]
     return ClassHeatmap(
         values=fused([one.values for one in maps], gamma),

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from cnnviz.attribution.evaluation.faithfulness import pixel_curves
 from cnnviz.attribution.heatmap import ClassHeatmap
-from cnnviz.attribution.methods import explained
-from cnnviz.attribution.observation import Case, observe
+from cnnviz.attribution.methods import attribution_map
+from cnnviz.attribution.observation import Observation, observe
 from cnnviz.attribution.registry import find_method
 from cnnviz.attribution.targets import Target
 from cnnviz.images import ImageInput
@@ -38,19 +38,19 @@ class TableCell:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class EvidenceTable:
+class ComparisonTable:
     """Rows of cells: a row for each method, a column for each place asked for."""
 
     cells: tuple[tuple[TableCell, ...], ...]
 
 
-def evidence_table(
+def compare_methods(
     image: ImageInput,
     method_names: Sequence[str],
     places: Sequence[tuple["LoadedModel", str, Target]],
     *,
     on_progress: Callable[..., None] | None = None,
-) -> EvidenceTable:
+) -> ComparisonTable:
     """Make the map of every method at every place, then measure how faithful each is.
 
     All layers of one network and target come out of one pass; a method that needs no layer has
@@ -72,40 +72,46 @@ def evidence_table(
 
     def tell(part: float, in_all: int) -> None:
         if on_progress is not None:
-            on_progress(done + part / in_all, total, EvidenceTable(tuple(map(tuple, cells))))
+            on_progress(done + part / in_all, total, ComparisonTable(tuple(map(tuple, cells))))
 
     cases = _cases(image, places, lambda: tell(0, 1))
     for row, method in zip(cells, methods, strict=True):
-        for (model, layer_name, _), case in zip(places, cases, strict=True):
-            before = cases.index(case)
-            if "layer" not in method.sees and before < len(row):
+        for (model, layer_name, _), observation in zip(places, cases, strict=True):
+            before = cases.index(observation)
+            if "layer" not in method.needs and before < len(row):
                 row.append(row[before])  # no layer matters: the same map again
             else:
-                reason = method.misfit(model, layer_name)
-                heatmap = None if reason else explained(case, method, layer_name, on_progress=tell)
+                reason = method.unsupported_reason(model, layer_name)
+                heatmap = (
+                    None
+                    if reason
+                    else attribution_map(observation, method, layer_name, on_progress=tell)
+                )
                 row.append(TableCell(heatmap, reason))
             done += 1
             tell(0, 1)
     for row in cells:
-        for cell, case in zip(tuple(row), cases, strict=True):
+        for cell, observation in zip(tuple(row), cases, strict=True):
             if cell in row and cell.heatmap is not None:  # not measured yet
-                curves = pixel_curves(case, cell.heatmap.values, steps=STEPS, on_progress=tell)
+                curves = pixel_curves(
+                    observation, cell.heatmap.values, steps=STEPS, on_progress=tell
+                )
                 measured = TableCell(cell.heatmap, score=curves.score)
                 row[:] = [measured if one is cell else one for one in row]
             done += 1
             tell(0, 1)
-    return EvidenceTable(tuple(map(tuple, cells)))
+    return ComparisonTable(tuple(map(tuple, cells)))
 
 
 def _cases(
     image: ImageInput,
     places: Sequence[tuple["LoadedModel", str, Target]],
     tell: Callable[[], None],
-) -> list[Case]:
+) -> list[Observation]:
     layers: dict[tuple[int, Target], list[str]] = {}
     for model, layer_name, target in places:
         layers.setdefault((id(model), target), [IMAGE]).append(layer_name)
-    seen: dict[tuple[int, Target], Case] = {}
+    seen: dict[tuple[int, Target], Observation] = {}
     for model, _, target in places:
         key = (id(model), target)
         if key not in seen:

@@ -1,4 +1,4 @@
-"""Saliency maps: which pixels of the picture itself an answer depends on."""
+"""Saliency maps: which pixels of the image a prediction depends on."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnnviz.arrays import upsample
-from cnnviz.attribution.cam import weighted_evidence
+from cnnviz.attribution.cam import grad_cam
 from cnnviz.attribution.heatmap import ClassHeatmap
-from cnnviz.attribution.masking import BASELINES, baseline, masked_scores
-from cnnviz.attribution.methods import SIGNED, Found, Method, Setting, explained, method_named
-from cnnviz.attribution.observation import Case, observe
+from cnnviz.attribution.masking import BASELINES, baseline, masked_logits
+from cnnviz.attribution.methods import (
+    SIGNED,
+    AttributionMap,
+    Method,
+    Setting,
+    attribution_map,
+    method_named,
+)
+from cnnviz.attribution.observation import Observation, observe
 from cnnviz.attribution.targets import Target, target_or_class
 from cnnviz.images import ImageInput
 from cnnviz.network import IMAGE
@@ -20,78 +27,91 @@ from cnnviz.network.cost import BACKWARD, OnProgress, batch_size
 if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel
 
-MAX_POINTS = 256  # on the way of integrated gradients, after the one where it begins
+MAX_POINTS = 256  # on the path of integrated gradients, after the baseline
 _MAX_GAP = 0.005  # at which no more points are added
 _CHUNK = 16  # images in one batch, forward and back, at most
-_SEED = Setting("seed", "Seed", 0, 0, 9999, 1, help="The same seed draws the same chance.")
+_SEED = Setting("seed", "Seed", 0, 0, 9999, 1, help="The same seed gives the same map.")
 
 
-def strongest_colour(values: np.ndarray) -> np.ndarray:
-    """Reduce (h, w, C) to the largest size of any colour, float32 (h, w)."""
+def max_over_channels(values: np.ndarray) -> np.ndarray:
+    """Reduce (h, w, C) to the largest absolute value over channels, float32 (h, w)."""
     return np.abs(values).max(axis=-1).astype(np.float32)
 
 
-def sum_of_colours(values: np.ndarray) -> np.ndarray:
-    """Reduce (h, w, C) to the sum of the colours, float32 (h, w): signs stay."""
+def sum_over_channels(values: np.ndarray) -> np.ndarray:
+    """Reduce (h, w, C) to the sum over channels, float32 (h, w), with its sign."""
     return values.sum(axis=-1, dtype=np.float64).astype(np.float32)
 
 
 def _reduced(values: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:
-    return sum_of_colours(values) if settings.get("signed") else strongest_colour(values)
+    return sum_over_channels(values) if settings.get("signed") else max_over_channels(values)
 
 
 def _gradient(
-    case: Case, layer_name: str, settings: Mapping[str, Any], on_progress: OnProgress | None
-) -> Found:
-    return Found(_reduced(case.gradients[IMAGE], settings))
+    observation: Observation,
+    layer_name: str,
+    settings: Mapping[str, Any],
+    on_progress: OnProgress | None,
+) -> AttributionMap:
+    return AttributionMap(_reduced(observation.gradients[IMAGE], settings))
 
 
 def _gradient_times_input(
-    case: Case, layer_name: str, settings: Mapping[str, Any], on_progress: OnProgress | None
-) -> Found:
-    return Found(sum_of_colours(case.gradients[IMAGE] * case.batch[0]))
+    observation: Observation,
+    layer_name: str,
+    settings: Mapping[str, Any],
+    on_progress: OnProgress | None,
+) -> AttributionMap:
+    return AttributionMap(sum_over_channels(observation.gradients[IMAGE] * observation.batch[0]))
 
 
-def slopes_at(
-    case: Case, pictures: np.ndarray, on_progress: OnProgress | None = None
+def input_gradients(
+    observation: Observation, inputs: np.ndarray, on_progress: OnProgress | None = None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Give ∂S/∂pixel (n, h, w, C) and S (n,) at many inputs (N, h, w, C), in groups."""
-    size = batch_size(case.model, 1 + BACKWARD, _CHUNK)
-    for start in range(0, len(pictures), size):
-        chunk = np.ascontiguousarray(pictures[start : start + size])
-        scores = np.zeros((len(chunk), len(case.scores)), np.float32)
-        if not case.target.is_linear:
-            scores = case.model.scores_of(chunk)
-        found = case.model.gradients(chunk, case.target.slopes(case.model, scores), [IMAGE])
-        yield found.gradients[IMAGE], case.target.values(case.model, found.scores)
+    """Yield ∂S/∂pixel (n, h, w, C) and S (n,) at many inputs (N, h, w, C), in batches."""
+    size = batch_size(observation.model, 1 + BACKWARD, _CHUNK)
+    for start in range(0, len(inputs), size):
+        chunk = np.ascontiguousarray(inputs[start : start + size])
+        logits = np.zeros((len(chunk), len(observation.logits)), np.float32)
+        if not observation.target.is_linear:
+            logits = observation.model.logits_of(chunk)
+        found = observation.model.gradients(
+            chunk, observation.target.logit_gradient(observation.model, logits), [IMAGE]
+        )
+        yield found.gradients[IMAGE], observation.target.values(observation.model, found.logits)
         if on_progress is not None:
-            on_progress(min(start + size, len(pictures)), len(pictures))
+            on_progress(min(start + size, len(inputs)), len(inputs))
 
 
 def _smooth_gradient(
-    case: Case, layer_name: str, settings: Mapping[str, Any], on_progress: OnProgress | None
-) -> Found:
+    observation: Observation,
+    layer_name: str,
+    settings: Mapping[str, Any],
+    on_progress: OnProgress | None,
+) -> AttributionMap:
     rng = np.random.default_rng(settings["seed"])
-    spread = settings["noise"] * float(np.ptp(case.batch))
-    noise = rng.standard_normal((settings["samples"], *case.batch.shape[1:]), np.float32)
-    total, squares = np.zeros(case.batch.shape[1:]), np.zeros(case.batch.shape[1:])
-    for slopes, _ in slopes_at(case, case.batch + spread * noise, on_progress):
-        total += slopes.sum(axis=0)
-        squares += (slopes.astype(np.float64) ** 2).sum(axis=0)
+    spread = settings["noise"] * float(np.ptp(observation.batch))
+    noise = rng.standard_normal((settings["samples"], *observation.batch.shape[1:]), np.float32)
+    total, squares = np.zeros(observation.batch.shape[1:]), np.zeros(observation.batch.shape[1:])
+    for gradient, _ in input_gradients(
+        observation, observation.batch + spread * noise, on_progress
+    ):
+        total += gradient.sum(axis=0)
+        squares += (gradient.astype(np.float64) ** 2).sum(axis=0)
     mean, mean_square = total / settings["samples"], squares / settings["samples"]
     if settings["what"] == "mean":
-        return Found(_reduced(mean, settings))
+        return AttributionMap(_reduced(mean, settings))
     if settings["what"] == "squared":
-        return Found(strongest_colour(mean_square))
-    return Found(strongest_colour(np.maximum(mean_square - mean**2, 0)))
+        return AttributionMap(max_over_channels(mean_square))
+    return AttributionMap(max_over_channels(np.maximum(mean_square - mean**2, 0)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Way:
-    """Points on the straight way from an empty picture, in order.
+class _Path:
+    """Points on the straight path from the baseline to the image, in order.
 
-    `shares` (n,) are from 0 to 1, `rises` (n, h, w) the slope at each pixel times how far it goes,
-    `values` (n,) the score S.
+    `shares` (n,) are from 0 to 1, `rises` (n, h, w) the gradient at each pixel times its change,
+    `values` (n,) the target S.
     """
 
     shares: np.ndarray
@@ -100,67 +120,72 @@ class _Way:
 
     @property
     def errors(self) -> np.ndarray:
-        """What the trapezoid rule has too much between two points: what S gains is known."""
+        """Error of the trapezoid rule between two points: the true change of S is known."""
         totals = self.rises.sum(axis=(1, 2), dtype=np.float64)
         rule = (totals[1:] + totals[:-1]) / 2 * np.diff(self.shares)
         return rule - np.diff(self.values)
 
     @property
     def gap(self) -> float:
-        """How far the sum of all pixels is from what S gains, as a share of that."""
+        """Completeness gap: |sum of the map − change of S| / |change of S|."""
         gained = abs(float(self.values[-1] - self.values[0]))
         return abs(float(self.errors.sum())) / max(gained, 1e-12)
 
-    def with_points(self, other: "_Way") -> "_Way":
+    def with_points(self, other: "_Path") -> "_Path":
         shares = np.concatenate([self.shares, other.shares])
         order = np.argsort(shares, kind="stable")
         rises = np.concatenate([self.rises, other.rises])[order]
-        return _Way(shares[order], rises, np.concatenate([self.values, other.values])[order])
+        return _Path(shares[order], rises, np.concatenate([self.values, other.values])[order])
 
 
 def _integrated_gradients(
-    case: Case, layer_name: str, settings: Mapping[str, Any], on_progress: OnProgress | None
-) -> Found:
-    """Begin with even steps; halve those in which the sum and the score disagree most."""
-    start = baseline(case.model, case.image, settings["baseline"])
+    observation: Observation,
+    layer_name: str,
+    settings: Mapping[str, Any],
+    on_progress: OnProgress | None,
+) -> AttributionMap:
+    """Begin with equal steps; halve those with the largest error until the gap is small."""
+    start = baseline(observation.model, observation.image, settings["baseline"])
     most = MAX_POINTS + 1
 
     def tell(done: int) -> None:
         if on_progress is not None:
             on_progress(done, most)
 
-    def look(shares: np.ndarray, before: int) -> _Way:
-        pictures = start + shares.astype(np.float32)[:, None, None, None] * (case.batch - start)
+    def look(shares: np.ndarray, before: int) -> _Path:
+        inputs = start + shares.astype(np.float32)[:, None, None, None] * (
+            observation.batch - start
+        )
         rises, values = [], []
-        for slopes, found in slopes_at(case, pictures):
-            rises.append(sum_of_colours(slopes * (case.batch - start)))
+        for gradient, found in input_gradients(observation, inputs):
+            rises.append(sum_over_channels(gradient * (observation.batch - start)))
             values.append(found)
             tell(before + sum(map(len, values)))
-        return _Way(shares, np.concatenate(rises), np.concatenate(values))
+        return _Path(shares, np.concatenate(rises), np.concatenate(values))
 
-    way = look(np.linspace(0, 1, settings["steps"] + 1), 0)
-    while way.gap > _MAX_GAP and len(way.shares) < most:
-        num = min(_CHUNK, most - len(way.shares))
-        worst = np.argsort(-np.abs(way.errors), kind="stable")[:num]
-        middles = (way.shares[worst] + way.shares[worst + 1]) / 2
-        way = way.with_points(look(middles, len(way.shares)))
-    widths = np.diff(way.shares)
+    path = look(np.linspace(0, 1, settings["steps"] + 1), 0)
+    while path.gap > _MAX_GAP and len(path.shares) < most:
+        num = min(_CHUNK, most - len(path.shares))
+        worst = np.argsort(-np.abs(path.errors), kind="stable")[:num]
+        middles = (path.shares[worst] + path.shares[worst + 1]) / 2
+        path = path.with_points(look(middles, len(path.shares)))
+    widths = np.diff(path.shares)
     weights = (np.append(widths, 0) + np.insert(widths, 0, 0)) / 2  # the trapezoid rule
-    values = np.tensordot(weights, way.rises, axes=1)
-    facts = (
+    values = np.tensordot(weights, path.rises, axes=1)
+    diagnostics = (
         ("sum", float(values.sum())),
-        ("gained", float(way.values[-1] - way.values[0])),
-        ("gap_percent", 100 * way.gap),
-        ("points", float(len(way.shares))),
+        ("gained", float(path.values[-1] - path.values[0])),
+        ("gap_percent", 100 * path.gap),
+        ("points", float(len(path.shares))),
     )
-    return Found(values.astype(np.float32), facts)
+    return AttributionMap(values.astype(np.float32), diagnostics)
 
 
-def guided_slopes(case: Case) -> np.ndarray:
-    """Go back through the network, but let only rising slopes through each ReLU, (h, w, C).
+def guided_gradients(observation: Observation) -> np.ndarray:
+    """Backpropagate, but let only positive gradients pass each ReLU, (h, w, C).
 
-    A ReLU's own way back lets a slope through where its input was positive. Behind each, what is
-    negative is cut off as well; nothing in the network is changed for that.
+    The gradient of a ReLU passes where its input was positive. Guided backpropagation also sets
+    negative gradients to zero; the network itself is not changed.
 
     References
     ----------
@@ -168,12 +193,12 @@ def guided_slopes(case: Case) -> np.ndarray:
     """
     import tensorflow as tf
 
-    model = case.model
-    directions = case.target.slopes(model, case.scores[np.newaxis])
-    slopes = model.compute(
-        ("guided",), lambda: _guided(model), tf.constant(case.batch), tf.constant(directions)
+    model = observation.model
+    directions = observation.target.logit_gradient(model, observation.logits[np.newaxis])
+    gradient = model.compute(
+        ("guided",), lambda: _guided(model), tf.constant(observation.batch), tf.constant(directions)
     )
-    return np.asarray(slopes[0])
+    return np.asarray(gradient[0])
 
 
 def _guided(model: "LoadedModel") -> Callable[..., Any]:
@@ -191,12 +216,12 @@ def _guided(model: "LoadedModel") -> Callable[..., Any]:
     def guided(batch: Any, directions: Any) -> Any:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(batch)
-            scores = model.run(batch, change).logits
-            weighted = tf.reduce_sum(scores * directions)
+            logits = model.run(batch, change).logits
+            weighted = tf.reduce_sum(logits * directions)
         return tape.gradient(weighted, batch)
 
-    picture = tf.TensorSpec((1, *model.input_shape), tf.float32)
-    return compiled(guided, picture, tf.TensorSpec((1, len(model.class_names)), tf.float32))
+    image = tf.TensorSpec((1, *model.input_shape), tf.float32)
+    return compiled(guided, image, tf.TensorSpec((1, len(model.class_names)), tf.float32))
 
 
 def has_relu(operation: Any) -> bool:
@@ -209,7 +234,7 @@ def has_relu(operation: Any) -> bool:
 def _no_relu(model: "LoadedModel", layer_name: str) -> str:
     if any(map(has_relu, model.operations.values())):
         return ""
-    return f"{model.card.title} has no ReLU, and its rule is about nothing else."
+    return f"{model.card.title} has no ReLU, and the method only changes ReLUs."
 
 
 def _back_again(model: "LoadedModel", layer_name: str, settings: Mapping[str, Any]) -> int:
@@ -217,28 +242,37 @@ def _back_again(model: "LoadedModel", layer_name: str, settings: Mapping[str, An
 
 
 def _guided_backpropagation(
-    case: Case, layer_name: str, settings: Mapping[str, Any], on_progress: OnProgress | None
-) -> Found:
-    return Found(_reduced(guided_slopes(case), settings))
+    observation: Observation,
+    layer_name: str,
+    settings: Mapping[str, Any],
+    on_progress: OnProgress | None,
+) -> AttributionMap:
+    return AttributionMap(_reduced(guided_gradients(observation), settings))
 
 
 def _guided_grad_cam(
-    case: Case, layer_name: str, settings: Mapping[str, Any], on_progress: OnProgress | None
-) -> Found:
-    coarse = weighted_evidence(case.activations[layer_name], case.gradients[layer_name])
-    fine = guided_slopes(case)
-    return Found(_reduced(fine * upsample(coarse, *fine.shape[:2])[..., None], settings))
+    observation: Observation,
+    layer_name: str,
+    settings: Mapping[str, Any],
+    on_progress: OnProgress | None,
+) -> AttributionMap:
+    coarse = grad_cam(observation.activations[layer_name], observation.gradients[layer_name])
+    fine = guided_gradients(observation)
+    return AttributionMap(_reduced(fine * upsample(coarse, *fine.shape[:2])[..., None], settings))
 
 
 def _occlusion(
-    case: Case, layer_name: str, settings: Mapping[str, Any], on_progress: OnProgress | None
-) -> Found:
-    height, width = case.batch.shape[1:3]
+    observation: Observation,
+    layer_name: str,
+    settings: Mapping[str, Any],
+    on_progress: OnProgress | None,
+) -> AttributionMap:
+    height, width = observation.batch.shape[1:3]
     side, step = _patch_px(height, width, settings)
     places = [
         (top, left) for top in _starts(height, side, step) for left in _starts(width, side, step)
     ]
-    base = baseline(case.model, case.image, settings["baseline"])
+    base = baseline(observation.model, observation.image, settings["baseline"])
 
     def masks() -> Iterator[np.ndarray]:
         for start in range(0, len(places), _CHUNK):
@@ -247,17 +281,19 @@ def _occlusion(
                 mask[top : top + side, left : left + side] = 0
             yield group
 
-    scores = masked_scores(case, masks(), len(places), base, on_progress)
-    drops = case.value - case.target.values(case.model, scores)
+    logits = masked_logits(observation, masks(), len(places), base, on_progress)
+    drops = observation.value - observation.target.values(observation.model, logits)
     total, covered = np.zeros((height, width)), np.zeros((height, width))
     for (top, left), drop in zip(places, drops, strict=True):
         total[top : top + side, left : left + side] += drop
         covered[top : top + side, left : left + side] += 1
-    return Found((total / covered).astype(np.float32), (("patch_px", side), ("step_px", step)))
+    return AttributionMap(
+        (total / covered).astype(np.float32), (("patch_px", side), ("step_px", step))
+    )
 
 
 def _patch_px(height: int, width: int, settings: Mapping[str, Any]) -> tuple[int, int]:
-    """Side of the patch, and how far it moves, in pixels."""
+    """Side and stride of the patch, in pixels."""
     side = max(1, round(min(height, width) * settings["patch_percent"] / 100))
     return side, max(1, round(side * settings["step_percent"] / 100))
 
@@ -269,15 +305,18 @@ def _num_patches(model: "LoadedModel", layer_name: str, settings: Mapping[str, A
 
 
 def _starts(length: int, side: int, step: int) -> list[int]:
-    """Places of a window of `side` from the first to the very last."""
+    """Positions of a window of `side`, from the first to the very last."""
     return sorted({*range(0, length - side, step), length - side})
 
 
 def _rise(
-    case: Case, layer_name: str, settings: Mapping[str, Any], on_progress: OnProgress | None
-) -> Found:
-    height, width = case.batch.shape[1:3]
-    base = baseline(case.model, case.image, settings["baseline"])
+    observation: Observation,
+    layer_name: str,
+    settings: Mapping[str, Any],
+    on_progress: OnProgress | None,
+) -> AttributionMap:
+    height, width = observation.batch.shape[1:3]
+    base = baseline(observation.model, observation.image, settings["baseline"])
     num, share, grid = settings["masks"], settings["share"], settings["grid"]
 
     def drawn() -> Iterator[np.ndarray]:
@@ -285,28 +324,28 @@ def _rise(
         for start in range(0, num, _CHUNK):
             yield random_masks(min(_CHUNK, num - start), height, width, grid, share, rng)
 
-    confidences = case.target.confidences(
-        case.model, masked_scores(case, drawn(), num, base, on_progress)
+    confidences = observation.target.confidences(
+        observation.model, masked_logits(observation, drawn(), num, base, on_progress)
     )
     total, done = np.zeros((height, width)), 0
-    for group in drawn():  # the same masks again: keeping them all would take much memory
+    for group in drawn():  # the same masks again: storing them all would take much memory
         total += np.tensordot(confidences[done : done + len(group)], group, axes=1)
         done += len(group)
-    return Found((total / (num * share)).astype(np.float32))
+    return AttributionMap((total / (num * share)).astype(np.float32))
 
 
 def random_masks(
     num: int, height: int, width: int, grid: int, share: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Draw smooth masks: a coarse grid of 0 and 1, enlarged and shifted by chance.
+    """Draw smooth masks: a coarse random grid of 0 and 1, upsampled and shifted at random.
 
     Parameters
     ----------
     num, height, width : int
     grid : int
-        Cells along each side of the picture.
+        Grid entries along each side of the image.
     share : float
-        How many cells are 1, on average.
+        Probability that an entry is 1.
 
     Returns
     -------
@@ -318,20 +357,20 @@ def random_masks(
     Petsiuk et al., "RISE", BMVC 2018, arXiv:1806.07421, section 3.2.
     """
     cell_height, cell_width = -(-height // grid), -(-width // grid)
-    cells = (rng.random((num, grid + 1, grid + 1)) < share).astype(np.float32)
+    entries = (rng.random((num, grid + 1, grid + 1)) < share).astype(np.float32)
     tops, lefts = rng.integers(0, cell_height, num), rng.integers(0, cell_width, num)
     size = (grid + 1) * cell_height, (grid + 1) * cell_width
     return np.stack(
         [
             upsample(one, *size)[top : top + height, left : left + width]
-            for one, top, left in zip(cells, tops, lefts, strict=True)
+            for one, top, left in zip(entries, tops, lefts, strict=True)
         ]
     )
 
 
 _UNSURE = (
-    "This picture looks sharp whatever the network has learned: it hardly changes when the weights "
-    "of the upper layers are drawn anew (Adebayo et al. 2018, arXiv:1810.03292). See «Sanity»."
+    "This map looks sharp whatever the network has learned: it hardly changes when the weights of "
+    "the upper layers are randomized (Adebayo et al. 2018, arXiv:1810.03292). See the sanity check."
 )
 
 METHODS = {
@@ -341,56 +380,62 @@ METHODS = {
             "gradient",
             "Gradient",
             "Simonyan et al. 2013, arXiv:1312.6034",
-            "How much the score changes when a pixel changes a little: the slope at each pixel, of "
-            "the colour in which it is steepest.",
+            "How much the logit changes when a pixel changes slightly: the absolute gradient at "
+            "each pixel, largest over the color channels.",
             r"\max_c \left|\frac{\partial S}{\partial x_c}\right|",
             _gradient,
             (SIGNED,),
-            sees=("picture",),
+            needs=("image",),
         ),
         Method(
             "gradient-input",
             "Gradient × input",
             "Shrikumar et al. 2016, arXiv:1605.01713",
-            "The slope times the pixel's own value in the network's input. A pixel whose value is "
-            "zero there, such as a black background, can never get credit.",
+            "The gradient times the pixel's value in the network's input. A pixel with the value "
+            "zero, such as a black background, gets no attribution.",
             r"\sum_c x_c \frac{\partial S}{\partial x_c}",
             _gradient_times_input,
-            sees=("picture",),
+            needs=("image",),
         ),
         Method(
             "smoothgrad",
             "SmoothGrad",
             "Smilkov et al. 2017, arXiv:1706.03825; squared: arXiv:1806.10758",
-            "The slope, averaged over many slightly noisy copies of the picture: what belongs to "
-            "one copy only averages out.",
+            "The gradient, averaged over many slightly noisy copies of the image: noise in the "
+            "gradient averages out.",
             r"\frac{1}{n} \sum_{m} \frac{\partial S(x + \varepsilon_m)}{\partial x}",
             _smooth_gradient,
             (
                 Setting("samples", "Noisy copies", 32, 2, 256, 1),
                 Setting(
-                    "noise", "Noise", 0.15, 0, 1, 0.01, help="As a share of the picture's range."
+                    "noise",
+                    "Noise",
+                    0.15,
+                    0,
+                    1,
+                    0.01,
+                    help="Standard deviation, as a fraction of the image's range.",
                 ),
                 Setting(
                     "what",
                     "Show",
                     "mean",
                     choices=("mean", "squared", "variance"),
-                    help="The mean slope, the mean of its square, or how much it varies.",
+                    help="The mean gradient, the mean of its square, or its variance.",
                 ),
                 SIGNED,
                 _SEED,
             ),
-            sees=(),
+            needs=(),
             num_passes=lambda model, layer_name, settings: settings["samples"] * (1 + BACKWARD),
         ),
         Method(
             "integrated-gradients",
             "Integrated gradients",
             "Sundararajan et al., ICML 2017, arXiv:1703.01365",
-            "The slopes on the straight way from an empty picture to this one, added up. All "
-            "pixels together make up what the score gains on the way. Steps in which they do not "
-            "are halved until the gap is at most half a percent or there are 256 of them.",
+            "The gradients along the straight path from a baseline image to this one, integrated. "
+            "The map sums to the change of the logit (completeness). Steps with the largest error "
+            "are halved until the gap is at most 0.5 % or there are 256 steps.",
             r"(x - x_0) \odot \int_0^1 \frac{\partial S(x_0 + t(x - x_0))}{\partial x}\, dt",
             _integrated_gradients,
             (
@@ -401,30 +446,30 @@ METHODS = {
                     4,
                     MAX_POINTS,
                     1,
-                    help="To begin with; more are made where sum and score disagree.",
+                    help="Initial number; more are added where the error is largest.",
                 ),
                 Setting(
                     "baseline",
-                    "Empty picture",
+                    "Baseline image",
                     "black",
                     choices=BASELINES,
-                    help="Where the way begins: pixels that are the same there get no credit.",
+                    help="Where the path begins; pixels equal to the baseline get no attribution.",
                 ),
             ),
-            sees=(),
+            needs=(),
             num_passes=lambda model, layer_name, settings: (MAX_POINTS + 1) * (1 + BACKWARD),
         ),
         Method(
             "guided-backpropagation",
             "Guided backpropagation",
             "Springenberg et al. 2015, arXiv:1412.6806",
-            "The slope again, but on the way back every ReLU lets only rising slopes through. "
-            "The picture gets sharp and says little about the class.",
+            "The gradient, but every ReLU passes only positive gradients during backpropagation. "
+            "The map is sharp but says little about the class.",
             r"g \mapsto \mathrm{ReLU}(g) \cdot [z > 0] \ \text{at each ReLU}",
             _guided_backpropagation,
             (SIGNED,),
-            misfit=_no_relu,
-            sees=(),
+            unsupported_reason=_no_relu,
+            needs=(),
             num_passes=_back_again,
             warning=_UNSURE,
         ),
@@ -432,12 +477,12 @@ METHODS = {
             "guided-grad-cam",
             "Guided Grad-CAM",
             "Selvaraju et al., ICCV 2017, arXiv:1610.02391, section 3.2",
-            "Guided backpropagation, kept only where Grad-CAM of the layer finds evidence.",
+            "Guided backpropagation, multiplied by the upsampled Grad-CAM of the layer.",
             r"\mathrm{GBP}(x) \odot \mathrm{enlarge}(L_{\text{Grad-CAM}})",
             _guided_grad_cam,
             (SIGNED,),
-            misfit=_no_relu,
-            sees=("layer", "picture"),
+            unsupported_reason=_no_relu,
+            needs=("layer", "image"),
             num_passes=_back_again,
             warning=_UNSURE,
         ),
@@ -445,34 +490,34 @@ METHODS = {
             "occlusion",
             "Occlusion",
             "Zeiler and Fergus, ECCV 2014, arXiv:1311.2901",
-            "A patch is laid over the picture, place after place. Red is where covering it costs "
-            "score, blue where it helps.",
+            "A patch covers the image at one position after another. Red: covering lowers the "
+            "logit. Blue: covering raises it.",
             r"S(x) - S(x \text{ with a patch})",
             _occlusion,
             (
                 Setting("patch_percent", "Patch (% of the side)", 16.0, 2, 60, 1),
-                Setting("step_percent", "Step (% of the patch)", 40.0, 10, 100, 5),
-                Setting("baseline", "Under the patch", "mean", choices=BASELINES),
+                Setting("step_percent", "Stride (% of the patch)", 40.0, 10, 100, 5),
+                Setting("baseline", "Replace covered pixels with", "mean", choices=BASELINES),
             ),
-            sees=(),
+            needs=(),
             num_passes=_num_patches,
         ),
         Method(
             "rise",
             "RISE",
             "Petsiuk et al., BMVC 2018, arXiv:1806.07421",
-            "The picture is shown through hundreds of random masks. A pixel is bright if the "
-            "class was probable whenever the pixel could be seen.",
+            "The image is masked at random hundreds of times. A pixel's value is the mean "
+            "probability of the class over the masks in which it is visible.",
             r"\frac{1}{n p} \sum_m p_c(x \odot m)\, m",
             _rise,
             (
                 Setting("masks", "Masks", 400, 20, 4000, 20),
-                Setting("grid", "Cells along a side", 7, 2, 20, 1),
-                Setting("share", "Share that can be seen", 0.5, 0.1, 0.9, 0.05),
-                Setting("baseline", "Outside the mask", "black", choices=BASELINES),
+                Setting("grid", "Grid entries along a side", 7, 2, 20, 1),
+                Setting("share", "Visible fraction", 0.5, 0.1, 0.9, 0.05),
+                Setting("baseline", "Replace masked pixels with", "black", choices=BASELINES),
                 _SEED,
             ),
-            sees=(),
+            needs=(),
             num_passes=lambda model, layer_name, settings: settings["masks"],
         ),
     ]
@@ -490,7 +535,7 @@ def saliency_map(
     on_progress: OnProgress | None = None,
     **settings: Any,
 ) -> ClassHeatmap:
-    """Show which pixels of the network's input an answer depends on.
+    """Compute which pixels of the network's input a prediction depends on.
 
     Parameters
     ----------
@@ -499,20 +544,20 @@ def saliency_map(
     method : str
         One of `METHODS`.
     class_index : int, optional
-        The class argued for; the most probable one if left out.
+        The target class; default: the predicted class.
     target : Target, optional
-        Something else to argue for.
+        Another target.
     layer_name : str, optional
-        For Guided Grad-CAM: the layer of its Grad-CAM; the last one with maps if left out.
+        For Guided Grad-CAM: the layer of its Grad-CAM; default: the last one with maps.
     on_progress : callable, optional
-        Called with (done, in all) by slow methods; what it raises ends the computation.
+        Called by slow methods with (done, total); an exception it raises stops the computation.
     **settings
         Those that the method declares.
 
     Returns
     -------
     ClassHeatmap
-        On the grid of the network's input, not scaled: per unit of that input for slopes, in
+        On the grid of the network's input, not scaled: per unit of that input for gradients, in
         units of S for the others, in probability for RISE.
 
     Raises
@@ -522,6 +567,6 @@ def saliency_map(
     """
     chosen = method_named(method, METHODS)
     target = target_or_class(model, image, target, class_index)
-    layer = layer_name or (model.default_cam_layer if "layer" in chosen.sees else IMAGE)
-    case = observe(model, image, target, chosen.needs(layer))
-    return explained(case, chosen, layer, settings, on_progress)
+    layer = layer_name or (model.default_cam_layer if "layer" in chosen.needs else IMAGE)
+    observation = observe(model, image, target, chosen.needed_layers(layer))
+    return attribution_map(observation, chosen, layer, settings, on_progress)

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from cnnviz.arrays import frozen_arrays, upsample
+from cnnviz.deprecated import renamed_attribute
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 @frozen_arrays(values=np.float32)
 class ClassHeatmap:
-    """Evidence for one class on the grid of one layer.
+    """How much each position supports a class, on the grid of one layer.
 
     Attributes
     ----------
@@ -21,18 +22,18 @@ class ClassHeatmap:
     layer_name : str
         The layer whose grid this is; `IMAGE` where it is that of the network's input.
     class_index : int
-        The class argued for, or that in question in the first place.
+        The target class.
     logit : float
         The score of that class before any softmax or sigmoid.
     method : str
         Registered name of the method, such as ``grad-cam``.
     target : str
-        What is argued for, in words.
+        The target, in words.
     settings : tuple of (str, value)
         The method's settings.
-    facts : tuple of (str, float)
-        Numbers that come with the map: ``score`` is what was argued for; others depend on the
-        method, such as the gap of completeness.
+    diagnostics : tuple of (str, float)
+        Numbers about the map: ``score`` is the value of the target; others depend on the
+        method, such as the completeness gap.
     """
 
     values: np.ndarray
@@ -42,30 +43,33 @@ class ClassHeatmap:
     method: str
     target: str = ""
     settings: tuple[tuple[str, Any], ...] = ()
-    facts: tuple[tuple[str, float], ...] = ()
+    diagnostics: tuple[tuple[str, float], ...] = ()
+
+    facts = renamed_attribute("facts", "diagnostics")
+    has_evidence = renamed_attribute("has_evidence", "has_support")
 
     @property
     def digest(self) -> str:
-        """Fingerprint of the grid and its values, whatever they argue for. Cache key."""
+        """Fingerprint of the grid and its values. Cache key."""
         fingerprint = blake2b(repr(self.values.shape).encode(), digest_size=16)
         fingerprint.update(np.ascontiguousarray(self.values).data)
         return fingerprint.hexdigest()
 
     @property
     def maximum(self) -> float:
-        """The strongest evidence anywhere on the grid."""
+        """The largest value on the grid."""
         return float(self.values.max())
 
     @property
-    def has_evidence(self) -> bool:
-        """Whether any cell speaks for the class."""
+    def has_support(self) -> bool:
+        """Whether any position supports the class."""
         return self.maximum > 0
 
     def upsampled(self, height: int, width: int) -> np.ndarray:
-        """Enlarge to (height, width), bilinear with half-pixel centres, float32.
+        """Enlarge to (height, width), bilinear with half-pixel centers, float32.
 
-        A cell of the map covers its own part of the picture, so a hot cell stays in the middle
-        of the part that it stands for. Beyond the outermost centres the value stays constant.
+        A position of the map covers its own part of the image, so a maximum stays in the middle
+        of that part. Beyond the outermost centers the value stays constant.
 
         Examples
         --------

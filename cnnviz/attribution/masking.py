@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from cnnviz.attribution.observation import Case
+from cnnviz.attribution.observation import Observation
 from cnnviz.errors import InvalidParameterError
 from cnnviz.images import ImageInput, image_from_pixels
 from cnnviz.network.cost import OnProgress, batch_size
@@ -18,13 +18,13 @@ BASELINES = ("black", "mean", "blurred", "noise")
 
 
 def baseline(model: "LoadedModel", image: ImageInput, kind: str, *, seed: int = 0) -> np.ndarray:
-    """Make a picture that says little, as the network's input, float32 (1, h, w, C).
+    """Return a baseline image as the network's input, float32 (1, h, w, C).
 
     Parameters
     ----------
     kind : str
-        One of `BASELINES`: black; the picture's mean colour; the picture blurred with a standard
-        deviation of an eighth of its shorter side; even noise over the whole range.
+        One of `BASELINES`: black; the image's mean color; the image blurred with a standard
+        deviation of an eighth of its shorter side; uniform noise over the whole range.
     seed : int
         Of the noise.
 
@@ -52,25 +52,25 @@ def baseline(model: "LoadedModel", image: ImageInput, kind: str, *, seed: int = 
     return model.preprocess(image_from_pixels(np.ascontiguousarray(pixels)))
 
 
-def masked_scores(
-    case: Case,
+def masked_logits(
+    observation: Observation,
     masks: Iterable[np.ndarray],
     num_masks: int,
     base: np.ndarray,
     on_progress: OnProgress | None = None,
 ) -> np.ndarray:
-    """Ask a network about the picture seen through masks.
+    """Compute the logits of an image under many masks.
 
-    Where a mask is 1 the picture stays, where it is 0 `base` stands in its place. Preprocessing
-    is the same straight line for every pixel, so this is masking in what people see.
+    Where a mask is 1 the image stays, where it is 0 it is replaced by `base`. Preprocessing is the
+    same affine map for every pixel, so this equals masking the image itself.
 
     Parameters
     ----------
-    case : Case
+    case : Observation
     masks : iterable of float32 ndarray of shape (n, h', w')
-        From 0 to 1, enlarged bilinearly to the network's input.
+        From 0 to 1, upsampled bilinearly to the network's input.
     num_masks : int
-        Masks in all.
+        Total number of masks.
     base : float32 ndarray of shape (1, h, w, C)
         As from `baseline`.
 
@@ -80,15 +80,15 @@ def masked_scores(
     """
     import tensorflow as tf
 
-    model = case.model
-    picture, base = tf.constant(case.batch), tf.constant(base)
+    model = observation.model
+    image, base = tf.constant(observation.batch), tf.constant(base)
     found: list[np.ndarray] = []
     done, size = 0, batch_size(model)
     for group in masks:
         for start in range(0, len(group), size):
             chunk = tf.constant(np.ascontiguousarray(group[start : start + size]), tf.float32)
-            scores = model.compute(("masked",), lambda: _masked(model), picture, base, chunk)
-            found.append(np.asarray(scores))
+            logits = model.compute(("masked",), lambda: _masked(model), image, base, chunk)
+            found.append(np.asarray(logits))
             done += len(found[-1])
             if on_progress is not None:
                 on_progress(done, num_masks)
@@ -100,9 +100,9 @@ def _masked(model: "LoadedModel") -> Callable[..., Any]:
 
     from cnnviz.network.inspected_model import compiled
 
-    def masked(picture: Any, base: Any, masks: Any) -> Any:
+    def masked(image: Any, base: Any, masks: Any) -> Any:
         large = tf.image.resize(masks[..., None], model.input_shape[:2])
-        return model.run(base + large * (picture - base)).logits
+        return model.run(base + large * (image - base)).logits
 
     one = tf.TensorSpec((1, *model.input_shape), tf.float32)
     return compiled(masked, one, one, tf.TensorSpec((None, None, None), tf.float32))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnnviz.attribution.heatmap import ClassHeatmap
-from cnnviz.attribution.observation import OBSERVATION, Case
+from cnnviz.attribution.observation import OBSERVATION, Observation
 from cnnviz.errors import AnalysisError, CnnvizError, InvalidParameterError
 from cnnviz.network import IMAGE
 from cnnviz.network.cost import OnProgress, is_slow
@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # TensorFlow is loaded when there is a model, not before
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One number, choice or switch of a method: page, command line and tests are built from it.
+    """A number, choice or switch of a method: page, command line and tests are built from it.
 
     Attributes
     ----------
@@ -71,16 +71,16 @@ class Setting:
         return number
 
 
-Explain = Callable[[Case, str, Mapping[str, Any], OnProgress | None], "Found"]
+Explain = Callable[[Observation, str, Mapping[str, Any], OnProgress | None], "AttributionMap"]
 NumPasses = Callable[["LoadedModel", str, Mapping[str, Any]], int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """A map (h, w), and numbers that come with it."""
+class AttributionMap:
+    """A map (h, w) and its diagnostics."""
 
     values: np.ndarray
-    facts: tuple[tuple[str, float], ...] = ()
+    diagnostics: tuple[tuple[str, float], ...] = ()
 
 
 def _fits(model: "LoadedModel", layer_name: str) -> str:
@@ -93,20 +93,20 @@ def _no_passes(model: "LoadedModel", layer_name: str, settings: Mapping[str, Any
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One way to say which parts of a picture argue for an answer, and what to say about it.
+    """A method of attribution: what it computes, and how it is explained.
 
     Attributes
     ----------
     name, title, paper : str
     summary, formula : str
-        What it does, in a student's words, and in LaTeX.
+        What it computes, in a student's words and in LaTeX.
     explain : callable
-        From a case, a layer, settings and a progress report to the map.
+        Computes the map from an observation, a layer, settings and a progress callback.
     settings : tuple of Setting
-    misfit : callable
-        Says for a network and layer why the method cannot be used; empty if it can.
-    sees : tuple of str
-        What it needs of the common pass: ``layer``, ``picture``, both or nothing.
+    unsupported_reason : callable
+        Returns why the method cannot be used on a network and layer; empty if it can.
+    needs : tuple of str
+        What it needs of the common pass: ``layer``, ``image``, both or nothing.
     num_passes : callable
         Says for a network, a layer and checked settings how many images go through the network
         besides the one of the common pass; one that goes back, too, counts as 1 + `BACKWARD`, one
@@ -114,7 +114,7 @@ class Method:
         image. For targets that are no weighted sum of logits, an image that goes back goes forward
         twice, which is not counted.
     warning : str
-        What it is known not to show.
+        A known limitation.
     """
 
     name: str
@@ -124,25 +124,25 @@ class Method:
     formula: str
     explain: Explain
     settings: tuple[Setting, ...] = ()
-    misfit: Callable[["LoadedModel", str], str] = _fits
-    sees: tuple[str, ...] = ("layer",)
+    unsupported_reason: Callable[["LoadedModel", str], str] = _fits
+    needs: tuple[str, ...] = ("layer",)
     num_passes: NumPasses = _no_passes
     warning: str = ""
 
     @property
     def is_on_a_layer(self) -> bool:
-        """Whether the map has the grid of a layer, and not that of the picture."""
-        return self.sees == ("layer",)
+        """Whether the map has the grid of a layer, and not that of the image."""
+        return self.needs == ("layer",)
 
-    def needs(self, layer_name: str) -> tuple[str, ...]:
-        """Name what the common pass must hold."""
-        names = {"layer": layer_name, "picture": IMAGE}
-        return tuple(names[one] for one in self.sees)
+    def needed_layers(self, layer_name: str) -> tuple[str, ...]:
+        """Return the layers that the common pass must keep."""
+        names = {"layer": layer_name, "image": IMAGE}
+        return tuple(names[need] for need in self.needs)
 
     def is_slow(
         self, model: "LoadedModel", layer_name: str, settings: Mapping[str, Any] | None = None
     ) -> bool:
-        """Whether a map takes longer than a moment, the common pass included.
+        """Whether a map takes noticeably long, the common pass included.
 
         Raises
         ------
@@ -171,7 +171,7 @@ class Method:
 
 
 def method_named(name: str, methods: Mapping[str, Method]) -> Method:
-    """Give one of several methods by its name.
+    """Return one of several methods by its name.
 
     Raises
     ------
@@ -185,14 +185,14 @@ def method_named(name: str, methods: Mapping[str, Method]) -> Method:
     return methods[name]
 
 
-def explained(
-    case: Case,
+def attribution_map(
+    observation: Observation,
     method: Method,
     layer_name: str,
     settings: Mapping[str, Any] | None = None,
     on_progress: OnProgress | None = None,
 ) -> ClassHeatmap:
-    """Make the map of one method for a case that has been looked at.
+    """Compute the map of one method from an observation.
 
     Raises
     ------
@@ -200,38 +200,38 @@ def explained(
         If a setting is out of range, or the method does not fit the network or layer.
     """
     checked = method.checked(settings or {})
-    reason = method.misfit(case.model, layer_name)
+    reason = method.unsupported_reason(observation.model, layer_name)
     if reason:
         raise InvalidParameterError(f"{method.title} cannot be used here: {reason}")
     try:
-        found = method.explain(case, layer_name, checked, on_progress)
+        found = method.explain(observation, layer_name, checked, on_progress)
     except (ArithmeticError, LookupError, TypeError, ValueError, MemoryError) as error:
         if isinstance(error, CnnvizError):
             raise
         raise AnalysisError(
-            f"{method.title} failed for {case.model.card.title} at {layer_name!r} "
+            f"{method.title} failed for {observation.model.card.title} at {layer_name!r} "
             f"({type(error).__name__}). Choose another layer or method."
         ) from error
     return ClassHeatmap(
         values=found.values,
         layer_name=layer_name if method.is_on_a_layer else IMAGE,
-        class_index=case.target.class_index,
-        logit=float(case.scores[case.target.class_index]),
+        class_index=observation.target.class_index,
+        logit=float(observation.logits[observation.target.class_index]),
         method=method.name,
-        target=case.target.name,
+        target=observation.target.name,
         settings=tuple(checked.items()),
-        facts=(("score", case.value), *found.facts),
+        diagnostics=(("score", observation.value), *found.diagnostics),
     )
 
 
-def without_negatives(settings: Mapping[str, Any], values: np.ndarray) -> np.ndarray:
-    """Cut off what is negative, unless the setting ``signed`` asks for it."""
+def positive_part(settings: Mapping[str, Any], values: np.ndarray) -> np.ndarray:
+    """Set negative values to zero, unless the setting ``signed`` keeps them."""
     return values if settings.get("signed") else np.maximum(values, 0)
 
 
 SIGNED = Setting(
     "signed",
-    "Show what speaks against, too",
+    "Show opposing regions too",
     False,
-    help="Leaves out the last ReLU: blue parts lower the score.",
+    help="Omits the final ReLU: blue regions lower the logit.",
 )

@@ -18,34 +18,39 @@ OBSERVATION = 1 + BACKWARD  # passes of `observe`
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Case:
-    """A network's answer to a picture, looked at once for all methods.
+class Observation:
+    """An image run through a network once for all methods.
 
     Attributes
     ----------
     batch : float32 ndarray of shape (1, h, w, C)
-        The picture as the network gets it.
-    scores : float32 ndarray of shape (num_classes,)
+        The preprocessed image.
+    logits : float32 ndarray of shape (num_classes,)
     value : float
-        S, what is argued for.
+        S, the target.
     activations, gradients : mapping
-        Of the layers asked for their outputs, and ∂S/∂(output), without the batch.
+        Of each requested layer: its output, and ∂S/∂output, without the batch axis.
     """
 
     model: "LoadedModel"
     image: ImageInput
     target: Target
     batch: np.ndarray
-    scores: np.ndarray
+    logits: np.ndarray
     value: float
     activations: Mapping[str, np.ndarray]
     gradients: Mapping[str, np.ndarray]
 
+    @property
+    def logit_gradient(self) -> np.ndarray:
+        """Compute ∂S/∂logit here, float32 (num_classes,)."""
+        return self.target.logit_gradient(self.model, self.logits[np.newaxis])[0]
+
 
 def observe(
     model: "LoadedModel", image: ImageInput, target: Target, layer_names: Iterable[str]
-) -> Case:
-    """Run a picture through a network and back, once for all methods and layers.
+) -> Observation:
+    """Run an image through a network and back, once for all methods and layers.
 
     Parameters
     ----------
@@ -71,15 +76,15 @@ def observe(
             model.checked_maps(name)
     batch = model.preprocess(image)
     unknown = np.zeros((1, len(model.class_names)), np.float32)
-    scores = unknown if target.is_linear else model.scores_of(batch)
-    found = model.gradients(batch, target.slopes(model, scores), names)
-    return Case(
+    logits = unknown if target.is_linear else model.logits_of(batch)
+    found = model.gradients(batch, target.logit_gradient(model, logits), names)
+    return Observation(
         model=model,
         image=image,
         target=target,
         batch=batch,
-        scores=found.scores[0],
-        value=float(target.values(model, found.scores)[0]),
+        logits=found.logits[0],
+        value=float(target.values(model, found.logits)[0]),
         activations={name: values[0] for name, values in found.activations.items()},
         gradients={name: values[0] for name, values in found.gradients.items()},
     )

@@ -1,4 +1,4 @@
-"""All ways to explain an answer in one list: class activation maps first, then saliency maps."""
+"""All methods of attribution in one table: class activation maps, then saliency maps."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ METHODS: dict[str, Method] = {**cam.METHODS, **gradients.METHODS}
 
 
 def find_method(name: str) -> Method:
-    """Give a method by its name.
+    """Return a method by its name.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def explain(
     on_progress: OnProgress | None = None,
     **settings: Any,
 ) -> ClassHeatmap:
-    """Make the map of any method; what it does not use is left out.
+    """Compute the map of any method.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ def explain(
     layer_name : str
         A layer with maps.
     target : Target
-        What is argued for, such as ``evidence.one_class(3)``.
+        What the map explains, such as ``cnnviz.attribution.targets.one_class(3)``.
     on_progress : callable, optional
-        Called with (done, in all) by slow methods; what it raises ends the computation.
+        Called by slow methods with (done, total); an exception it raises stops the computation.
     **settings
         Those that the method declares.
 
@@ -81,7 +81,13 @@ def explain(
 
 
 def target_code(target: Target) -> str:
-    """Write a target as Python; those of a function of one's own cannot be written."""
+    """Write a target as Python.
+
+    Raises
+    ------
+    InvalidParameterError
+        If it is a function of the user's own, which cannot be written.
+    """
     indices = [index for index, _ in target.weights]
     if target == one_class(target.class_index):
         return f"cnnviz.attribution.targets.one_class({target.class_index})"

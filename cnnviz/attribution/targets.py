@@ -15,18 +15,18 @@ if TYPE_CHECKING:  # TensorFlow is loaded when there is a model, not before
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is argued for: a number S made of the scores of all classes.
+    """What a map explains: a number S computed from the logits of all classes.
 
     Attributes
     ----------
     name : str
         In words.
     class_index : int
-        The class in question in the first place.
+        The target class.
     weights : tuple of (int, float)
         Classes and their weights: S is the weighted sum of their logits.
     is_probability : bool
-        Sum up probabilities instead of logits.
+        Whether probabilities are summed instead of logits.
     function : callable, optional
         S as TensorFlow computes it from logits (N, num_classes), of shape (N,); then `weights` and
         `is_probability` do not matter.
@@ -39,7 +39,7 @@ class Target:
     function: Callable[[Any], Any] | None = None
 
     def check(self, model: "LoadedModel") -> None:
-        """Refuse classes that the network does not know.
+        """Check that the network has these classes.
 
         Raises
         ------
@@ -48,26 +48,26 @@ class Target:
         for class_index, _ in ((self.class_index, 1.0), *self.weights):
             model.check_class(class_index)
 
-    def values(self, model: "LoadedModel", scores: np.ndarray) -> np.ndarray:
+    def values(self, model: "LoadedModel", logits: np.ndarray) -> np.ndarray:
         """Compute S of logits (N, num_classes), float64 (N,)."""
         if self.function is not None:
-            return np.asarray(self.function(_constant(scores)), np.float64)
-        shown = model.probabilities(scores) if self.is_probability else scores
-        return np.asarray(shown, np.float64) @ self._vector(scores.shape[1])
+            return np.asarray(self.function(_constant(logits)), np.float64)
+        shown = model.probabilities(logits) if self.is_probability else logits
+        return np.asarray(shown, np.float64) @ self._vector(logits.shape[1])
 
-    def confidences(self, model: "LoadedModel", scores: np.ndarray) -> np.ndarray:
-        """Compute the same of probabilities, as methods need it that compare pictures."""
+    def confidences(self, model: "LoadedModel", logits: np.ndarray) -> np.ndarray:
+        """Compute the same from probabilities, for methods that compare images."""
         if self.function is not None:
-            return self.values(model, scores)
-        return model.probabilities(scores) @ self._vector(scores.shape[1])
+            return self.values(model, logits)
+        return model.probabilities(logits) @ self._vector(logits.shape[1])
 
-    def slopes(self, model: "LoadedModel", scores: np.ndarray) -> np.ndarray:
+    def logit_gradient(self, model: "LoadedModel", logits: np.ndarray) -> np.ndarray:
         """Compute ∂S/∂logit at logits (N, num_classes), float32 of that shape."""
         if self.function is not None:
-            return _tape(self.function, scores)
-        weights = np.broadcast_to(self._vector(scores.shape[1]), scores.shape)
+            return _tape(self.function, logits)
+        weights = np.broadcast_to(self._vector(logits.shape[1]), logits.shape)
         if self.is_probability:
-            shares = model.probabilities(scores)
+            shares = model.probabilities(logits)
             if not model.has_probabilities:
                 return weights.astype(np.float32)
             if model.has_independent_probabilities:
@@ -88,37 +88,37 @@ class Target:
         return vector
 
 
-def _constant(scores: np.ndarray) -> Any:
+def _constant(logits: np.ndarray) -> Any:
     import tensorflow as tf
 
-    return tf.constant(scores, tf.float32)
+    return tf.constant(logits, tf.float32)
 
 
-def _tape(function: Callable[[Any], Any], scores: np.ndarray) -> np.ndarray:
+def _tape(function: Callable[[Any], Any], logits: np.ndarray) -> np.ndarray:
     import tensorflow as tf
 
-    given = _constant(scores)
+    given = _constant(logits)
     with tf.GradientTape() as tape:
         tape.watch(given)
         values = function(given)
-    slopes = tape.gradient(values, given)
-    if slopes is None or slopes.shape != given.shape:
+    gradient = tape.gradient(values, given)
+    if gradient is None or gradient.shape != given.shape:
         raise InvalidParameterError("The function does not depend on the logits it was given.")
-    return np.asarray(slopes)
+    return np.asarray(gradient)
 
 
 def one_class(class_index: int) -> Target:
-    """Argue for a class: its logit."""
+    """Explain a class: its logit."""
     return Target(f"class {class_index}", class_index, ((class_index, 1.0),))
 
 
 def probability(class_index: int) -> Target:
-    """Argue for the probability of a class: behind softmax or sigmoid its slope may be tiny."""
+    """Explain the probability of a class; near 0 and 1 its gradient vanishes."""
     return Target(f"probability of {class_index}", class_index, ((class_index, 1.0),), True)
 
 
 def contrast(class_index: int, others: Sequence[int], gamma: float = 1.0) -> Target:
-    """Argue for one class and not for others: its logit minus `gamma` times their mean logit.
+    """Contrast a class with others: its logit minus `gamma` times their mean logit.
 
     References
     ----------
@@ -128,12 +128,12 @@ def contrast(class_index: int, others: Sequence[int], gamma: float = 1.0) -> Tar
         raise InvalidParameterError("At least one class to compare with is needed.")
     against = ", ".join(map(str, others))
     weights = tuple((other, -gamma / len(others)) for other in others)
-    name = f"class {class_index} and not {against}"
+    name = f"class {class_index} versus {against}"
     return Target(name, class_index, ((class_index, 1.0), *weights))
 
 
 def sum_of(class_indices: Sequence[int]) -> Target:
-    """Argue for several classes at once: the sum of their logits."""
+    """Explain several classes at once: the sum of their logits."""
     if not class_indices:
         raise InvalidParameterError("At least one class is needed.")
     name = "classes " + " + ".join(map(str, class_indices))
@@ -143,7 +143,7 @@ def sum_of(class_indices: Sequence[int]) -> Target:
 def target_or_class(
     model: "LoadedModel", image: ImageInput, target: Target | None, class_index: int | None
 ) -> Target:
-    """Argue for the target that was given, else for the class, else for the most probable one."""
+    """Return the given target, else the logit of the given class, else of the predicted one."""
     if target is not None:
         return target
     if class_index is None:

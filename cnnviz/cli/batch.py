@@ -129,10 +129,10 @@ def explain_files(
     """
     folder.mkdir(parents=True, exist_ok=True)
     if layer_name is None:
-        has_layer = any("layer" in find_method(name).sees for name in settings)
+        has_layer = any("layer" in find_method(name).needs for name in settings)
         layer_name = model.default_cam_layer if has_layer else IMAGE
     for name in settings:
-        reason = find_method(name).misfit(model, layer_name)
+        reason = find_method(name).unsupported_reason(model, layer_name)
         if reason:
             raise InvalidParameterError(reason)
     path, failed = folder / "cam.csv", 0
@@ -196,7 +196,7 @@ def _explain_one(
         "layer": heatmap.layer_name,
         "class": class_index,
         "label": model.class_names[class_index],
-        "probability": f"{model.probabilities(case.scores)[class_index]:.6f}",
+        "probability": f"{model.probabilities(case.logits)[class_index]:.6f}",
         "logit": f"{heatmap.logit:.6f}",
         "minimum": f"{heatmap.values.min():.6g}",
         "maximum": f"{heatmap.maximum:.6g}",
@@ -209,6 +209,6 @@ def _explain_one(
 def _overlay(model: "LoadedModel", image: ImageInput, heatmap: ClassHeatmap) -> Any:
     small = shrink_to_fit(image, _MAX_SIDE_PX)
     percentile = _PERCENTILE if heatmap.layer_name == IMAGE else 100.0
-    scale = figures.evidence_scale(heatmap.values, "inferno", percentile=percentile)
+    scale = figures.heatmap_scale(heatmap.values, "inferno", percentile=percentile)
     seen = zoo.seen_part(model.card, small)
     return figures.overlay_part(small.pixels, heatmap.values, scale, _OPACITY, seen)

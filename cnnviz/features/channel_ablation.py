@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CHUNK_CELLS = 4_000_000  # numbers of a layer that are held at once
 
 
-def ablated_scores(
+def ablated_logits(
     model: "LoadedModel", image: ImageInput, layer_name: str, channels: Sequence[int]
 ) -> np.ndarray:
     """Compute the logits with the maps of some channels set to zero.
@@ -48,7 +48,7 @@ def ablated_scores(
     return _scores(model, image, layer_name, keep)[0]
 
 
-def ablation_scores(
+def ablation_logits(
     model: "LoadedModel",
     image: ImageInput,
     layer_name: str,

@@ -21,6 +21,7 @@ import tensorflow as tf
 from scipy.special import expit, softmax
 
 from cnnviz import zoo
+from cnnviz.deprecated import warn_renamed
 from cnnviz.errors import AnalysisError, CnnvizError, InvalidParameterError, UnknownLayerError
 from cnnviz.images import ImageInput
 from cnnviz.network import IMAGE
@@ -39,16 +40,16 @@ _HEAVY = threading.BoundedSemaphore(2)  # computations at once in this process; 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Slopes:
+class ModelGradients:
     """Layers, how a weighted sum of logits changes with them, and the logits; all batches."""
 
     activations: dict[str, np.ndarray]
     gradients: dict[str, np.ndarray]
-    scores: np.ndarray
+    logits: np.ndarray
 
     def is_finite_at(self, name: str) -> bool:
         """Whether a layer, its gradient and the logits are all finite numbers."""
-        values = (self.activations[name], self.gradients[name], self.scores)
+        values = (self.activations[name], self.gradients[name], self.logits)
         return all(bool(np.isfinite(part).all()) for part in values)
 
     @property
@@ -205,7 +206,7 @@ class LoadedModel:
 
         The probability of each is None if the network gives none (`has_probabilities`).
         """
-        return self._predictions(self.scores(image), top)
+        return self._predictions(self.logits(image), top)
 
     def predict_by_scaling(
         self, image: ImageInput, top: int = 5
@@ -220,19 +221,19 @@ class LoadedModel:
         found = {}
         for name, preprocessing in zoo.fitting_preprocessings(self.input_shape[2]).items():
             card = replace(self.card, preprocessing=preprocessing)
-            scores = self.scores_of(zoo.preprocess(card, image))[0]
-            found[name] = self._predictions(scores, top)
+            logits = self.logits_of(zoo.preprocess(card, image))[0]
+            found[name] = self._predictions(logits, top)
         return found
 
-    def _predictions(self, scores: np.ndarray, top: int) -> tuple[Prediction, ...]:
-        probabilities = self.probabilities(scores)
-        order = np.argsort(-scores, kind="stable")[:top]
+    def _predictions(self, logits: np.ndarray, top: int) -> tuple[Prediction, ...]:
+        probabilities = self.probabilities(logits)
+        order = np.argsort(-logits, kind="stable")[:top]
         return tuple(
             Prediction(
                 int(i),
                 self.class_names[i],
                 float(probabilities[i]) if self.has_probabilities else None,
-                float(scores[i]),
+                float(logits[i]),
             )
             for i in order
         )
@@ -247,12 +248,12 @@ class LoadedModel:
         """Whether each class has a probability of its own, so that they need not add up to 1."""
         return self.network_head.is_independent
 
-    def scores(self, image: ImageInput) -> np.ndarray:
+    def logits(self, image: ImageInput) -> np.ndarray:
         """Give the logit of every class, float32 (num_classes,), before softmax or sigmoid.
 
         Of a network that ends in neither, these are its outputs.
         """
-        return self.scores_of(self.preprocess(image))[0]
+        return self.logits_of(self.preprocess(image))[0]
 
     def batches(self, images: Sequence[ImageInput]) -> Iterator[np.ndarray]:
         """Prepare many images, 1 to 64 at a time by their size: float32 (n, h, w, C)."""
@@ -261,26 +262,31 @@ class LoadedModel:
         for start in range(0, len(images), size):
             yield np.concatenate([self.preprocess(one) for one in images[start : start + size]])
 
-    def probabilities(self, scores: np.ndarray) -> np.ndarray:
+    def scores(self, image: ImageInput) -> np.ndarray:
+        """Call `logits`, which this was called until version 0.1."""
+        warn_renamed("LoadedModel.scores", "logits")
+        return self.logits(image)
+
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Turn logits (…, num_classes) into probabilities the way this network does, float64.
 
         A network that ends in plain logits is read as if a softmax followed, one with a single
         unit as if a sigmoid did. Of a network without probabilities the outputs are given back.
         """
-        scores = np.asarray(scores, dtype=np.float64)
+        logits = np.asarray(logits, dtype=np.float64)
         if not self.has_probabilities:
-            return scores
-        return expit(scores) if self.has_independent_probabilities else softmax(scores, axis=-1)
+            return logits
+        return expit(logits) if self.has_independent_probabilities else softmax(logits, axis=-1)
 
-    def scores_of(self, batch: np.ndarray) -> np.ndarray:
+    def logits_of(self, batch: np.ndarray) -> np.ndarray:
         """Give the logits of preprocessed images (N, h, w, C), float32 (N, num_classes)."""
-        _, scores = self.compute(("forward", ()), lambda: _forward(self, ()), tf.constant(batch))
-        return np.asarray(scores)
+        _, logits = self.compute(("forward", ()), lambda: _forward(self, ()), tf.constant(batch))
+        return np.asarray(logits)
 
-    def scores_of_all(self, images: Sequence[ImageInput]) -> np.ndarray:
+    def logits_of_all(self, images: Sequence[ImageInput]) -> np.ndarray:
         """Give the logits for many images, in batches: float32 (N, num_classes)."""
         found = [np.empty((0, len(self.class_names)), np.float32)]
-        return np.concatenate([*found, *map(self.scores_of, self.batches(images))])
+        return np.concatenate([*found, *map(self.logits_of, self.batches(images))])
 
     def activations(
         self, image: ImageInput, layer_names: Iterable[str]
@@ -292,7 +298,7 @@ class LoadedModel:
         activations : dict of float32 ndarray
             For each layer its output for this image, without the batch axis; read-only. Of layers
             with maps (rows, columns, channels), also where the layer holds them as tokens.
-        scores : float32 ndarray of shape (num_classes,)
+        logits : float32 ndarray of shape (num_classes,)
 
         Raises
         ------
@@ -300,10 +306,10 @@ class LoadedModel:
             If the model has no such layer.
         """
         names = self._checked(layer_names)
-        taps, scores = self.compute(
+        taps, logits = self.compute(
             ("forward", names), lambda: _forward(self, names), tf.constant(self.preprocess(image))
         )
-        return {name: np.asarray(taps[name])[0] for name in names}, scores[0].numpy()
+        return {name: np.asarray(taps[name])[0] for name in names}, logits[0].numpy()
 
     def activations_and_gradients(
         self, image: ImageInput, layer_name: str, class_index: int
@@ -323,12 +329,12 @@ class LoadedModel:
         self.check_class(class_index)
         direction = np.eye(len(self.class_names), dtype=np.float32)[class_index : class_index + 1]
         found = self.gradients(self.preprocess(image), direction, [layer_name])
-        logit = float(found.scores[0, class_index])
+        logit = float(found.logits[0, class_index])
         return found.activations[layer_name][0], found.gradients[layer_name][0], logit
 
     def gradients(
         self, batch: np.ndarray, directions: np.ndarray, layer_names: Iterable[str]
-    ) -> "Slopes":
+    ) -> "ModelGradients":
         """Compute layers and how a weighted sum of logits changes with them, in one pass.
 
         Parameters
@@ -368,9 +374,9 @@ class LoadedModel:
         names: Sequence[str],
         computed: tuple[str, ...],
         scale: float,
-    ) -> "Slopes":
+    ) -> "ModelGradients":
         """Go back with so many times the directions, and divide what comes out by it again."""
-        activations, gradients, scores = self.compute(
+        activations, gradients, logits = self.compute(
             ("gradient", computed),
             lambda: _gradient(self, computed),
             tf.constant(batch),
@@ -381,10 +387,10 @@ class LoadedModel:
                 raise AnalysisError(
                     f"No class of {self.name!r} depends on layer {name!r}. Choose another layer."
                 )
-        return Slopes(
+        return ModelGradients(
             {name: np.asarray(activations[name]) for name in names},
             {name: np.asarray(gradients[name]) / np.float32(scale) for name in names},
-            np.asarray(scores),
+            np.asarray(logits),
         )
 
     @property

@@ -111,7 +111,7 @@ def disagreement(model: LoadedModel) -> str:
     expected, again = (_outputs_of_keras(model, batch) for _ in range(2))
     if not np.array_equal(expected, again, equal_nan=True):
         return ""
-    logits = model.scores_of(batch)
+    logits = model.logits_of(batch)
     head = model.network_head
     is_squashed = head.ending in ("softmax", "sigmoid")  # and not by what the loss tells
     values = model.probabilities(logits) if is_squashed else logits

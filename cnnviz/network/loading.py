@@ -234,7 +234,7 @@ def _checked(
 
 def _warm_up(model: LoadedModel) -> None:
     blank = ImageInput(np.zeros((*model.input_shape[:2], 3), np.uint8), digest="blank")
-    model.scores(blank)
+    model.logits(blank)
     if any(max(shape[:2]) > 1 for shape in model.map_shapes.values()):
         batch = model.preprocess(blank)
         direction = np.eye(len(model.class_names), dtype=np.float32)[:1]

@@ -30,7 +30,7 @@ Progress = Callable[[int, int], None]  # frames or fits done, and in all
     kernels=np.float32,
     maps=np.float32,
     heatmap=np.float32,
-    scores=np.float32,
+    logits=np.float32,
     probabilities=np.float64,
 )
 class FilmFrame:
@@ -48,7 +48,7 @@ class FilmFrame:
         Activations of the chosen layer.
     heatmap : float32 ndarray of shape (h, w)
         Evidence for the chosen class (Grad-CAM), in logits, on the grid of its layer.
-    scores : float32 ndarray of shape (num_classes,)
+    logits : float32 ndarray of shape (num_classes,)
         Logits.
     probabilities : float64 ndarray of shape (num_classes,)
     drift : dict of LayerDrift
@@ -60,7 +60,7 @@ class FilmFrame:
     kernels: np.ndarray
     maps: np.ndarray
     heatmap: np.ndarray
-    scores: np.ndarray
+    logits: np.ndarray
     probabilities: np.ndarray
     drift: Mapping[str, LayerDrift]
 
@@ -169,7 +169,7 @@ def training_film(
     with private.lock:
         if class_index is None:
             _load_weights(model, weights[-1])
-            class_index = int(model.scores(image).argmax())
+            class_index = int(model.logits(image).argmax())
         for step, then in zip(steps, weights, strict=True):
             _load_weights(model, then)
             drift = {one.name: one for one in layer_drift(weights[0], then)}
@@ -193,7 +193,7 @@ def _shown(
     model: "LoadedModel", image: ImageInput, layer_name: str, cam_layer_name: str, class_index: int
 ) -> dict[str, np.ndarray]:
     """Give the parts of a frame that follow from the weights that the network has now."""
-    activations, scores = model.activations(image, [layer_name])
+    activations, logits = model.activations(image, [layer_name])
     evidence = class_activation_map(
         model, image, layer_name=cam_layer_name, class_index=class_index
     )
@@ -201,8 +201,8 @@ def _shown(
         "kernels": _first_kernels(model),
         "maps": activations[layer_name],
         "heatmap": evidence.values,
-        "scores": scores,
-        "probabilities": model.probabilities(scores),
+        "logits": logits,
+        "probabilities": model.probabilities(logits),
     }
 
 

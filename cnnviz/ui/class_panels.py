@@ -70,7 +70,7 @@ def ask(model_name: str, predictions: Sequence[Prediction], *, fits_only: str = 
             bind="query-params",
         )
     ]
-    layer_name = controls.layer_picker(model_name, disabled="layer" not in method.sees)
+    layer_name = controls.layer_picker(model_name, disabled="layer" not in method.needs)
     target = _ask_target(model_name, predictions)
     with st.expander("More: the method's settings"):
         settings = ask_settings(method)
@@ -176,7 +176,7 @@ def ask_colours() -> str:
 
 def fits(model_name: str, asked: Asked) -> bool:
     """Whether the method suits network and layer; if not, say why."""
-    reason = asked.method.misfit(cached.model(model_name), asked.layer_name)
+    reason = asked.method.unsupported_reason(cached.model(model_name), asked.layer_name)
     if reason:
         st.info(reason)
     return not reason
@@ -202,7 +202,7 @@ def heatmap_of(model_name: str, picked: Picked, asked: Asked) -> ClassHeatmap | 
 def scale_of(heatmap: ClassHeatmap, colour_map: str = "inferno") -> Scale:
     """Choose the scale of a map; single bright pixels do not darken all others."""
     percentile = PIXEL_PERCENTILE if heatmap.layer_name == IMAGE else 100.0
-    return figures.evidence_scale(heatmap.values, colour_map, percentile=percentile)
+    return figures.heatmap_scale(heatmap.values, colour_map, percentile=percentile)
 
 
 def overlay_of(
@@ -264,7 +264,7 @@ def _show_maps(
             f"{asked.method.title} for {label} over {picked.label}.{_dimmed(seen, image)}",
             f"{picked.label} with the evidence for {label}",
         )
-        if not heatmap.has_evidence:
+        if not heatmap.has_support:
             st.warning("No positive evidence: nothing in this picture raises this class's score.")
     with small:
         cut = ", colours end at the 99th percentile" if heatmap.layer_name == IMAGE else ""
@@ -407,7 +407,8 @@ def explain(model_name: str, asked: Asked, heatmap: ClassHeatmap) -> None:
         more = "Draw a contour at 50 %: is the thing inside? "
     st.markdown(
         f"**How it is made.** {where}{method.summary} $S$ is the score of {label}: "
-        f"{number(dict(heatmap.facts).get('score', heatmap.logit))}.\n\n$${method.formula}$$\n\n"
+        f"{number(dict(heatmap.diagnostics).get('score', heatmap.logit))}.\n\n"
+        f"$${method.formula}$$\n\n"
         f"{_facts(heatmap)}"
         "The colours go up to this map's own maximum: compare two maps by their numbers.\n\n"
         f"**Try this.** {more}Ask for a class that is not in the picture, or for one class and "
@@ -417,7 +418,7 @@ def explain(model_name: str, asked: Asked, heatmap: ClassHeatmap) -> None:
 
 
 def _facts(heatmap: ClassHeatmap) -> str:
-    facts = dict(heatmap.facts)
+    facts = dict(heatmap.diagnostics)
     if "gap_percent" in facts:
         return (
             f"All pixels add up to {number(facts['sum'])}; the score gains "

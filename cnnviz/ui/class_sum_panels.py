@@ -77,7 +77,7 @@ def _show_parts(model_name: str, asked: Asked, maps: np.ndarray, parts: np.ndarr
 
 
 def _own_scale(values: np.ndarray) -> Scale:
-    return figures.evidence_scale(values, "viridis")
+    return figures.heatmap_scale(values, "viridis")
 
 
 def _sums(totals: np.ndarray) -> list[str]:

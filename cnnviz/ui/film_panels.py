@@ -166,7 +166,7 @@ def _explain(scene: Scene, film: TrainingFilm, fits: KernelFits | None) -> None:
     """Tell what happens in one film with its numbers."""
     first, last = film.frames[0], film.frames[-1]
     label = film.class_names[film.class_index]
-    answers = [film.class_names[int(frame.scores.argmax())] for frame in film.frames]
+    answers = [film.class_names[int(frame.logits.argmax())] for frame in film.frames]
     settled = len(answers)
     while settled and answers[settled - 1] == answers[-1]:
         settled -= 1

@@ -15,7 +15,7 @@ from cnnviz.ui.controls import Picked
 from cnnviz.ui.pictures import download, likelihood, number, show_scale
 
 if TYPE_CHECKING:
-    from cnnviz.attribution.comparison import EvidenceTable, TableCell
+    from cnnviz.attribution.comparison import TableCell
 
 _AGAINST = ("layers", "classes", "networks")
 _NUM_COLUMNS = 4
@@ -60,10 +60,10 @@ def show_table(model_name: str, picked: Picked) -> None:
             st.info("Choose at least one method and one column.")
             return
 
-        def show(table: "EvidenceTable") -> None:
+        def show(table: "ComparisonTable") -> None:
             _show(table, picked, rows, columns, names, shared)
 
-        found = cached.evidence_table(picked.image, tuple(rows), columns, show)
+        found = cached.compare_methods(picked.image, tuple(rows), columns, show)
         if found is not None:
             show(found)
         _explain(against, model_name, class_index)
@@ -118,7 +118,7 @@ def _stages(model_name: str, wanted: str) -> list[str]:
 
 
 def _show(
-    table: "EvidenceTable",
+    table: "ComparisonTable",
     picked: Picked,
     rows: list[str],
     columns: tuple[Column, ...],

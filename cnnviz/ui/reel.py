@@ -232,8 +232,8 @@ def _probabilities(film: TrainingFilm) -> Panel:
 
 
 def _answer(film: TrainingFilm, frame: FilmFrame) -> str:
-    best, wanted = film.class_names[int(frame.scores.argmax())], film.class_names[film.class_index]
-    return f"«{best}» leads; logit of «{wanted}» {_short(float(frame.scores[film.class_index]))}."
+    best, wanted = film.class_names[int(frame.logits.argmax())], film.class_names[film.class_index]
+    return f"«{best}» leads; logit of «{wanted}» {_short(float(frame.logits[film.class_index]))}."
 
 
 def _short(value: float) -> str:

@@ -57,7 +57,7 @@ def _show_curves(
     model_name: str, picked: Picked, asked: Asked, heatmap: ClassHeatmap, kind: str, share: float
 ) -> None:
     label = class_panels.target_label(model_name, asked.target)
-    views = cached.picture_without(model_name, picked.image, heatmap, asked.target, share, kind)
+    views = cached.image_without(model_name, picked.image, heatmap, asked.target, share, kind)
     if views is None:
         return
     without, only = views
@@ -255,7 +255,7 @@ def _show_saturation(model_name: str, picked: Picked, asked: Asked) -> None:
                 f"Grad-CAM of {name}, maximum {number(heatmap.maximum)}",
                 f"Grad-CAM of {name}",
             )
-    shares = cached.model(model_name).probabilities(cases["the logit"].scores)
+    shares = cached.model(model_name).probabilities(cases["the logit"].logits)
     ratio = norms["the probability"] / max(norms["the logit"], 1e-30)
     st.markdown(
         f"**What you see.** The slope of the logit is {number(norms['the logit'])} long, that of "

@@ -53,8 +53,8 @@ def test_the_numbers_shown_are_those_of_the_network_for_these_very_draws() -> No
     image = datasets.picture("natural", "chelsea")
     model = load_model("efficientnet-lite0")
     versions = draws(zoo.model_view(model.card, image), LECTURE, 16, seed=5)
-    best = int(model.scores(image).argmax())
-    scores = [model.scores(image_from_pixels(pixels)) for pixels in versions]
+    best = int(model.logits(image).argmax())
+    scores = [model.logits(image_from_pixels(pixels)) for pixels in versions]
     same = sum(int(one.argmax()) == best for one in scores)
     probabilities = [float(model.probabilities(one)[best]) for one in scores]
     assert shown(app) == {

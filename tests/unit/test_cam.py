@@ -10,15 +10,15 @@ import pytest
 from cnnviz import datasets, zoo
 from cnnviz.attribution.cam import (
     METHODS,
-    axiomatic_slopes,
     channel_weights,
     class_activation_map,
     fused,
     gap_head,
+    grad_cam,
+    grad_cam_plus_plus_weights,
     principal_direction,
-    second_order_slopes,
-    weighted_evidence,
     weighted_sum,
+    xgrad_cam_weights,
 )
 from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.observation import observe
@@ -46,7 +46,7 @@ def test_grad_cam_of_a_gap_network_is_the_class_activation_map(
         heatmap = class_activation_map(model, picture, class_index=class_index)
         expected = np.maximum(activations[model.default_cam_layer] @ weights, 0) / 36
         np.testing.assert_allclose(heatmap.values, expected, atol=1e-6)
-        assert heatmap.logit == pytest.approx(model.scores(picture)[class_index], abs=1e-5)
+        assert heatmap.logit == pytest.approx(model.logits(picture)[class_index], abs=1e-5)
         assert (heatmap.method, heatmap.class_index) == ("grad-cam", class_index)
 
 
@@ -61,10 +61,10 @@ def test_left_out_choices_are_the_last_map_layer_and_the_top_class(
 
 def test_no_positive_evidence_is_an_empty_map() -> None:
     activations = np.ones((3, 3, 2), np.float32)
-    values = weighted_evidence(activations, -activations)
+    values = grad_cam(activations, -activations)
     np.testing.assert_array_equal(values, 0)
     heatmap = ClassHeatmap(values, "conv", 0, -1.0, "grad-cam")
-    assert not heatmap.has_evidence
+    assert not heatmap.has_support
     assert heatmap.maximum == 0
 
 
@@ -107,7 +107,7 @@ def test_unusable_choices_are_explained(tiny: Tiny, picture: ImageInput) -> None
     with pytest.raises(InvalidParameterError, match="0 to 2"):
         class_activation_map(model, picture, class_index=3)
     with pytest.raises(InvalidParameterError, match="shapes must match"):
-        weighted_evidence(np.ones((2, 2, 1)), np.ones((2, 2, 2)))
+        grad_cam(np.ones((2, 2, 1)), np.ones((2, 2, 2)))
 
 
 RNG = np.random.default_rng(11)
@@ -135,7 +135,7 @@ def test_the_mean_of_cam_and_the_bias_are_the_logit(
     model = tiny(kind)
     head = gap_head(model)
     assert head is not None
-    for class_index, score in enumerate(model.scores(picture)):
+    for class_index, score in enumerate(model.logits(picture)):
         heatmap = class_activation_map(model, picture, "cam", class_index=class_index)
         assert heatmap.values.mean() + head[2][class_index] == pytest.approx(score, abs=1e-5)
 
@@ -156,7 +156,7 @@ def test_the_identities_of_cam_hold_for_networks_that_are_shipped(name: str) -> 
 def test_cells_of_hires_cam_add_up_to_the_logit_without_the_bias(picture: ImageInput) -> None:
     model = dense_head(picture)
     bias = model.keras_model.get_layer("dense").get_weights()[1]
-    for class_index, score in enumerate(model.scores(picture)):
+    for class_index, score in enumerate(model.logits(picture)):
         heatmap = class_activation_map(
             model, picture, "hires-cam", class_index=class_index, signed=True
         )
@@ -167,7 +167,7 @@ def test_grad_cam_plus_plus_is_the_long_form_of_the_paper() -> None:
     g, total = SLOPES.astype(np.float64), MAPS.sum(axis=(0, 1))
     alpha = g**2 / (2 * g**2 + g**3 * total)
     expected = (np.where(g > 0, alpha, 0) * np.maximum(g, 0)).sum(axis=(0, 1))
-    np.testing.assert_allclose(second_order_slopes(MAPS, SLOPES), expected, rtol=1e-5)
+    np.testing.assert_allclose(grad_cam_plus_plus_weights(MAPS, SLOPES), expected, rtol=1e-5)
 
 
 def test_grad_cam_plus_plus_stays_finite_at_a_logit_of_ten_thousand(
@@ -183,7 +183,7 @@ def test_grad_cam_plus_plus_stays_finite_at_a_logit_of_ten_thousand(
     heatmap = class_activation_map(model, picture, "grad-cam++")
     assert heatmap.logit > 1e4
     assert np.isfinite(heatmap.values).all()
-    assert heatmap.has_evidence
+    assert heatmap.has_support
 
 
 def test_xgrad_cam_weighs_slopes_by_activity() -> None:
@@ -191,8 +191,8 @@ def test_xgrad_cam_weighs_slopes_by_activity() -> None:
     expected = sum(
         SLOPES[i, j, k] * MAPS[i, j, k] / MAPS[..., k].sum() for i in range(5) for j in range(6)
     )
-    assert axiomatic_slopes(MAPS, SLOPES)[k] == pytest.approx(expected, rel=1e-5)
-    assert axiomatic_slopes(np.zeros_like(MAPS), SLOPES).tolist() == [0] * 9
+    assert xgrad_cam_weights(MAPS, SLOPES)[k] == pytest.approx(expected, rel=1e-5)
+    assert xgrad_cam_weights(np.zeros_like(MAPS), SLOPES).tolist() == [0] * 9
 
 
 @pytest.mark.parametrize("shape", [(5, 6, 9), (2, 2, 9)])
@@ -232,7 +232,7 @@ def test_score_cam_is_what_masked_pictures_gain(tiny: Tiny, picture: ImageInput)
     expected = np.maximum(maps @ np.maximum(weights, 0), 0)
     found = class_activation_map(model, picture, "score-cam", class_index=1)
     np.testing.assert_allclose(found.values, expected, atol=1e-5)
-    assert found.has_evidence
+    assert found.has_support
 
 
 def test_score_cam_tries_the_most_varied_maps_first(tiny: Tiny, picture: ImageInput) -> None:
@@ -291,7 +291,7 @@ def test_a_layer_without_activity_has_an_empty_map(name: str) -> None:
     image = datasets.picture("fashion-mnist", "ankle-boot-1")
     heatmap = class_activation_map(model, image, name)
     assert not heatmap.values.any()
-    assert not heatmap.has_evidence
+    assert not heatmap.has_support
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -312,7 +312,7 @@ def test_signs_and_sums_are_as_declared(name: str) -> None:
     layer = model.default_cam_layer
     method = METHODS[name]
     heatmap = class_activation_map(model, image, name, class_index=3)
-    case = observe(model, image, one_class(3), method.needs(layer))
+    case = observe(model, image, one_class(3), method.needed_layers(layer))
     signed = weighted_sum(case.activations[layer], channel_weights(case, name, layer))
     if name == "cam":
         np.testing.assert_allclose(heatmap.values, signed, atol=1e-5)
@@ -326,7 +326,7 @@ def test_signs_and_sums_are_as_declared(name: str) -> None:
 
 def test_targets_are_what_they_say(tiny: Tiny, picture: ImageInput) -> None:
     model = tiny("functional")
-    scores = model.scores(picture)[None]
+    scores = model.logits(picture)[None]
     shares = model.probabilities(scores)
     assert contrast(0, [1, 2], 0.5).values(model, scores)[0] == pytest.approx(
         scores[0, 0] - 0.25 * (scores[0, 1] + scores[0, 2]), abs=1e-6
@@ -334,11 +334,11 @@ def test_targets_are_what_they_say(tiny: Tiny, picture: ImageInput) -> None:
     assert sum_of([0, 2]).values(model, scores)[0] == pytest.approx(scores[0, [0, 2]].sum())
     assert probability(1).values(model, scores)[0] == pytest.approx(shares[0, 1])
     expected = shares[0, 1] * (np.eye(3)[1] - shares[0])
-    np.testing.assert_allclose(probability(1).slopes(model, scores)[0], expected, atol=1e-6)
+    np.testing.assert_allclose(probability(1).logit_gradient(model, scores)[0], expected, atol=1e-6)
     sigmoid = tiny("sigmoid")
-    scores = sigmoid.scores(picture)[None]
+    scores = sigmoid.logits(picture)[None]
     share = sigmoid.probabilities(scores)[0, 1]
-    slopes = probability(1).slopes(sigmoid, scores)[0]
+    slopes = probability(1).logit_gradient(sigmoid, scores)[0]
     np.testing.assert_allclose(slopes, [0, share * (1 - share)], atol=1e-6)
 
 

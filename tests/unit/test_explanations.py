@@ -11,7 +11,7 @@ import pytest
 
 import cnnviz
 from cnnviz import datasets, figures
-from cnnviz.attribution.comparison import EvidenceTable, evidence_table
+from cnnviz.attribution.comparison import ComparisonTable, compare_methods
 from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.registry import METHODS, explain, find_method, target_code
 from cnnviz.attribution.targets import Target, contrast, one_class, probability, sum_of
@@ -33,7 +33,7 @@ def test_every_method_answers_the_same_call(tiny: Tiny, picture: ImageInput, nam
     assert heatmap.method == name
     assert heatmap.class_index == 1
     assert heatmap.values.shape == ((6, 6) if METHODS[name].is_on_a_layer else (8, 8))
-    assert dict(heatmap.facts)["score"] == pytest.approx(model.scores(picture)[1], abs=1e-5)
+    assert dict(heatmap.diagnostics)["score"] == pytest.approx(model.logits(picture)[1], abs=1e-5)
     assert dict(heatmap.settings) == METHODS[name].checked({})
 
 
@@ -55,7 +55,7 @@ def test_the_table_holds_what_the_methods_give(tiny: Tiny, picture: ImageInput) 
     model = tiny("functional")
     seen: list[tuple[int, int]] = []
     places = [(model, "conv", one_class(0)), (model, "conv", one_class(1))]
-    found = evidence_table(
+    found = compare_methods(
         picture,
         ["grad-cam", "gradient", "guided-grad-cam"],
         places,
@@ -72,7 +72,7 @@ def test_the_table_holds_what_the_methods_give(tiny: Tiny, picture: ImageInput) 
 
 def test_what_does_not_fit_leaves_a_hole_with_the_reason() -> None:
     model, image = load_model("fashion-cnn"), datasets.picture("fashion-mnist", "ankle-boot-1")
-    found: EvidenceTable = evidence_table(
+    found: ComparisonTable = compare_methods(
         image, ["cam", "grad-cam"], [(model, "conv3", one_class(9))]
     )
     assert found.cells[0][0].heatmap is None
@@ -214,10 +214,10 @@ def test_cells_stay_hard_where_a_map_is_not_smooth() -> None:
 
 def test_a_scale_is_symmetric_only_where_there_are_signs() -> None:
     values = np.arange(101, dtype=np.float32)
-    assert figures.evidence_scale(values, "viridis") == Scale(0, 100, "viridis")
-    assert figures.evidence_scale(values, "viridis", percentile=50) == Scale(0, 50, "viridis")
-    assert figures.evidence_scale(values - 70, "viridis") == Scale(-70, 70, figures.DIVERGING)
-    assert figures.evidence_scale(0 * values, "viridis") == Scale(0, 1, "viridis")
+    assert figures.heatmap_scale(values, "viridis") == Scale(0, 100, "viridis")
+    assert figures.heatmap_scale(values, "viridis", percentile=50) == Scale(0, 50, "viridis")
+    assert figures.heatmap_scale(values - 70, "viridis") == Scale(-70, 70, figures.DIVERGING)
+    assert figures.heatmap_scale(0 * values, "viridis") == Scale(0, 1, "viridis")
 
 
 def test_a_labelled_grid_has_room_for_every_tile() -> None:

@@ -19,10 +19,10 @@ from cnnviz.attribution.evaluation.faithfulness import (
     curves_with_controls,
     energy_in_quarter,
     fill_in,
+    image_without,
     masked_drop,
     mosaic_check,
     mosaic_of,
-    picture_without,
     pixel_curves,
     pixel_ranks,
     road,
@@ -30,13 +30,13 @@ from cnnviz.attribution.evaluation.faithfulness import (
 from cnnviz.attribution.evaluation.robustness import Stress, stressed
 from cnnviz.attribution.evaluation.weight_randomization import (
     MAX_LEVELS,
-    randomised_maps,
+    randomized_maps,
     rank_correlation,
     similarity,
 )
 from cnnviz.attribution.gradients import METHODS as SALIENCY
 from cnnviz.attribution.heatmap import ClassHeatmap
-from cnnviz.attribution.observation import Case, observe
+from cnnviz.attribution.observation import Observation, observe
 from cnnviz.attribution.targets import one_class
 from cnnviz.errors import InvalidParameterError
 from cnnviz.images import ImageInput, image_from_pixels
@@ -50,7 +50,7 @@ LEFT = np.repeat(np.float32([[1, 0]]), 8, axis=0).repeat(4, axis=1)  # (8, 8): t
 
 
 @pytest.fixture(scope="module")
-def left_half(picture: ImageInput) -> Case:
+def left_half(picture: ImageInput) -> Observation:
     """A network that sees the left half only: one unit, brighter is surer."""
     inputs = keras.Input((8, 8, 3))
     network = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(layers.Flatten()(inputs)))
@@ -68,10 +68,10 @@ def test_ranks_follow_the_map_and_ties_follow_chance() -> None:
     assert np.abs(np.corrcoef(even.ravel(), np.arange(400))[0, 1]) < 0.2
 
 
-def test_taking_what_the_network_needs_costs_most(left_half: Case) -> None:
+def test_taking_what_the_network_needs_costs_most(left_half: Observation) -> None:
     right_map = pixel_curves(left_half, LEFT, kind="black", steps=4)
     wrong_map = pixel_curves(left_half, 1 - LEFT, kind="black", steps=4)
-    whole = float(left_half.model.probabilities(left_half.scores)[1])
+    whole = float(left_half.model.probabilities(left_half.logits)[1])
     nothing = 1 / (1 + np.exp(1.0))
     np.testing.assert_allclose(right_map.shares, [0, 0.25, 0.5, 0.75, 1])
     np.testing.assert_allclose(right_map.deletion[[0, 2, 3, 4]], [whole, *3 * [nothing]], atol=1e-5)
@@ -88,7 +88,7 @@ def test_areas_are_those_of_straight_lines() -> None:
     assert curves.score == pytest.approx(0.25)
 
 
-def test_every_map_stands_beside_chance_and_the_middle(left_half: Case) -> None:
+def test_every_map_stands_beside_chance_and_the_middle(left_half: Observation) -> None:
     reports: list[tuple[int, int]] = []
     found = curves_with_controls(
         left_half,
@@ -104,15 +104,15 @@ def test_every_map_stands_beside_chance_and_the_middle(left_half: Case) -> None:
     assert np.unravel_index(bump.argmax(), bump.shape) == (4, 4)
 
 
-def test_pictures_on_the_way_show_what_is_gone(left_half: Case) -> None:
-    without, only = picture_without(left_half, LEFT, 0.5, kind="black")
+def test_pictures_on_the_way_show_what_is_gone(left_half: Observation) -> None:
+    without, only = image_without(left_half, LEFT, 0.5, kind="black")
     np.testing.assert_array_equal(without[:, :4], 0)
     np.testing.assert_array_equal(without[:, 4:], left_half.image.pixels[:, 4:])
     np.testing.assert_array_equal(only[:, :4], left_half.image.pixels[:, :4])
     np.testing.assert_array_equal(only[:, 4:], 0)
 
 
-def test_a_mask_of_what_is_needed_loses_nothing(left_half: Case) -> None:
+def test_a_mask_of_what_is_needed_loses_nothing(left_half: Observation) -> None:
     kept = masked_drop(left_half, LEFT)
     assert kept.drop == pytest.approx(0, abs=1e-6)
     lost = masked_drop(left_half, 1 - LEFT)
@@ -147,7 +147,7 @@ def test_a_large_hole_in_a_slope_is_filled_with_the_slope() -> None:
         fill_in(even, np.ones((5, 5), bool))
 
 
-def test_road_finds_the_map_that_marks_what_is_needed(left_half: Case) -> None:
+def test_road_finds_the_map_that_marks_what_is_needed(left_half: Observation) -> None:
     bright = np.where(LEFT[..., None] > 0, 255, 0).astype(np.uint8).repeat(3, axis=2)
     case = observe(left_half.model, image_from_pixels(bright), one_class(1), [])
     good, bad = road(case, LEFT, shares=[0.5]), road(case, 1 - LEFT, shares=[0.5])
@@ -164,7 +164,7 @@ def test_energy_counts_what_lies_in_a_quarter() -> None:
     assert energy_in_quarter(-odd, 0) == 0
 
 
-def test_a_mosaic_is_held_against_the_quarters(picture: ImageInput, left_half: Case) -> None:
+def test_a_mosaic_is_held_against_the_quarters(picture: ImageInput, left_half: Observation) -> None:
     colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (99, 99, 99)]
     images = [image_from_pixels(np.full((8, 8, 3), colour, np.uint8)) for colour in colours]
     mosaic = mosaic_of(left_half.model, images)
@@ -195,7 +195,7 @@ def test_a_map_of_the_network_changes_when_it_forgets_and_the_network_itself_doe
     model, image = load_model("svhn-gabor"), datasets.picture("svhn", "svhn-0-5")
     before = [w.copy() for w in model.keras_model.get_weights()]
     best = model.predict(image)[0].class_index
-    levels = randomised_maps(
+    levels = randomized_maps(
         model, image, METHODS["grad-cam"], model.default_cam_layer, one_class(best)
     )
     assert levels[0].spearman == 1
@@ -214,7 +214,7 @@ def test_a_map_of_the_network_changes_when_it_forgets_and_the_network_itself_doe
 def test_eigen_cam_does_not_notice_that_the_head_forgets() -> None:
     model, image = load_model("fashion-cnn-gap"), datasets.picture("fashion-mnist", "ankle-boot-1")
     eigen, gradient = (
-        randomised_maps(model, image, method, model.default_cam_layer, one_class(9), seed=1)[1]
+        randomized_maps(model, image, method, model.default_cam_layer, one_class(9), seed=1)[1]
         for method in (METHODS["eigen-cam"], METHODS["grad-cam"])
     )
     assert eigen.num_layers == gradient.num_layers == 1
@@ -223,7 +223,7 @@ def test_eigen_cam_does_not_notice_that_the_head_forgets() -> None:
 
 
 def test_saliency_can_be_put_to_the_test_too(tiny: Tiny, picture: ImageInput) -> None:
-    levels = randomised_maps(
+    levels = randomized_maps(
         tiny("nested"), picture, SALIENCY["gradient"], "backbone/conv", one_class(0), seed=2
     )
     assert [level.num_layers for level in levels] == [0, 1, 2]

@@ -10,7 +10,7 @@ from keras import layers
 
 from cnnviz import datasets
 from cnnviz.errors import InvalidParameterError, UnknownLayerError
-from cnnviz.features.channel_ablation import ablated_scores, ablation_scores
+from cnnviz.features.channel_ablation import ablated_logits, ablation_logits
 from cnnviz.features.dataset_examples import find_exemplars
 from cnnviz.features.feature_maps import ORDERS, embed, feature_maps, glance, map_statistics
 from cnnviz.features.unit_trace import CellStep, WindowStep, trace_cell
@@ -136,7 +136,7 @@ def test_switching_off_equals_zeroing_by_hand(layer_name: str, chelsea: ImageInp
     keras_model = branching()
     model = wrapped(keras_model)
     batch = model.preprocess(chelsea)
-    alone = ablation_scores(model, chelsea, layer_name)
+    alone = ablation_logits(model, chelsea, layer_name)
     for channel in range(4):
         keep = np.ones(4, np.float32)
         keep[channel] = 0
@@ -145,7 +145,7 @@ def test_switching_off_equals_zeroing_by_hand(layer_name: str, chelsea: ImageInp
     for channels in ((), (0, 1, 2, 3), (1, 3)):
         keep = np.ones(4, np.float32)
         keep[list(channels)] = 0
-        found = ablated_scores(model, chelsea, layer_name, channels)
+        found = ablated_logits(model, chelsea, layer_name, channels)
         expected = branching_by_hand(keras_model, batch, keep, layer_name)
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
@@ -159,7 +159,7 @@ def test_switching_everything_off_leaves_what_the_rest_makes_of_zeros(
     names = [layer.name for layer in model.keras_model.layers]
     for layer in model.keras_model.layers[names.index(last) + 1 :]:
         x = layer(x, training=False)
-    off = ablated_scores(model, chelsea, last, range(model.layer_shapes[last][-1]))
+    off = ablated_logits(model, chelsea, last, range(model.layer_shapes[last][-1]))
     np.testing.assert_allclose(model.probabilities(off), np.asarray(x)[0], atol=1e-6)
 
 
@@ -173,7 +173,7 @@ def test_ablation_reports_and_ends_when_it_is_told_to(chelsea: ImageInput) -> No
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        ablation_scores(model, chelsea, "head_relu6", on_progress=stop)
+        ablation_logits(model, chelsea, "head_relu6", on_progress=stop)
     assert reported[0][1] == 1280
     assert 0 < reported[0][0] < reported[1][0] < 1280
 
@@ -183,14 +183,14 @@ def test_channels_that_do_not_exist_are_refused(
     channels: tuple[int, ...], chelsea: ImageInput
 ) -> None:
     with pytest.raises(InvalidParameterError, match="0 to 3"):
-        ablated_scores(wrapped(branching()), chelsea, "first", channels)
+        ablated_logits(wrapped(branching()), chelsea, "first", channels)
 
 
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda model, image, name: ablated_scores(model, image, name, ()),
-        lambda model, image, name: ablation_scores(model, image, name),
+        lambda model, image, name: ablated_logits(model, image, name, ()),
+        lambda model, image, name: ablation_logits(model, image, name),
         lambda model, image, name: trace_cell(model, image, name, 0, 0, 0),
         lambda model, image, name: feature_maps(model, image, [name]),
     ],

@@ -67,7 +67,7 @@ class PlainDense(layers.Dense):
 
 
 def probabilities(model: LoadedModel) -> np.ndarray:
-    return model.probabilities(model.scores(IMAGE))
+    return model.probabilities(model.logits(IMAGE))
 
 
 def outputs(keras_model: Any, model: LoadedModel) -> np.ndarray:
@@ -357,7 +357,7 @@ def test_windows_in_the_batch_are_no_maps() -> None:
     keras_model = keras.Model(inputs, layers.Dense(3)(layers.GlobalAveragePooling2D()(x)))
     model = cnnviz.load_model(keras_model)
     assert set(model.grids) == {"patch", "sum"}
-    np.testing.assert_allclose(model.scores(IMAGE), outputs(keras_model, model), atol=1e-5)
+    np.testing.assert_allclose(model.logits(IMAGE), outputs(keras_model, model), atol=1e-5)
 
 
 @pytest.mark.parametrize("change", ["quantize", "lora"])
@@ -376,7 +376,7 @@ def test_cam_weighs_by_the_kernel_that_is_used(change: str) -> None:
     maps = cnnviz.feature_maps(model, IMAGE, [names[0]])[names[0]].values
     rounding = 0.02 if change == "quantize" else 1e-6  # int8: the averages are rounded, too
     np.testing.assert_allclose(
-        maps.mean(axis=(0, 1)) @ kernel + bias, model.scores(IMAGE), atol=rounding
+        maps.mean(axis=(0, 1)) @ kernel + bias, model.logits(IMAGE), atol=rounding
     )
 
 

@@ -120,7 +120,7 @@ def test_the_built_network_gives_features_times_weights(clothes_head: TrainedHea
     image = datasets.picture("fashion-mnist", "bag-3")
     row = features(load_model(BASE), [image])
     logits = row @ clothes_head.kernel + clothes_head.bias
-    np.testing.assert_allclose(model.scores(image), logits[0], atol=1e-4)
+    np.testing.assert_allclose(model.logits(image), logits[0], atol=1e-4)
     best = model.predict(image)[0]
     assert best.label == "Bag"
     assert best.probability == pytest.approx(clothes_head.probabilities(row)[0].max(), abs=1e-4)

@@ -171,7 +171,7 @@ def test_ablation_cam_of_tokens_equals_a_loop_by_hand(class_token: bool) -> None
     tokens = cnnviz.feature_maps(model, IMAGE, [layer])[layer].values
     before = keras.Model(network.inputs[0], network.get_layer(layer).output)
     given = before(model.preprocess(IMAGE)).numpy()
-    score = float(model.scores(IMAGE)[2])
+    score = float(model.logits(IMAGE)[2])
     head = network.layers[-1]
     features = keras.Model(network.get_layer(layer).output, head.input)
 

@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 
 from cnnviz.attribution import gradients
-from cnnviz.attribution.comparison import evidence_table
-from cnnviz.attribution.evaluation.weight_randomization import randomised_maps
-from cnnviz.attribution.methods import explained
-from cnnviz.attribution.observation import OBSERVATION, Case, observe
+from cnnviz.attribution.comparison import compare_methods
+from cnnviz.attribution.evaluation.weight_randomization import randomized_maps
+from cnnviz.attribution.methods import attribution_map
+from cnnviz.attribution.observation import OBSERVATION, Observation, observe
 from cnnviz.attribution.registry import METHODS, explain
 from cnnviz.attribution.targets import one_class
 from cnnviz.errors import InvalidParameterError
@@ -53,7 +53,7 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.fixture
-def case(tiny: Tiny, picture: ImageInput) -> Case:
+def case(tiny: Tiny, picture: ImageInput) -> Observation:
     return observe(tiny("functional"), picture, one_class(1), (LAYER, IMAGE))
 
 
@@ -61,21 +61,23 @@ def case(tiny: Tiny, picture: ImageInput) -> Case:
 def test_as_many_images_go_through_the_network_as_a_method_declares(
     name: str,
     settings: dict[str, Any],
-    case: Case,
+    case: Observation,
     passes: list[int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(gradients, "_MAX_GAP", -1.0)  # integrated gradients add points to the end
     method = METHODS[name]
     declared = method.num_passes(case.model, LAYER, method.checked(settings))
-    explained(case, method, LAYER, settings)
+    attribution_map(case, method, LAYER, settings)
     assert sum(passes) == declared
     assert bool(declared) == (name in SLOW or name.startswith("guided"))
 
 
-def test_integrated_gradients_need_no_more_than_declared(case: Case, passes: list[int]) -> None:
+def test_integrated_gradients_need_no_more_than_declared(
+    case: Observation, passes: list[int]
+) -> None:
     method = METHODS["integrated-gradients"]
-    explained(case, method, LAYER, {"steps": 4})
+    attribution_map(case, method, LAYER, {"steps": 4})
     assert 5 * (1 + BACKWARD) <= sum(passes) < method.num_passes(case.model, LAYER, {"steps": 4})
 
 
@@ -104,16 +106,18 @@ def test_slow_is_what_costs_much_on_this_network(
 
 @pytest.mark.parametrize("name", SLOW)
 def test_a_large_network_takes_few_images_at_once_and_the_map_is_the_same(
-    name: str, case: Case, passes: list[int], monkeypatch: pytest.MonkeyPatch
+    name: str, case: Observation, passes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     method = METHODS[name]
-    expected = explained(case, method, LAYER)
+    expected = attribution_map(case, method, LAYER)
     images_at_once = 3
     bound = images_at_once * pass_cost(case.model, LAYER if name == "ablation-cam" else "")
     monkeypatch.setattr(cost, "SLOW_COST", bound)
     passes.clear()
     reports: list[float] = []
-    found = explained(case, method, LAYER, on_progress=lambda done, total: reports.append(done))
+    found = attribution_map(
+        case, method, LAYER, on_progress=lambda done, total: reports.append(done)
+    )
     assert max(passes) <= images_at_once
     assert len(reports) >= len(passes) - 1  # a report after each batch but that of the baseline
     np.testing.assert_allclose(found.values, expected.values, atol=1e-4)
@@ -146,12 +150,14 @@ def stop_at(limit: float) -> Callable[..., None]:
 
 
 @pytest.mark.parametrize("name", SLOW)
-def test_a_method_ends_when_its_report_says_so(name: str, case: Case, passes: list[int]) -> None:
-    explained(case, METHODS[name], LAYER)
+def test_a_method_ends_when_its_report_says_so(
+    name: str, case: Observation, passes: list[int]
+) -> None:
+    attribution_map(case, METHODS[name], LAYER)
     whole = len(passes)
     passes.clear()
     with pytest.raises(StopError):
-        explained(case, METHODS[name], LAYER, on_progress=stop_at(0))
+        attribution_map(case, METHODS[name], LAYER, on_progress=stop_at(0))
     assert len(passes) == 1 <= whole
 
 
@@ -170,14 +176,14 @@ def test_a_table_can_be_stopped_within_a_map(
 ) -> None:
     reports: list[float] = []
     places = [(tiny("functional"), LAYER, one_class(0))]
-    evidence_table(picture, ["rise"], places, on_progress=lambda done, *_: reports.append(done))
+    compare_methods(picture, ["rise"], places, on_progress=lambda done, *_: reports.append(done))
     assert reports == sorted(reports)
     assert [done for done in reports if 0 < done < 1]  # within the map
     assert [done for done in reports if 1 < done < 2]  # within its measure
     assert reports[-1] == 2
     passes.clear()
     with pytest.raises(StopError):
-        evidence_table(picture, ["rise"], places, on_progress=stop_at(0.01))
+        compare_methods(picture, ["rise"], places, on_progress=stop_at(0.01))
     assert sum(passes) < OBSERVATION + 400
 
 
@@ -186,7 +192,7 @@ def test_a_sanity_check_can_be_stopped_within_a_map(
 ) -> None:
     asked = (tiny("functional"), picture, METHODS["rise"], LAYER, one_class(0))
     reports: list[float] = []
-    levels = randomised_maps(
+    levels = randomized_maps(
         *asked, {"masks": 100}, on_progress=lambda done, *_: reports.append(done)
     )
     assert reports == sorted(reports)
@@ -194,5 +200,5 @@ def test_a_sanity_check_can_be_stopped_within_a_map(
     assert [done for done in reports if done % 1]
     passes.clear()
     with pytest.raises(StopError):
-        randomised_maps(*asked, on_progress=stop_at(0.01))
+        randomized_maps(*asked, on_progress=stop_at(0.01))
     assert sum(passes) < OBSERVATION + 400

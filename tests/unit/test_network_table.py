@@ -82,7 +82,7 @@ def check(sample: Sample, model: LoadedModel) -> None:
         reach = float(np.abs(theirs).max())
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=rtol * reach + 1e-7)
 
-    close(model.scores(IMAGE), logits[0].numpy())
+    close(model.logits(IMAGE), logits[0].numpy())
     close(cnnviz.feature_maps(model, IMAGE, [sample.layer])[sample.layer].values, maps)
     weighted = np.einsum("hwk,k->hw", maps, slopes.mean(axis=(0, 1)))
     for method, truth in {
@@ -141,7 +141,7 @@ def test_a_network_gives_the_numbers_of_plain_keras(
     own = sample.model(batch_for(model), training=False)
     own = own[options["output"]] if options else own
     own = np.asarray(tf.cast(tf.reshape(own, (-1,)), tf.float32))
-    told = model.probabilities(model.scores(IMAGE))
+    told = model.probabilities(model.logits(IMAGE))
     if sample.head == "linear":
         own = squashed("linear", own, num_units)
     np.testing.assert_allclose(told[-len(own) :], own, atol=max(1e-5, sample.precision))
@@ -171,7 +171,7 @@ def test_an_architecture_of_keras_applications_gives_the_numbers_of_plain_keras(
     if hasattr(last, "kernel"):
         check(sample, model)
     own = np.asarray(network(batch_for(model), training=False))[0]
-    np.testing.assert_allclose(model.probabilities(model.scores(IMAGE)), own, atol=1e-4)
+    np.testing.assert_allclose(model.probabilities(model.logits(IMAGE)), own, atol=1e-4)
     if name not in FILE_TOO_LARGE:
         check_table(network, tmp_path / "mine.keras", capsys)
 

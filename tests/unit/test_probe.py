@@ -55,7 +55,7 @@ def test_the_scores_are_the_logits_whatever_the_network_ends_in(
     model = tiny(kind)
     pooled = activations_by_hand(model.preprocess(picture)).mean(axis=(0, 1))
     expected = pooled @ DENSE_KERNEL + DENSE_BIAS
-    np.testing.assert_allclose(model.scores(picture), expected, atol=1e-5)
+    np.testing.assert_allclose(model.logits(picture), expected, atol=1e-5)
     assert model.head == ("linear" if kind == "logits" else "softmax")
 
 
@@ -63,14 +63,14 @@ def test_the_scores_are_the_logits_whatever_the_network_ends_in(
 def test_the_probabilities_are_the_networks_own(tiny: Tiny, picture: ImageInput, kind: str) -> None:
     model = tiny(kind)
     own = np.asarray(model.keras_model(model.preprocess(picture), training=False))[0]
-    np.testing.assert_allclose(model.probabilities(model.scores(picture)), own, atol=1e-6)
+    np.testing.assert_allclose(model.probabilities(model.logits(picture)), own, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", SIGMOID_KINDS)
 def test_one_sigmoid_unit_has_two_classes(tiny: Tiny, picture: ImageInput, kind: str) -> None:
     model = tiny(kind)
     own = float(np.asarray(model.keras_model(model.preprocess(picture), training=False))[0, 0])
-    scores = model.scores(picture)
+    scores = model.logits(picture)
     assert scores[1] == -scores[0]
     np.testing.assert_allclose(model.probabilities(scores), [1 - own, own], atol=1e-6)
     assert len(model.class_names) == 2
@@ -79,7 +79,7 @@ def test_one_sigmoid_unit_has_two_classes(tiny: Tiny, picture: ImageInput, kind:
 def test_predictions_come_most_probable_first(tiny: Tiny, picture: ImageInput) -> None:
     model = tiny("functional")
     predictions = model.predict(picture, top=2)
-    scores = model.scores(picture)
+    scores = model.logits(picture)
     assert [p.class_index for p in predictions] == list(np.argsort(-scores)[:2])
     assert predictions[0].probability > predictions[1].probability
     assert predictions[0].label == model.class_names[predictions[0].class_index]
@@ -129,7 +129,7 @@ def test_the_gradient_is_that_of_the_logit(tiny: Tiny, picture: ImageInput) -> N
         column = DENSE_KERNEL[:, 0] if kind in SIGMOID_KINDS else DENSE_KERNEL[:, 1]
         expected = np.broadcast_to(column / 36, (6, 6, 4))
         np.testing.assert_allclose(gradients, expected, atol=1e-6)
-        assert logit == pytest.approx(model.scores(picture)[1], abs=1e-5)
+        assert logit == pytest.approx(model.logits(picture)[1], abs=1e-5)
         assert activations.shape == gradients.shape
 
 
@@ -169,8 +169,8 @@ def test_dropout_and_batch_norm_stay_in_inference(picture: ImageInput) -> None:
     )
     model = wrap_model(network, card_for_model(network, "noisy"))
     own = np.asarray(network(model.preprocess(picture), training=False))[0]
-    np.testing.assert_allclose(model.scores(picture), own, atol=1e-5)
-    np.testing.assert_array_equal(model.scores(picture), model.scores(picture))
+    np.testing.assert_allclose(model.logits(picture), own, atol=1e-5)
+    np.testing.assert_array_equal(model.logits(picture), model.logits(picture))
 
 
 def test_a_layer_used_twice_has_two_names(picture: ImageInput) -> None:
@@ -270,7 +270,7 @@ def test_a_saved_model_opens_by_its_path(tmp_path: Path, picture: ImageInput) ->
     os.utime(path, ns=(1, 1))
     assert load_model(path) is not model
     own = np.asarray(network(model.preprocess(picture), training=False))[0]
-    np.testing.assert_allclose(model.probabilities(model.scores(picture)), own, atol=1e-6)
+    np.testing.assert_allclose(model.probabilities(model.logits(picture)), own, atol=1e-6)
 
 
 def test_compiled_functions_are_bounded(tiny: Tiny) -> None:
@@ -308,9 +308,9 @@ def test_one_picture_gives_the_same_numbers_from_many_threads(tiny: Tiny) -> Non
         image_from_pixels(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)) for _ in range(6)
     ]
     model = tiny("nested")
-    expected = [model.scores(image) for image in pictures]
+    expected = [model.logits(image) for image in pictures]
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda i: model.scores(pictures[i % 6]), range(120)))
+        found = list(pool.map(lambda i: model.logits(pictures[i % 6]), range(120)))
     for i, scores in enumerate(found):
         np.testing.assert_allclose(scores, expected[i % 6], atol=1e-6)
 
@@ -321,6 +321,6 @@ def test_the_scores_of_many_pictures_are_those_of_each(tiny: Tiny, kind: str) ->
     rng = np.random.default_rng(2)
     images = [image_from_pixels(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)) for _ in range(70)]
     assert [len(batch) for batch in model.batches(images)] == [64, 6]
-    expected = np.stack([model.scores(image) for image in images])
-    np.testing.assert_allclose(model.scores_of_all(images), expected, atol=1e-5)
-    assert model.scores_of_all([]).shape == (0, len(model.class_names))
+    expected = np.stack([model.logits(image) for image in images])
+    np.testing.assert_allclose(model.logits_of_all(images), expected, atol=1e-5)
+    assert model.logits_of_all([]).shape == (0, len(model.class_names))

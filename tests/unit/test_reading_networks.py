@@ -183,7 +183,7 @@ def test_the_head_is_found_behind_what_only_hands_values_on(
     model = load_model(keras_model)
     assert model.head == kind
     own = np.asarray(keras_model(model.preprocess(IMAGE), training=False))[0]
-    told = model.probabilities(model.scores(IMAGE))
+    told = model.probabilities(model.logits(IMAGE))
     if kind == "linear":
         own = np.exp(own) / np.exp(own).sum()
     if "log_softmax" in str(keras_model.layers[-1].get_config()):
@@ -197,10 +197,10 @@ def test_raw_scores_are_named_so_and_no_percentage_is_invented() -> None:
     assert "raw scores (it ends in tanh" in repr(model)
     first = model.predict(IMAGE, top=1)[0]
     assert first.probability is None
-    assert first.logit == pytest.approx(float(model.scores(IMAGE).max()))
+    assert first.logit == pytest.approx(float(model.logits(IMAGE).max()))
     target = probability(first.class_index)
     expected = np.eye(3)[[first.class_index]]
-    np.testing.assert_array_equal(target.slopes(model, model.scores(IMAGE)[None]), expected)
+    np.testing.assert_array_equal(target.logit_gradient(model, model.logits(IMAGE)[None]), expected)
 
 
 def test_labels_that_do_not_exclude_each_other_have_probabilities_of_their_own() -> None:
@@ -276,7 +276,7 @@ def test_one_of_several_outputs_is_chosen_by_name_or_number() -> None:
     assert set(names) == {"mask", "animal", "age"}
     model = load_model(keras_model, output="animal")
     own = np.asarray(keras_model(model.preprocess(IMAGE))["animal"])[0]
-    np.testing.assert_allclose(model.probabilities(model.scores(IMAGE)), own, atol=1e-5)
+    np.testing.assert_allclose(model.probabilities(model.logits(IMAGE)), own, atol=1e-5)
     assert "output 'animal'" in repr(model)
     assert load_model(keras_model, output=str(names.index("age"))).output_name == "age"
     with pytest.raises(ModelLoadError, match=r"'mask' has the shape .* a map"):
@@ -352,11 +352,11 @@ def test_a_model_that_was_just_trained_is_taken_as_it_is() -> None:
     model = load_model(keras_model, class_names=["a", "b", "c"])
     assert model.class_names == ("a", "b", "c")
     assert model.card.title == "mine"
-    before = model.scores(IMAGE)
+    before = model.logits(IMAGE)
     own = np.asarray(keras_model(model.preprocess(IMAGE), training=False))[0]
     np.testing.assert_allclose(model.probabilities(before), own, atol=1e-5)
     keras_model.fit(rng.random((8, 32, 32, 3)), rng.integers(0, 3, 8), verbose=0)
-    assert not np.array_equal(model.scores(IMAGE), before)  # it looks at the same weights
+    assert not np.array_equal(model.logits(IMAGE), before)  # it looks at the same weights
 
 
 def test_a_subclassed_model_is_reached_through_its_layers() -> None:
@@ -368,7 +368,7 @@ def test_a_subclassed_model_is_reached_through_its_layers() -> None:
     model = load_model(keras_model)
     assert model.input_scaling.source == "layers"
     assert "conv" in model.map_shapes
-    np.testing.assert_allclose(model.probabilities(model.scores(IMAGE)), own, atol=1e-5)
+    np.testing.assert_allclose(model.probabilities(model.logits(IMAGE)), own, atol=1e-5)
 
 
 def test_a_model_whose_layers_cannot_be_reached_is_refused_with_a_sentence() -> None:
@@ -387,7 +387,7 @@ def test_a_model_whose_layers_cannot_be_reached_is_refused_with_a_sentence() -> 
 def test_layers_of_ones_own_work_in_memory() -> None:
     model = load_model(vision_transformer(class_token=True))
     assert isinstance(model.operations["class_token"], ClassToken)
-    assert np.isfinite(model.scores(IMAGE)).all()
+    assert np.isfinite(model.logits(IMAGE)).all()
 
 
 # files and what stands beside them
@@ -427,13 +427,13 @@ def test_the_json_beside_a_file_counts_by_name_and_by_path(
 
 def test_a_file_saved_again_is_read_again_at_once(folder: Path) -> None:
     path = folder / "mine.keras"
-    first = load_model("mine").scores(IMAGE)
+    first = load_model("mine").logits(IMAGE)
     stamp = path.stat().st_mtime_ns
     changed = network()
     changed.get_layer("dense").bias.assign([1.0, 2.0, 3.0])
     changed.save(path)
     os.utime(path, ns=(stamp, stamp))  # a clock too coarse to tell
-    assert not np.array_equal(load_model("mine").scores(IMAGE), first)
+    assert not np.array_equal(load_model("mine").logits(IMAGE), first)
     (folder / "mine.json").write_text('{"class_names": ["x", "y", "z"]}')
     assert load_model("mine").class_names == ("x", "y", "z")
     assert zoo.find_card("mine").labels == ("x", "y", "z")
@@ -519,4 +519,4 @@ def test_what_the_network_itself_raises_is_a_sentence() -> None:
         load_model(broken)
     model = load_model(network())
     with pytest.raises(AnalysisError, match="cannot be computed here"):
-        model.scores_of(np.zeros((1, 32, 32), np.float32))  # no channel axis
+        model.logits_of(np.zeros((1, 32, 32), np.float32))  # no channel axis

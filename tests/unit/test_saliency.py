@@ -76,7 +76,7 @@ def test_integrated_gradients_of_a_weighted_sum_need_one_step(
     )
     way = linear.preprocess(picture) - baseline(linear, picture, kind)
     np.testing.assert_allclose(found.values, (WEIGHTS * way[0]).sum(axis=-1), atol=1e-5)
-    assert dict(found.facts)["gap_percent"] < 0.1
+    assert dict(found.diagnostics)["gap_percent"] < 0.1
 
 
 def test_integrated_gradients_make_no_more_steps_than_they_say(
@@ -92,7 +92,7 @@ def test_integrated_gradients_make_no_more_steps_than_they_say(
         steps=60,
         on_progress=lambda done, total: reports.append((done, total)),
     )
-    assert dict(found.facts)["points"] == MAX_POINTS + 1  # both ends of the way count
+    assert dict(found.diagnostics)["points"] == MAX_POINTS + 1  # both ends of the way count
     assert reports[-1] == (MAX_POINTS + 1, MAX_POINTS + 1)
     assert f"{MAX_POINTS} of them" in METHODS["integrated-gradients"].summary
 
@@ -110,9 +110,9 @@ NETWORKS = ("efficientnet-lite0", "svhn-gabor", "fashion-cnn", "cats-dogs-150")
 def test_integrated_gradients_are_complete(name: str, kind: str) -> None:
     model, image = load_model(name), datasets.picture("natural", "coffee")
     found = saliency_map(model, image, "integrated-gradients", baseline=kind)
-    facts = dict(found.facts)
+    facts = dict(found.diagnostics)
     start = baseline(model, image, kind)
-    gained = found.logit - model.scores_of(start)[0, found.class_index]
+    gained = found.logit - model.logits_of(start)[0, found.class_index]
     assert facts["gained"] == pytest.approx(gained, abs=1e-3)
     assert found.values.sum() == pytest.approx(facts["sum"], rel=1e-3)
     assert abs(found.values.sum() - gained) < 0.01 * abs(gained)
@@ -210,7 +210,7 @@ def test_occlusion_of_a_weighted_sum_is_the_weight_under_the_patch(
     lost = (WEIGHTS * way[0]).sum(axis=-1)
     expected = lost.reshape(4, 2, 4, 2).sum(axis=(1, 3)).repeat(2, axis=0).repeat(2, axis=1)
     np.testing.assert_allclose(found.values, expected, atol=1e-5)
-    facts = dict(found.facts)
+    facts = dict(found.diagnostics)
     assert (facts["patch_px"], facts["step_px"]) == (2, 2)
 
 

@@ -270,7 +270,7 @@ def test_a_network_that_is_not_square_gets_class_images_of_its_shape() -> None:
     assert found.pixels.shape == (64, 32, 3)
     assert {pixels.shape for _, pixels in found.frames} == {(64, 32, 3)}
     assert found.reached > found.start
-    scores = [model.scores(image_from_pixels(image))[1] for _, image in found.frames]
+    scores = [model.logits(image_from_pixels(image))[1] for _, image in found.frames]
     assert scores[-1] == pytest.approx(found.reached, abs=0.02)  # what the network itself says
     assert scores[-1] > scores[0]
 

@@ -59,8 +59,8 @@ def test_a_frame_is_what_the_checkpoint_gives_by_hand(
     by_hand = class_activation_map(then, digit, class_index=CLASS)
     assert by_hand.layer_name == film.cam_layer_name
     np.testing.assert_allclose(frame.heatmap, by_hand.values, atol=1e-5)
-    np.testing.assert_allclose(frame.scores, then.scores(digit), atol=1e-5)
-    expected = then.probabilities(then.scores(digit))
+    np.testing.assert_allclose(frame.logits, then.logits(digit), atol=1e-5)
+    expected = then.probabilities(then.logits(digit))
     np.testing.assert_allclose(frame.probabilities, expected, atol=1e-5)
     weights = then.operations[then.first_convolution].get_weights()[0]
     np.testing.assert_array_equal(frame.kernels, weights)
@@ -72,7 +72,7 @@ def test_the_last_frame_is_the_shipped_network_but_for_half_precision(
     shipped, last = load_model(film.name), film.frames[-1]
     weights = shipped.operations[shipped.first_convolution].get_weights()[0]
     np.testing.assert_allclose(last.kernels, weights, rtol=2**-11, atol=2**-24)
-    np.testing.assert_allclose(last.scores, shipped.scores(digit), atol=0.05)
+    np.testing.assert_allclose(last.logits, shipped.logits(digit), atol=0.05)
     maps = feature_maps(shipped, digit, [LAYER])[LAYER].values
     np.testing.assert_allclose(last.maps, maps, atol=0.01 * maps.max())
 
@@ -99,7 +99,7 @@ def test_steps_epochs_and_drift_go_from_the_start_to_the_end(film: TrainingFilm)
 def test_a_left_out_class_is_the_one_that_wins_at_the_end(digit: ImageInput) -> None:
     told: list[tuple[int, int]] = []
     found = training_film("svhn-gabor", digit, "conv1", on_progress=lambda *done: told.append(done))
-    assert found.class_index == int(load_model("svhn-gabor").scores(digit).argmax())
+    assert found.class_index == int(load_model("svhn-gabor").logits(digit).argmax())
     assert found.cam_layer_name == load_model("svhn-gabor").default_cam_layer
     count = len(zoo.checkpoint_steps("svhn-gabor"))
     assert told == [(done, count) for done in range(1, count + 1)]

@@ -10,8 +10,8 @@ from scipy.sparse.linalg import spsolve
 
 from cnnviz.arrays import frozen_arrays, upsample
 from cnnviz.attribution.heatmap import ClassHeatmap
-from cnnviz.attribution.masking import baseline, masked_scores
-from cnnviz.attribution.observation import Case
+from cnnviz.attribution.masking import baseline, masked_logits
+from cnnviz.attribution.observation import Observation
 from cnnviz.errors import InvalidParameterError
 from cnnviz.images import ImageInput, image_from_pixels, resize_pixels
 from cnnviz.network.cost import OnProgress
@@ -80,7 +80,7 @@ def control_maps(height: int, width: int, *, seed: int = 0) -> dict[str, np.ndar
 
 
 def pixel_curves(
-    case: Case,
+    observation: Observation,
     values: np.ndarray,
     *,
     kind: str = "blurred",
@@ -92,12 +92,12 @@ def pixel_curves(
 
     Parameters
     ----------
-    case : Case
+    case : Observation
         Network, picture, and what is argued for: curves show its probability.
     values : ndarray of shape (h, w)
         The map, on any grid.
     kind : str
-        What stands for pixels that are gone, as in `evidence.baseline`.
+        What replaces removed pixels, as in `cnnviz.attribution.masking.baseline`.
     steps : int
         At least 1.
 
@@ -107,7 +107,7 @@ def pixel_curves(
     """
     if steps < 1:
         raise InvalidParameterError(f"at least one step is needed, got {steps}.")
-    height, width = case.batch.shape[1:3]
+    height, width = observation.batch.shape[1:3]
     ranks = pixel_ranks(values, height, width, seed=seed)
     shares = np.linspace(0, 1, steps + 1)
 
@@ -116,23 +116,30 @@ def pixel_curves(
             marked = (ranks < round(share * ranks.size)).astype(np.float32)
             yield np.stack([1 - marked, marked])
 
-    base = baseline(case.model, case.image, kind, seed=seed)
-    scores = masked_scores(case, masks(), 2 * len(shares), base, on_progress)
-    found = case.target.confidences(case.model, scores)
+    base = baseline(observation.model, observation.image, kind, seed=seed)
+    logits = masked_logits(observation, masks(), 2 * len(shares), base, on_progress)
+    found = observation.target.confidences(observation.model, logits)
     return PixelCurves(shares, found[::2], found[1::2])
 
 
-def picture_without(
-    case: Case, values: np.ndarray, share: float, *, kind: str = "blurred", seed: int = 0
+def image_without(
+    observation: Observation,
+    values: np.ndarray,
+    share: float,
+    *,
+    kind: str = "blurred",
+    seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Show the picture with a share of its pixels gone, and with only those, uint8 RGB each."""
     from cnnviz import zoo
 
-    card = case.model.card
-    view = zoo.model_view(card, case.image)
+    card = observation.model.card
+    view = zoo.model_view(card, observation.image)
     ranks = pixel_ranks(values, *view.shape[:2], seed=seed)
     marked = (ranks < round(share * ranks.size))[..., None]
-    base = zoo.unscaled(card.preprocessing, baseline(case.model, case.image, kind, seed=seed)[0])
+    base = zoo.unscaled(
+        card.preprocessing, baseline(observation.model, observation.image, kind, seed=seed)[0]
+    )
     gone = np.clip(np.rint(np.broadcast_to(base, view.shape)), 0, 255).astype(np.uint8)
     return np.where(marked, gone, view), np.where(marked, view, gone)
 
@@ -155,7 +162,7 @@ class Drop:
         return self.after > self.before
 
 
-def masked_drop(case: Case, values: np.ndarray) -> Drop:
+def masked_drop(observation: Observation, values: np.ndarray) -> Drop:
     """Look at the picture through the map, and see what is lost: average drop and increase.
 
     Maps that mark much lose little: compare maps of about the same extent.
@@ -167,9 +174,11 @@ def masked_drop(case: Case, values: np.ndarray) -> Drop:
     """
     top = float(values.max())
     mask = np.maximum(values, 0) / top if top > 0 else np.zeros_like(values)
-    black = baseline(case.model, case.image, "black")
-    scores = masked_scores(case, iter([mask[np.newaxis]]), 1, black)
-    before, after = case.target.confidences(case.model, np.stack([case.scores, scores[0]]))
+    black = baseline(observation.model, observation.image, "black")
+    logits = masked_logits(observation, iter([mask[np.newaxis]]), 1, black)
+    before, after = observation.target.confidences(
+        observation.model, np.stack([observation.logits, logits[0]])
+    )
     return Drop(float(before), float(after))
 
 
@@ -233,7 +242,7 @@ def fill_in(
 
 
 def road(
-    case: Case,
+    observation: Observation,
     values: np.ndarray,
     *,
     shares: Sequence[float] = ROAD_SHARES,
@@ -246,7 +255,7 @@ def road(
 
     Parameters
     ----------
-    case : Case
+    case : Observation
     values : ndarray of shape (h, w)
     shares : sequence of float
         Of the pixels that go, each between 0 and 1.
@@ -261,20 +270,20 @@ def road(
     ----------
     Rong et al., "ROAD", ICML 2022, arXiv:2202.00449.
     """
-    height, width = case.batch.shape[1:3]
+    height, width = observation.batch.shape[1:3]
     ranks = pixel_ranks(values, height, width, seed=seed)
-    noise = 0.01 * float(np.ptp(case.batch))
+    noise = 0.01 * float(np.ptp(observation.batch))
     found = []
     for done, share in enumerate(shares):
         limit = round(share * ranks.size)
         missing = (ranks < limit, ranks >= ranks.size - limit)
         filled = []
         for half, one in enumerate(missing):
-            filled.append(fill_in(case.batch[0], one, noise=noise, seed=seed))
+            filled.append(fill_in(observation.batch[0], one, noise=noise, seed=seed))
             if on_progress is not None:
                 on_progress(done + (half + 1) / 3, len(shares))
-        scores = case.model.scores_of(np.stack(filled))
-        found.append(case.target.confidences(case.model, scores))
+        logits = observation.model.logits_of(np.stack(filled))
+        found.append(observation.target.confidences(observation.model, logits))
         if on_progress is not None:
             on_progress(done + 1, len(shares))
     strongest_gone, weakest_gone = np.transpose(found)
@@ -372,7 +381,7 @@ def mosaic_check(
 
 
 def curves_with_controls(
-    case: Case,
+    observation: Observation,
     maps: Mapping[str, np.ndarray],
     *,
     kind: str = "blurred",
@@ -384,7 +393,7 @@ def curves_with_controls(
 
     `on_progress` is called with (done, in all, what there is so far).
     """
-    everything = {**maps, **control_maps(*case.batch.shape[1:3], seed=seed)}
+    everything = {**maps, **control_maps(*observation.batch.shape[1:3], seed=seed)}
     found: dict[str, PixelCurves] = {}
     masks = 2 * (steps + 1)
 
@@ -394,6 +403,6 @@ def curves_with_controls(
 
     for name, values in everything.items():
         found[name] = pixel_curves(
-            case, values, kind=kind, steps=steps, seed=seed, on_progress=tell
+            observation, values, kind=kind, steps=steps, seed=seed, on_progress=tell
         )
     return found

@@ -10,8 +10,8 @@ from skimage.metrics import structural_similarity
 
 from cnnviz.arrays import upsample
 from cnnviz.attribution.heatmap import ClassHeatmap
-from cnnviz.attribution.methods import Method, explained
-from cnnviz.attribution.observation import Case, observe
+from cnnviz.attribution.methods import Method, attribution_map
+from cnnviz.attribution.observation import Observation, observe
 from cnnviz.attribution.targets import Target
 from cnnviz.images import ImageInput
 
@@ -65,7 +65,7 @@ def similarity(first: np.ndarray, second: np.ndarray) -> float:
     return float(structural_similarity(*shown, data_range=2.0))
 
 
-def randomised_maps(
+def randomized_maps(
     model: "LoadedModel",
     image: ImageInput,
     method: Method,
@@ -117,23 +117,27 @@ def randomised_maps(
         for name in from_top[done:stop]:
             _forget(copy.operations[name], rng)
         done = stop
-        case = observe(copy, image, target, method.needs(layer_name))
-        heatmap = explained(case, method, layer_name, settings, tell)
-        found.append(_level(case, heatmap, found[0].heatmap if found else heatmap, from_top[:done]))
+        observation = observe(copy, image, target, method.needed_layers(layer_name))
+        heatmap = attribution_map(observation, method, layer_name, settings, tell)
+        found.append(
+            _level(observation, heatmap, found[0].heatmap if found else heatmap, from_top[:done])
+        )
         if on_progress is not None:
             on_progress(len(found), len(stops), tuple(found))
     return tuple(found)
 
 
 def _level(
-    case: Case, heatmap: ClassHeatmap, first: ClassHeatmap, forgotten: Sequence[str]
+    observation: Observation, heatmap: ClassHeatmap, first: ClassHeatmap, forgotten: Sequence[str]
 ) -> Level:
     """Compare a map with that of the network as it is."""
     return Level(
         num_layers=len(forgotten),
         lowest=forgotten[-1] if forgotten else "",
         heatmap=heatmap,
-        probability=float(case.target.confidences(case.model, case.scores[np.newaxis])[0]),
+        probability=float(
+            observation.target.confidences(observation.model, observation.logits[np.newaxis])[0]
+        ),
         spearman=rank_correlation(first.values, heatmap.values) if forgotten else 1.0,
         ssim=similarity(first.values, heatmap.values),
     )

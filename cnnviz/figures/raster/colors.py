@@ -147,7 +147,7 @@ def _in_cells(values: np.ndarray, height: int, width: int) -> np.ndarray:
     return values[rows[:, None], columns]
 
 
-def evidence_scale(values: np.ndarray, colour_map: str, *, percentile: float = 100.0) -> Scale:
+def heatmap_scale(values: np.ndarray, colour_map: str, *, percentile: float = 100.0) -> Scale:
     """Choose the scale of a map: from zero, or symmetric about zero where it has negative cells.
 
     With a percentile below 100 the strongest few pixels do not make all others look empty.

@@ -46,7 +46,7 @@ def heatmap_json(heatmap: ClassHeatmap, more: Mapping[str, Any]) -> bytes:
         "class_index": heatmap.class_index,
         "layer_name": heatmap.layer_name,
         "logit": heatmap.logit,
-        "facts": dict(heatmap.facts),
+        "facts": dict(heatmap.diagnostics),
         "shape": list(heatmap.values.shape),
         "minimum": float(heatmap.values.min()),
         "maximum": heatmap.maximum,

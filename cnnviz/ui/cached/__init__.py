@@ -9,8 +9,8 @@ from cnnviz.ui.cached.basics import linear_classifier, taped_kernel_gradient
 from cnnviz.ui.cached.class_evidence import (
     case,
     channel_weights,
+    compare_methods,
     evidence,
-    evidence_table,
     fused_evidence,
 )
 from cnnviz.ui.cached.confusions import (
@@ -56,9 +56,9 @@ from cnnviz.ui.cached.pictures import collection_for, held_out_pictures, smaller
 from cnnviz.ui.cached.transfer import reuse_anatomies, reuse_evidence
 from cnnviz.ui.cached.trust import (
     forgetting,
+    image_without,
     masked_drop,
     mosaic_check,
-    picture_without,
     pixel_curves,
     road_curves,
 )
@@ -78,10 +78,10 @@ __all__ = [
     "channel_weights",
     "checkpoint",
     "collection_for",
+    "compare_methods",
     "confusion_examples",
     "drawing",
     "evidence",
-    "evidence_table",
     "exemplars",
     "film",
     "film_fits",
@@ -95,6 +95,7 @@ __all__ = [
     "forgetting",
     "fused_evidence",
     "held_out_pictures",
+    "image_without",
     "invariance",
     "kernel_fit",
     "layer_maps",
@@ -114,7 +115,6 @@ __all__ = [
     "own_network",
     "own_pictures",
     "picture_features",
-    "picture_without",
     "pixel_curves",
     "predictions",
     "predictions_by_scaling",

@@ -33,6 +33,6 @@ def invariance(
     """Ask a network about a picture and about changed versions of it."""
     network = model(model_name)
     versions = augmented(model_name, image, augmentation, num, seed)
-    scores = network.scores_of_all([image, *(image_from_pixels(pixels) for pixels in versions)])
+    scores = network.logits_of_all([image, *(image_from_pixels(pixels) for pixels in versions)])
     probabilities = np.stack([network.probabilities(one) for one in scores])
     return measure_invariance(probabilities[0], probabilities[1:])

@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from cnnviz.attribution.heatmap import ClassHeatmap
-from cnnviz.attribution.methods import explained
+from cnnviz.attribution.methods import attribution_map
 from cnnviz.attribution.observation import OBSERVATION
 from cnnviz.attribution.registry import find_method
 from cnnviz.attribution.targets import Target
@@ -18,8 +18,7 @@ from cnnviz.ui.cached.keys import BY_DIGEST
 from cnnviz.ui.cached.networks import model
 
 if TYPE_CHECKING:
-    from cnnviz.attribution.comparison import EvidenceTable
-    from cnnviz.attribution.observation import Case
+    from cnnviz.attribution.observation import Observation
 
 _Result = TypeVar("_Result")
 _Settings = tuple[tuple[str, Any], ...]
@@ -27,7 +26,7 @@ _Settings = tuple[tuple[str, Any], ...]
 
 def case(
     model_name: str, image: ImageInput, target: Target, layer_names: tuple[str, ...]
-) -> "Case | None":
+) -> "Observation | None":
     """Run an image through a network and back, once for all methods: shared, read-only.
 
     None while a large network is at work.
@@ -48,7 +47,7 @@ def observation(
     target: Target,
     layer_names: tuple[str, ...],
     _network: Any,
-) -> "Case":
+) -> "Observation":
     """Give the same, for a computation that may itself be a job."""
     from cnnviz.attribution.observation import observe
 
@@ -109,8 +108,8 @@ def _heatmap(
     _report: OnProgress | None,
 ) -> ClassHeatmap:
     method = find_method(method_name)
-    seen = observation(model_name, image, target, method.needs(layer_name), _network)
-    return explained(seen, method, layer_name, dict(settings), _report)
+    seen = observation(model_name, image, target, method.needed_layers(layer_name), _network)
+    return attribution_map(seen, method, layer_name, dict(settings), _report)
 
 
 def fused_evidence(
@@ -138,7 +137,7 @@ def _fused(
 
     seen = observation(model_name, image, target, layer_names, _network)
     method = find_method("layer-cam")
-    return fuse([explained(seen, method, name) for name in layer_names])
+    return fuse([attribution_map(seen, method, name) for name in layer_names])
 
 
 def channel_weights(
@@ -177,20 +176,20 @@ def _weights(
     return weigh(seen, method_name, layer_name, dict(settings), _report)
 
 
-def evidence_table(
+def compare_methods(
     image: ImageInput,
     rows: tuple[str, ...],
     columns: tuple[tuple[str, str, Target], ...],
     show: Callable[[Any], None],
-) -> "EvidenceTable | None":
+) -> "ComparisonTable | None":
     """Maps of several methods for several (network, layer, target); None while they are made.
 
     `show` draws what there is so far.
     """
     networks = {name: model(name) for name, _, _ in columns}
 
-    def work(report: jobs.Report) -> "EvidenceTable":
-        from cnnviz.attribution.comparison import evidence_table as fill
+    def work(report: jobs.Report) -> "ComparisonTable":
+        from cnnviz.attribution.comparison import compare_methods as fill
 
         places = [(networks[name], layer, target) for name, layer, target in columns]
         return fill(image, rows, places, on_progress=report)

@@ -126,7 +126,7 @@ def _predicted_in_test_set(model_name: str, data_name: str, num_images: int) -> 
 
 
 def _predicted_classes(model_name: str, images: np.ndarray) -> np.ndarray:
-    scores = model(model_name).scores_of_all([image_from_pixels(pixels) for pixels in images])
+    scores = model(model_name).logits_of_all([image_from_pixels(pixels) for pixels in images])
     return np.asarray(scores).argmax(axis=1)
 
 

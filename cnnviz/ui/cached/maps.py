@@ -59,9 +59,9 @@ def ablated(
     model_name: str, image: ImageInput, layer_name: str, channels: tuple[int, ...]
 ) -> np.ndarray:
     """Logits with some channels switched off."""
-    from cnnviz.features.channel_ablation import ablated_scores
+    from cnnviz.features.channel_ablation import ablated_logits
 
-    return ablated_scores(model(model_name), image, layer_name, channels)
+    return ablated_logits(model(model_name), image, layer_name, channels)
 
 
 def ablation(model_name: str, image: ImageInput, layer_name: str) -> np.ndarray | None:
@@ -69,9 +69,9 @@ def ablation(model_name: str, image: ImageInput, layer_name: str) -> np.ndarray 
     network = model(model_name)
 
     def work(report: jobs.Report) -> np.ndarray:
-        from cnnviz.features.channel_ablation import ablation_scores
+        from cnnviz.features.channel_ablation import ablation_logits
 
-        return ablation_scores(network, image, layer_name, on_progress=report)
+        return ablation_logits(network, image, layer_name, on_progress=report)
 
     key = ("ablation", model_name, image.digest, layer_name)
     return jobs.result_of(key, "Switching off one filter after the other", work)

@@ -43,7 +43,7 @@ def pixel_curves(
     return jobs.result_of(key, "Taking pixels away and bringing them back", work)
 
 
-def picture_without(
+def image_without(
     model_name: str,
     image: ImageInput,
     heatmap: ClassHeatmap,
@@ -74,7 +74,7 @@ def _without(
     kind: str,
     _network: Any,
 ) -> tuple[np.ndarray, np.ndarray]:
-    from cnnviz.attribution.evaluation.faithfulness import picture_without as without
+    from cnnviz.attribution.evaluation.faithfulness import image_without as without
 
     seen = observation(model_name, image, target, (), _network)
     return without(seen, heatmap.values, share, kind=kind)
@@ -134,9 +134,9 @@ def forgetting(
     network = model(model_name)
 
     def work(report: jobs.Report) -> "tuple[Level, ...]":
-        from cnnviz.attribution.evaluation.weight_randomization import randomised_maps
+        from cnnviz.attribution.evaluation.weight_randomization import randomized_maps
 
-        return randomised_maps(
+        return randomized_maps(
             network,
             image,
             find_method(method_name),
@@ -161,7 +161,7 @@ def mosaic_check(model_name: str, method_name: str, layer_name: str) -> "MosaicC
         parts = len(images) + 4  # a prediction for each image, then a map for each of four
         surest = _surest(network, images, lambda done: report(done, parts))
 
-        def explained(image: ImageInput, class_index: int) -> ClassHeatmap:
+        def attribution_map(image: ImageInput, class_index: int) -> ClassHeatmap:
             place = len(images) + [*surest].index(class_index)
             return explain(
                 network,
@@ -176,7 +176,7 @@ def mosaic_check(model_name: str, method_name: str, layer_name: str) -> "MosaicC
             network,
             [*surest.values()],
             [*surest],
-            explained,
+            attribution_map,
             lambda done, _: report(len(images) + done, parts),
         )
 
