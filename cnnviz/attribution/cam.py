@@ -411,8 +411,8 @@ METHODS = {
             "Grad-CAM",
             "Selvaraju et al., ICCV 2017, arXiv:1610.02391",
             "Each feature map is weighted with the mean gradient of the logit over its positions: "
-            "how much the logit rises when the map does. The weighted maps are summed, and negative "
-            "values are set to zero.",
+            "how much the logit rises when the map does. The weighted maps are summed, and "
+            "negative values are set to zero.",
             r"L = \mathrm{ReLU}\Big(\sum_k \alpha_k A_k\Big), \qquad \alpha_k = \frac{1}{Z} "
             r"\sum_{ij} \frac{\partial S}{\partial A_k(i,j)}",
             _explain_with(WEIGHTS["grad-cam"]),
@@ -503,8 +503,8 @@ METHODS = {
             "Ablation-CAM",
             "Desai and Ramaswamy, WACV 2020, doi:10.1109/WACV45572.2020.9093360",
             "Without gradients. Each feature map is ablated (set to zero) in turn. Its weight is "
-            "the relative drop of the logit. A negative logit is divided by its absolute value, which "
-            "keeps the sign of the map.",
+            "the relative drop of the logit. A negative logit is divided by its absolute "
+            "value, which keeps the sign of the map.",
             r"w_k = \frac{S - S_{A_k = 0}}{|S|}",
             _explain_with(WEIGHTS["ablation-cam"]),
             (SIGNED,),

@@ -15,7 +15,7 @@ from cnnviz.ui.controls import Picked
 from cnnviz.ui.pictures import download, likelihood, number, show_scale
 
 if TYPE_CHECKING:
-    from cnnviz.attribution.comparison import TableCell
+    from cnnviz.attribution.comparison import ComparisonTable, TableCell
 
 _AGAINST = ("layers", "classes", "networks")
 _NUM_COLUMNS = 4

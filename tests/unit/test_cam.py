@@ -366,12 +366,12 @@ def test_why_this_and_not_that_is_the_difference_of_two_maps(
     np.testing.assert_allclose(against.values, maps[0] - maps[1], atol=1e-6)
     both = class_activation_map(model, picture, target=sum_of([0, 1]), signed=True)
     np.testing.assert_allclose(both.values, maps[0] + maps[1], atol=1e-6)
-    assert against.target == "class 0 and not 1"
+    assert against.target == "class 0 versus 1"
 
 
 def test_what_does_not_fit_is_said_with_the_reason(picture: ImageInput) -> None:
     model, image = load_model("fashion-cnn"), datasets.picture("fashion-mnist", "ankle-boot-1")
-    with pytest.raises(InvalidParameterError, match="followed by one dense layer"):
+    with pytest.raises(InvalidParameterError, match="followed directly by one dense layer"):
         class_activation_map(model, image, "cam")
     with pytest.raises(InvalidParameterError, match="choose 'conv3'"):
         class_activation_map(load_model("fashion-cnn-gap"), image, "cam", layer_name="conv2")

@@ -247,5 +247,5 @@ def test_a_heatmap_remembers_what_it_was_asked(tiny: Tiny, picture: ImageInput) 
         tiny("functional"), picture, "grad-cam", layer_name="conv", target=contrast(0, [2])
     )
     assert isinstance(heatmap, ClassHeatmap)
-    assert heatmap.target == "class 0 and not 2"
+    assert heatmap.target == "class 0 versus 2"
     assert heatmap.settings == (("signed", False),)

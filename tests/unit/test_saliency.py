@@ -94,7 +94,7 @@ def test_integrated_gradients_make_no_more_steps_than_they_say(
     )
     assert dict(found.diagnostics)["points"] == MAX_POINTS + 1  # both ends of the way count
     assert reports[-1] == (MAX_POINTS + 1, MAX_POINTS + 1)
-    assert f"{MAX_POINTS} of them" in METHODS["integrated-gradients"].summary
+    assert f"{MAX_POINTS} steps" in METHODS["integrated-gradients"].summary
 
 
 NETWORKS = ("efficientnet-lite0", "svhn-gabor", "fashion-cnn", "cats-dogs-150")

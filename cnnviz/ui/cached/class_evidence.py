@@ -18,6 +18,7 @@ from cnnviz.ui.cached.keys import BY_DIGEST
 from cnnviz.ui.cached.networks import model
 
 if TYPE_CHECKING:
+    from cnnviz.attribution.comparison import ComparisonTable
     from cnnviz.attribution.observation import Observation
 
 _Result = TypeVar("_Result")
