@@ -21,6 +21,7 @@ from cnnviz.network.loading import load_model
 from cnnviz.network.receptive_field import receptive_fields
 from cnnviz.zoo import card_for_model
 from cnnviz.zoo.architectures import build_architecture
+from tests.conftest import slow_unless
 
 SHIPPED = ("mnist-cnn", "fashion-cnn-gap", "fashion-gabor", "svhn-gabor", "cats-dogs-150")
 PUBLISHED = ("VGG16", "ResNet50", "InceptionV3", "MobileNet", "Xception", "DenseNet121")
@@ -50,13 +51,18 @@ def assert_taps_equal_keras(
         np.testing.assert_allclose(mine / reach, np.asarray(values)[0] / reach, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", [*SHIPPED, "cats-dogs-features", "efficientnet-lite0"])
+@pytest.mark.parametrize(
+    "name",
+    slow_unless(
+        [*SHIPPED, "cats-dogs-features"], [*SHIPPED, "cats-dogs-features", "efficientnet-lite0"]
+    ),
+)
 def test_every_layer_equals_kerass_own(name: str, chelsea: ImageInput) -> None:
     model = load_model(name)
     assert_taps_equal_keras(model, chelsea, model.keras_model)
 
 
-@pytest.mark.parametrize("name", [*PUBLISHED, "EfficientNetB0"])
+@pytest.mark.parametrize("name", slow_unless(["DenseNet121"], [*PUBLISHED, "EfficientNetB0"]))
 def test_every_layer_of_a_published_architecture_equals_kerass_own(
     name: str, chelsea: ImageInput
 ) -> None:
@@ -415,7 +421,11 @@ def let_through(model: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    "name", ["mnist-cnn", "fashion-gabor", "svhn-gabor", "cats-dogs-150", "efficientnet-lite0"]
+    "name",
+    slow_unless(
+        ["mnist-cnn", "svhn-gabor", "cats-dogs-150"],
+        ["mnist-cnn", "fashion-gabor", "svhn-gabor", "cats-dogs-150", "efficientnet-lite0"],
+    ),
 )
 def test_fields_are_what_lighting_single_pixels_finds(name: str) -> None:
     shipped = load_model(name)

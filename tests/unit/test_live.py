@@ -241,7 +241,13 @@ def looks_always(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "_Watch", Eager)
 
 
-@pytest.mark.parametrize("settings", [TINY, HARD], ids=["plain", "dropout, norm, augmentation"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param(TINY, id="plain", marks=pytest.mark.slow),
+        pytest.param(HARD, id="dropout, norm, augmentation"),
+    ],
+)
 def test_watched_and_paused_in_a_thread_gives_the_commands_history_to_the_bit(
     settings: LiveSettings, turns: Turns, looks_always: None, tmp_path: Path
 ) -> None:

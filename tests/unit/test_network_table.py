@@ -20,7 +20,7 @@ from tests.conftest import slow_unless
 from tests.unit.networks import APPLICATIONS, NETWORKS, Sample, application, photograph
 
 IMAGE = image_from_pixels(photograph())
-QUICK_APPLICATIONS = ("VGG16", "MobileNetV2", "EfficientNetB0")  # others take long to save
+QUICK_APPLICATIONS = ("VGG16", "MobileNetV2")  # others take long to save
 FILE_TOO_LARGE = ("ConvNeXtXLarge", "ConvNeXtLarge")  # above the 600 MB of a file
 
 

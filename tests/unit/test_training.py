@@ -65,7 +65,7 @@ DROPOUT = {"architecture": "fashion-gabor", "keeps_checkpoints": True}  # batch 
 @pytest.mark.parametrize(
     ("stop_after", "changed"),
     [
-        pytest.param(1, {}, id="after one"),
+        pytest.param(1, {}, id="after one", marks=pytest.mark.slow),
         pytest.param(2, {}, id="after two", marks=pytest.mark.slow),
         pytest.param(1, AUGMENTED, id="augmented, after one", marks=pytest.mark.slow),
         pytest.param(2, AUGMENTED, id="augmented, after two", marks=pytest.mark.slow),
