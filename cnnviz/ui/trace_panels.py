@@ -107,8 +107,8 @@ def _explain_field(trace: CellTrace) -> None:
     if gradients[0] > 0:
         half = int(np.searchsorted(gradients.cumsum(), gradients.sum() / 2)) + 1
         told = (
-            f"Half of the gradient falls on **{half:,}** of them (**{half / area:.0%}**): the "
-            "effective receptive field is smaller."
+            f"Half of the gradient magnitude lies in **{half:,}** of them (**{half / area:.0%}**): "
+            "the effective receptive field is smaller."
         )
     st.markdown(
         f"**What you see.** The receptive field spans rows {rows[0]} to {rows[-1]} and columns "

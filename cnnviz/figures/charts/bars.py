@@ -219,7 +219,7 @@ def value_histogram(values: np.ndarray, what: str) -> "go.Figure":
     figure.update_layout(
         height=300,
         margin=margin(),
-        xaxis_title="value",
+        xaxis_title="activation",
         yaxis_title=what,
         bargap=0,
     )
