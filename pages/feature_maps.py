@@ -3,8 +3,8 @@ import streamlit as st
 from cnnviz.ui import contrast_panels, controls, frame, map_panels, trace_panels
 
 frame.begin(
-    "What does each filter answer?",
-    "Pick a layer from the strip, then a map: every filter of the network, for your picture.",
+    "Feature maps",
+    "What does each filter respond to in your image? Choose a layer, then a channel.",
 )
 
 
@@ -24,10 +24,10 @@ with frame.user_errors():
         views = {
             "All maps": map_panels.show_all,
             "One filter": map_panels.show_one,
-            "Trace a cell": trace_panels.show_trace,
-            "Two pictures": contrast_panels.show_pair,
-            "Switch filters off": contrast_panels.show_ablation,
-            "Pictures placed": contrast_panels.show_embedding,
+            "Trace a unit": trace_panels.show_trace,
+            "Compare images": contrast_panels.show_pair,
+            "Ablation": contrast_panels.show_ablation,
+            "Embedding": contrast_panels.show_embedding,
         }
         view = st.radio("Show", [*views, "Whole network"], key="maps_view", bind="query-params")
     model_name = controls.model_picker()

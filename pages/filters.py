@@ -3,13 +3,13 @@ import streamlit as st
 from cnnviz.ui import controls, filter_panels, frame, map_panels
 
 frame.begin(
-    "What does a filter look for?",
-    "Pick a layer and a filter: a picture grows from noise until it excites it.",
+    "Feature visualization",
+    "Which image maximizes a filter? Gradient ascent optimizes it, starting from noise.",
 )
 
 
 @st.fragment
-def pictures(view: str, model_name: str, picked: controls.Picked) -> None:
+def visualizations(view: str, model_name: str, picked: controls.Picked) -> None:
     with frame.user_errors():
         layer_name = map_panels.choose_layer(model_name, picked, at_share=0.5)
         views[view](model_name, picked, layer_name)
@@ -20,10 +20,10 @@ with frame.user_errors():
         st.subheader("View")
         views = {
             "One filter": filter_panels.show_one,
-            "A whole layer": filter_panels.show_layer,
-            "While it learned": filter_panels.show_training,
+            "Whole layer": filter_panels.show_layer,
+            "During training": filter_panels.show_training,
         }
         view = st.radio("Show", [*views], key="filters_view", bind="query-params")
     model_name = controls.model_picker()
     picked = controls.picked_picture(controls.example_for(model_name))
-    pictures(view, model_name, picked)
+    visualizations(view, model_name, picked)

@@ -1,4 +1,4 @@
-"""The parts of the filter pictures page: what to excite, the climb as it runs, its result."""
+"""Panels of the feature visualization page: objective, live optimization and result."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,27 +22,27 @@ from cnnviz.ui.pictures import download, number, show_chart, show_picture
 if TYPE_CHECKING:
     from cnnviz.feature_visualization import Progress
 
-_PRESETS = {"good": "with all tricks", "lecture": "the lecture's: plain"}
-_NUM_SHOWN = 8  # frames of the film strip
+_PRESETS = {"good": "with regularizers", "lecture": "plain gradient ascent"}
+_NUM_SHOWN = 8  # frames of the optimization
 _GRID = 64  # filters in the view of a whole layer
 _GRID_COLUMNS = 8
-_CHOICES = ("64 in a row", "the 16 strongest for the picture", "16 at random")
+_CHOICES = ("64 in order", "the 16 most active", "16 at random")
 _MAX_EPOCHS_SHOWN = 5
 _SIZES = (28, 32, 64, 96, 128, 160, 224)  # sides of images in pixels
-_FIRST = "grid_first"  # session key: the first filter of a row
+_FIRST = "grid_first"  # session key: the first filter shown
 
 
 def show_one(model_name: str, picked: Picked, layer_name: str) -> None:
-    """Climb for one target, visibly, and show the result."""
+    """Run gradient ascent for one objective; show its progress and its result."""
     settings, result = st.columns([1.2, 3], gap="medium")
     with settings:
         target = _choose_target(model_name, picked, layer_name)
         recipe, seed = _choose_recipe(model_name, target)
         from_photograph = st.toggle(
-            "Begin with the picture",
+            "Start from the image",
             key="from_photograph",
             bind="query-params",
-            help="Off: the climb begins with noise. On: your picture is changed step by step.",
+            help="Gradient ascent starts from your image if on, from noise if off.",
         )
     begin_with = picked.image if from_photograph else None
     with result:
@@ -56,16 +56,16 @@ def show_one(model_name: str, picked: Picked, layer_name: str) -> None:
 
 def _choose_target(model_name: str, picked: Picked, layer_name: str) -> Target:
     kind = st.selectbox(
-        "Excite",
+        "Objective",
         TARGETS,
         key="target",
         bind="query-params",
         format_func={
-            "filter": "a filter, everywhere",
-            "cell": "a filter, in its middle cell",
-            "class": "a class",
-            "class against the others": "a class, against the others",
-            "whole layer": "the whole layer (deep dream)",
+            "filter": "channel mean",
+            "cell": "center unit of a channel",
+            "class": "class logit",
+            "class against the others": "class logit versus the others",
+            "whole layer": "whole layer (DeepDream)",
         }.__getitem__,
     )
     if kind.startswith("class"):
@@ -80,7 +80,7 @@ def _choose_target(model_name: str, picked: Picked, layer_name: str) -> Target:
         maps = cached.layer_maps(model_name, picked.image, layer_name)
         st.session_state[CHANNEL] = int(maps.mean(axis=(0, 1)).argmax())
 
-    st.button("The strongest for the picture", on_click=take_strongest, width="stretch")
+    st.button("Select the most active channel", on_click=take_strongest, width="stretch")
     return Target(kind, layer_name, channel)
 
 
@@ -88,7 +88,7 @@ def _choose_recipe(model_name: str, target: Target) -> tuple[Recipe, int]:
     model = cached.model(model_name)
     suggested = suggested_recipe(model, target.objective(model))
     preset = st.selectbox(
-        "Recipe",
+        "Preset",
         [*_PRESETS],
         format_func=_PRESETS.__getitem__,
         key="preset",
@@ -98,31 +98,29 @@ def _choose_recipe(model_name: str, target: Target) -> tuple[Recipe, int]:
     sizes = _sizes_that_work(model_name, target, suggested)
     if len(sizes) == 1:
         st.caption(
-            f"In {size_text(*sizes[0])} pixels: {_subject(target)} of this network cannot be "
-            "computed at any other size offered here."
+            f"Size: {size_text(*sizes[0])} pixels. No other size offered here works for "
+            f"{_subject(target)} of this network."
         )
-    with st.expander("More: what each trick does"):
+    with st.expander("Size, steps and regularizers"):
         height, width = _choose_size(sizes, target, suggested)
         steps = st.select_slider(
             "Steps", [40, 64, 128, 256, 512], 128, key="steps", bind="query-params"
         )
-        fourier = st.toggle("Climb in frequencies", True, key="fourier", bind="query-params")
-        colours = st.toggle("Uncorrelated colours", True, key="uncorrelated", bind="query-params")
-        moves = st.toggle("Move, scale and turn", True, key="moves", bind="query-params")
+        fourier = st.toggle("Fourier basis", True, key="fourier", bind="query-params")
+        colours = st.toggle("Decorrelated color", True, key="uncorrelated", bind="query-params")
+        moves = st.toggle("Jitter, scaling and rotation", True, key="moves", bind="query-params")
         variation = st.slider(
-            "Penalty on roughness", 0.0, 100.0, 0.0, 5.0, key="roughness", bind="query-params"
+            "Total variation penalty", 0.0, 100.0, 0.0, 5.0, key="roughness", bind="query-params"
         )
-        l2 = st.slider(
-            "Penalty on contrast", 0.0, 100.0, 0.0, 5.0, key="contrast", bind="query-params"
-        )
+        l2 = st.slider("L2 penalty", 0.0, 100.0, 0.0, 5.0, key="contrast", bind="query-params")
         blur = st.slider(
-            "Blur every … steps",
+            "Blur interval (steps)",
             0,
             16,
             key="blur",
             bind="query-params",
             disabled=fourier,
-            help="Only where pixels are climbed; 0 never.",
+            help="Applies without the Fourier basis only; 0 turns blurring off.",
         )
     if preset == "lecture":
         return replace(LECTURE, size_px=height, width_px=width), seed
@@ -145,7 +143,13 @@ def _choose_recipe(model_name: str, target: Target) -> tuple[Recipe, int]:
 def _sizes_that_work(
     model_name: str, target: Target, suggested: Recipe
 ) -> tuple[tuple[int, int], ...]:
-    """Give the sizes to offer, at least one; where there is none the error says why."""
+    """Return the sizes to offer, at least one.
+
+    Raises
+    ------
+    CnnvizError
+        If the objective cannot be computed at any size.
+    """
     from cnnviz.feature_visualization.sizes import check_size, working_sizes
 
     model = cached.model(model_name)
@@ -159,7 +163,7 @@ def _sizes_that_work(
 def _choose_size(
     sizes: Sequence[tuple[int, int]], target: Target, suggested: Recipe
 ) -> tuple[int, int]:
-    """Ask for one of some heights and widths, if there are several."""
+    """Let the user choose one of several (height, width) pairs; return it."""
     if len(sizes) == 1:
         return sizes[0]
     usual = 64 if suggested.size_px < 64 else 128
@@ -176,13 +180,13 @@ def _choose_size(
             default,
             key="size",
             bind="query-params",
-            help=None if is_whole else f"The sizes at which {_subject(target)} can be computed.",
+            help=None if is_whole else f"Only sizes that work for {_subject(target)}.",
         )
     ]
 
 
 def _subject(target: Target) -> str:
-    """Name what is computed, as the subject of a sentence."""
+    """Return the name of what is computed, such as ``layer conv1``."""
     return "the class scores" if target.kind.startswith("class") else f"layer {target.layer_name}"
 
 
@@ -192,7 +196,7 @@ def _layer_atlas(model_name: str, layer_name: str) -> LayerAtlas | None:
 
 
 def _show_from_atlas(model_name: str, target: Target) -> None:
-    """Show what another climb came to, while this one goes on."""
+    """Show the atlas image of the channel while the optimization runs."""
     layer = _layer_atlas(model_name, target.layer_name)
     if target.kind == "filter" and layer is not None and target.index < layer.count:
         (picture,) = layer.pictures(target.index, 1)
@@ -200,7 +204,7 @@ def _show_from_atlas(model_name: str, target: Target) -> None:
         with left:
             show_picture(
                 picture,
-                f"What this filter's climb came to in the atlas, seed {layer.seed + target.index}",
+                f"Visualization of this filter from the atlas, seed {layer.seed + target.index}",
                 f"Filter {target.index} of {target.layer_name} in the atlas",
             )
 
@@ -211,7 +215,7 @@ def _show_progress(progress: "Progress") -> None:
         show_picture(
             progress.pixels[0],
             f"After step {progress.step} of {progress.steps}",
-            "The picture while it grows",
+            "The image during optimization",
         )
     with right:
         show_chart(
@@ -227,7 +231,7 @@ def _show_result(model_name: str, target: Target, found: FilterImage) -> None:
     with left:
         show_picture(
             found.pixels,
-            f"Excites **{found.name}**, {size_text(*shape)}, seed {found.seed}",
+            f"Maximizes **{found.name}**, {size_text(*shape)}, seed {found.seed}",
             found.name,
         )
     with right:
@@ -238,7 +242,7 @@ def _show_result(model_name: str, target: Target, found: FilterImage) -> None:
         )
         _show_comparison(model_name, target, found)
     steps = [step for step, _ in found.frames]
-    wanted = [0, *np.geomspace(1, steps[-1], _NUM_SHOWN - 1)]  # most happens at first
+    wanted = [0, *np.geomspace(1, steps[-1], _NUM_SHOWN - 1)]  # early steps change the image most
     chosen = sorted({int(np.abs(np.array(steps) - step).argmin()) for step in wanted})
     sheet = figures.mosaic(
         [found.frames[i][1] for i in chosen],
@@ -248,33 +252,35 @@ def _show_result(model_name: str, target: Target, found: FilterImage) -> None:
         numbers=[steps[i] for i in chosen],
         strip_px=20,
     )
-    show_picture(sheet, "From noise to pattern; the numbers are steps.", "Frames of the climb")
+    show_picture(sheet, "The image during optimization; numbers are steps.", "Optimization frames")
     name = found.name.replace("/", "-").replace(", ", "-").replace(" ", "-")
     first, second = st.columns(2)
     with first:
         download(
-            f"Picture (PNG, {size_text(*shape)})",
+            f"Image (PNG, {size_text(*shape)})",
             f"{name}.png",
             lambda: figures.encode_png(found.pixels),
         )
     with second:
         frames = tuple(pixels.tobytes() for _, pixels in found.frames)
         download(
-            f"Film (GIF, {len(frames)} frames)", f"{name}.gif", lambda: cached.film(frames, shape)
+            f"Animation (GIF, {len(frames)} frames)",
+            f"{name}.gif",
+            lambda: cached.film(frames, shape),
         )
 
 
 def _show_comparison(model_name: str, target: Target, found: FilterImage) -> None:
-    """Set what was reached against the beginning and against real pictures."""
+    """Compare the result with the initial image and with real images."""
     if found.is_dead:
         st.warning(
-            "Nothing that is drawn changes this filter: its weights are zero, or the ReLUs before "
-            "it are shut for good. It is dead."
+            "This filter is dead: the optimization did not change its activation. Its weights are "
+            "zero, or the ReLUs before it are always inactive."
         )
         return
     if target.kind not in ("filter", "cell"):
         st.markdown(
-            f"The objective went from {number(found.start)} to **{number(found.reached)}**."
+            f"The objective changed from {number(found.start)} to **{number(found.reached)}**."
         )
         return
     ends = []
@@ -288,12 +294,12 @@ def _show_comparison(model_name: str, target: Target, found: FilterImage) -> Non
     if real is not None:
         means = real[target.layer_name].mean[:, target.index]
         best = (
-            f" The best real picture of {pictures.title} ({pictures.labels[int(means.argmax())]}) "
-            f"gets {number(float(means.max()))}."
+            f" The most activating real image ({pictures.labels[int(means.argmax())]}) of "
+            f"{pictures.title} reaches {number(float(means.max()))}."
         )
     st.markdown(
-        f"Shown to the network, the mean of this filter's map is {number(ends[0])} for the "
-        f"beginning and **{number(ends[1])}** for the result.{best}"
+        f"Mean activation: {number(ends[0])} for the initial image, **{number(ends[1])}** for the "
+        f"result.{best}"
     )
 
 
@@ -301,36 +307,35 @@ def _explain(recipe: Recipe, target: Target) -> None:
     how = (
         f"{recipe.steps} steps of Adam"
         if recipe.optimizer == "adam"
-        else f"{recipe.steps} steps of one grey level along the slope"
+        else f"{recipe.steps} normalized steps of one gray level"
     )
-    tricks = []
+    regularizers = []
     if recipe.basis == "fourier":
-        tricks.append(
-            "not the pixels are climbed but frequencies, so that broad shapes grow as fast as dots"
-        )
+        regularizers.append("a Fourier basis")
     if recipe.colours != "none":
-        tricks.append("in colours that are uncorrelated in photographs")
+        regularizers.append("decorrelated color")
     if recipe.jitter_px:
-        tricks.append(
-            f"and before every step the picture is moved by up to {recipe.jitter_px:g} pixels, "
-            f"scaled by up to {recipe.scale:.0%} and turned by up to "
-            f"{recipe.rotation_degrees:g}°, so that no trick of single pixels helps"
+        regularizers.append(
+            f"random jitter (±{recipe.jitter_px:g} pixels), scaling (±{recipe.scale:.0%}) and "
+            f"rotation (±{recipe.rotation_degrees:g}°)"
         )
-    words = "; ".join(tricks) if tricks else "no trick at all, so fast flicker wins: noise to us"
-    what = "class's logit" if target.kind.startswith("class") else "answer"
+    words = "No regularizers: high-frequency noise dominates."
+    if regularizers:
+        words = f"Regularizers: {', '.join(regularizers)}."
+    what = "class's logit" if target.kind.startswith("class") else "activation"
     st.markdown(
-        f"**What you see.** The network is fixed and the *picture* is trained: {how} up the slope "
-        f"of the {what}; {words}.\n\n"
-        "$$x \\leftarrow x + \\eta\\,\\frac{\\partial\\,\\mathrm{answer}}{\\partial x}$$\n\n"
-        "**Try this.** Take the lecture's plain steps, then switch the tricks off one by one under "
-        "«More». Go from an early layer to a late one.\n\n"
+        f"**What you see.** The weights are fixed and the *image* is optimized: {how} increase the "
+        f"{what}. {words}\n\n"
+        "$$x \\leftarrow x + \\eta\\,\\frac{\\partial\\,\\mathrm{objective}}{\\partial x}$$\n\n"
+        "**Try this.** Disable the regularizers one by one. Compare an early layer with a late "
+        "one.\n\n"
         ":small[Erhan et al. 2009; Simonyan et al. 2013, arXiv:1312.6034; Olah et al. 2017, "
-        "doi:10.23915/distill.00007. What excites a filter most is not all that it answers to.]"
+        "doi:10.23915/distill.00007. A filter may also respond to other patterns.]"
     )
 
 
 def show_layer(model_name: str, picked: Picked, layer_name: str) -> None:
-    """Show pictures of many filters of a layer: from the atlas where there is one, or climb."""
+    """Show feature visualizations of many filters of a layer, from the atlas or computed now."""
     depth = cached.model(model_name).layer_shapes[layer_name][-1]
     choice = st.selectbox("Filters", _CHOICES, key="grid_choice", bind="query-params")
     channels = _chosen_channels(model_name, picked, layer_name, choice, depth)
@@ -338,12 +343,12 @@ def show_layer(model_name: str, picked: Picked, layer_name: str) -> None:
     if layer is not None and max(channels) < layer.count:
         pictures = layer.pictures()
         shown = [pictures[place] for place in channels]
-        note = f"From the atlas that comes with cnnviz (`{layer.command}`)."
+        note = f"From the atlas bundled with cnnviz (`{layer.command}`)."
     else:
         made = _made_now(model_name, layer_name, channels)
         if made is None:
             return
-        shown, note = [one.pixels for one in made], "Made just now."
+        shown, note = [one.pixels for one in made], "Computed now."
     sheet = figures.mosaic(
         shown,
         [None] * len(shown),
@@ -354,20 +359,19 @@ def show_layer(model_name: str, picked: Picked, layer_name: str) -> None:
     )
     show_picture(
         sheet,
-        f"What {len(shown)} of the {depth} filters of `{layer_name}` look for. {note}",
-        f"Pictures for filters of {layer_name}",
+        f"Visualizations of {len(shown)} of the {depth} filters of `{layer_name}`. {note}",
+        f"Feature visualizations of {layer_name}",
     )
     st.markdown(
-        "**What you see.** Each picture was grown from noise to excite one filter. Early layers "
-        "look for edges, colours and simple textures; later ones for patterns, then for parts of "
-        "things. Plain grey is a filter that nothing excites.\n\n"
-        "**Try this.** Choose another layer in the strip. Compare two networks trained on the same "
-        "data."
+        "**What you see.** Each image was optimized from noise to maximize one filter. Early "
+        "layers detect edges, colors and simple textures; later ones, patterns and object parts. "
+        "Plain gray marks a filter that gradient ascent cannot activate.\n\n"
+        "**Try this.** Choose another layer above. Compare two networks trained on the same data."
     )
 
 
 def _tile_px(size_px: int) -> int:
-    """Enlarge by a whole factor, so that no grey is left around."""
+    """Return the tile side in pixels: an integer multiple of the image side, without padding."""
     return size_px * max(1, 128 // size_px)
 
 
@@ -412,15 +416,15 @@ def _show_partial(progress: Any) -> None:
         tile_px=_tile_px(max(progress.pixels[0].shape[:2])),
         first_number=None,
     )
-    show_picture(sheet, f"Step {progress.step} of {progress.steps}", "Pictures while they grow")
+    show_picture(sheet, f"Step {progress.step} of {progress.steps}", "Images during optimization")
 
 
 def show_training(model_name: str, picked: Picked, layer_name: str) -> None:
-    """Show what the same filters looked for at several moments of the training."""
+    """Show feature visualizations of the same filters at several checkpoints."""
     steps = zoo.checkpoint_steps(model_name)
     if not steps:
         raise CnnvizError(
-            f"{cached.model(model_name).card.title} has no weights from its training on the way. "
+            f"No checkpoints were saved for {cached.model(model_name).card.title}. "
             "Choose Fashion Gabor CNN or SVHN Gabor CNN."
         )
     places = np.linspace(0, len(steps) - 1, min(len(steps), _MAX_EPOCHS_SHOWN)).round().astype(int)
@@ -442,10 +446,14 @@ def show_training(model_name: str, picked: Picked, layer_name: str) -> None:
                 numbers=list(channels),
                 strip_px=20,
             )
-            st.image(figures.encode_png(mosaic), width="stretch", alt=f"Filters after {step} steps")
+            st.image(
+                figures.encode_png(mosaic),
+                width="stretch",
+                alt=f"Visualizations after {step} steps",
+            )
     st.markdown(
-        f"**What you see.** The first {len(channels)} filters of `{layer_name}`, from chance to "
-        "the end of the training; each picture begins with the same noise. Before training a "
-        "filter's picture shows only its random weights.\n\n"
-        "**Try this.** Take the first layer, then the last: which settles sooner?"
+        f"**What you see.** The first {len(channels)} filters of `{layer_name}`, visualized from "
+        "random initialization to the end of training. Every image starts from the same noise. "
+        "Before training, it reflects only random weights.\n\n"
+        "**Try this.** Compare the first layer with the last: which converges sooner?"
     )

@@ -1,4 +1,4 @@
-"""The parts of the feature maps page that show maps: the strip, all of a layer, one, all layers."""
+"""Panels of the feature maps page: layer thumbnails, a layer's maps, one map, the whole network."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -25,21 +25,21 @@ from cnnviz.ui.pictures import (
 
 LAYER, CHANNEL = "maps_layer", "channel"  # session keys, also of the address
 _STRIP_PX, _STRIP_COLUMNS = 56, 14
-_NUMBER_PX = 20  # height of the strip above a tile for its number
+_NUMBER_PX = 20  # height of the number label above a tile
 _SCALES = {
-    "layer": "one for the layer",
-    "map": "each map its own",
-    "network": "one for the network",
-    "raw": "raw, −1 to 1",
+    "layer": "per layer",
+    "map": "per map",
+    "network": "per network",
+    "raw": "fixed, −1 to 1",
 }
 _MAX_SLICES = 64
-_MAX_ROWS = 10  # layers in the view of the whole hierarchy
+_MAX_ROWS = 10  # layers in the view of the whole network
 
 
 def choose_layer(model_name: str, picked: Picked, at_share: float = 0.0) -> str:
-    """Show all layers as small pictures, one of which is picked, and as a list.
+    """Show a thumbnail of each layer and a list of all layers; return the name of the chosen one.
 
-    The first choice lies at a share of the way through the network.
+    `at_share`, 0 to 1, is the relative depth of the default layer.
     """
     shown = _blocks(model_name)
     names = [block.last for block in shown]
@@ -54,7 +54,7 @@ def choose_layer(model_name: str, picked: Picked, at_share: float = 0.0) -> str:
         key=LAYER,
         bind="query-params",
         format_func=lambda name: f"{name} ({size_text(model.map_shapes[name])})",
-        help="Rows × columns × channels. The small pictures above show the strongest map of each.",
+        help="Height × width × channels; each thumbnail above is the layer's most active map.",
     )
     at = next((i for i, name in enumerate(names) if order.index(name) >= order.index(chosen)), -1)
     columns = min(len(names), _STRIP_COLUMNS)
@@ -73,7 +73,7 @@ def choose_layer(model_name: str, picked: Picked, at_share: float = 0.0) -> str:
             key="strip",
             picked=at,
             labels=[f"{name}, {size_text(model.map_shapes[name])}" for name in names],
-            alt=f"The strongest map of each layer of {model.card.title}, from first to last",
+            alt=f"The most active map of each layer of {model.card.title}, from first to last",
             on_pick=lambda place: st.session_state.update({LAYER: names[place]}),
             max_height_px=170,
             max_width_px=round(1.4 * sheet.shape[1]),
@@ -101,41 +101,41 @@ def _preview(glance: LayerGlance) -> tuple[np.ndarray, Scale | None]:
 
 
 def value_scale(*arrays: np.ndarray) -> Scale:
-    """Diverging about zero where there are negative numbers, else from zero to the maximum."""
+    """Return a diverging scale centered at zero for signed values, else zero to the maximum."""
     has_signs = any(bool((values < 0).any()) for values in arrays)
     return figures.signed_scale(*arrays) if has_signs else figures.unsigned_scale(*arrays)
 
 
 def tile_grid(count: int, columns: int, tile_px: int, strip_px: int = 0) -> tiles.Grid:
-    """Say where the tiles of `figures.mosaic` lie."""
+    """Return the positions of the tiles of `figures.mosaic`."""
     gap = figures.GAP_PX
     return tiles.Grid(columns, count, tile_px + gap, tile_px + strip_px + gap, gap)
 
 
 def size_text(shape: Sequence[int]) -> str:
-    """Write a shape, such as 14 × 14 × 80."""
+    """Format a shape, such as 14 × 14 × 80."""
     return " × ".join(map(str, shape))
 
 
 def choose_channel(num_channels: int) -> int:
-    """Ask for one of the channels of a layer."""
+    """Let the user choose a channel of a layer; return its index."""
     keep_within(CHANNEL, num_channels)
     return int(st.number_input("Channel", 0, num_channels - 1, key=CHANNEL, bind="query-params"))
 
 
 def show_all(model_name: str, picked: Picked, layer_name: str) -> None:
-    """Show all maps of a layer in one picture, and the picked one large."""
+    """Show all feature maps of a layer in one mosaic, and the selected one enlarged."""
     values = cached.layer_maps(model_name, picked.image, layer_name)
     numbers = cached.layer_statistics(model_name, picked.image, layer_name)
     left, middle, right = st.columns([2, 2, 1])
     scale_by = left.selectbox(
-        "Colour scale",
+        "Color scale",
         [*_SCALES],
         format_func=_SCALES.__getitem__,
         key="scale_by",
         bind="query-params",
-        help="With one scale for all, a weak map looks weak. Each its own: every map is stretched "
-        "to its own range, so that faint structure shows.",
+        help="A shared scale keeps magnitudes comparable; a scale per map also shows faint "
+        "structure.",
     )
     by = middle.selectbox("Sort by", ORDERS, key="sort_by", bind="query-params")
     with right:
@@ -146,7 +146,7 @@ def show_all(model_name: str, picked: Picked, layer_name: str) -> None:
     with mosaic:
         _show_mosaic(values, numbers, order, scales, channel, f"{layer_name}, {picked.label}")
         if scale_by == "map":
-            st.markdown(":small[Every map has a scale of its own: compare shapes, not strengths.]")
+            st.markdown(":small[Each map has its own scale: compare patterns, not magnitudes.]")
         else:
             _show_common_scale(scales[0], values)
     with large:
@@ -172,15 +172,15 @@ def _scales(model_name: str, picked: Picked, values: np.ndarray, scale_by: str) 
 
 
 def _show_common_scale(scale: Scale, values: np.ndarray) -> None:
-    """Show a colour bar, and say what share of the numbers lies beyond it."""
+    """Show a color bar and the share of activations outside its range."""
     show_scale(scale)
     beyond = float(((values < scale.low) | (values > scale.high)).mean())
     if beyond > 0:
-        st.markdown(f":small[{beyond:.1%} of the cells lie beyond the bar and get its end colour.]")
+        st.markdown(f":small[{beyond:.1%} of the activations are out of range and clipped to it.]")
 
 
 def _tile_size(num_channels: int, side: int) -> tuple[int, int]:
-    """Columns of the mosaic and side of a tile: few maps are shown large, cells stay squares."""
+    """Return the columns of the mosaic and the tile side in pixels, a multiple of `side`."""
     columns, tile_px = 16, 56
     for limit, few, large_px in ((16, 6, 128), (64, 8, 112), (256, 12, 72)):
         if num_channels <= limit:
@@ -218,7 +218,7 @@ def _show_mosaic(
         key="mosaic",
         picked=int(np.flatnonzero(order == channel)[0]),
         labels=[
-            f"channel {place}: empty"
+            f"channel {place}: inactive"
             if dead[place]
             else f"channel {place}: {numbers.minimum[place]:.3g} to {numbers.maximum[place]:.3g}, "
             f"mean {numbers.mean[place]:.3g}"
@@ -236,12 +236,12 @@ def _show_large(
     show_map(
         values,
         scale,
-        f"Channel {channel} of `{layer_name}`, {size_text(values.shape)} cells",
+        f"Channel {channel} of `{layer_name}`, {size_text(values.shape)}",
         f"Feature map {channel} of {layer_name}",
     )
     _show_numbers(numbers, channel)
     download(
-        f"This map (NPY, {size_text(values.shape)})",
+        f"Feature map (NPY, {size_text(values.shape)})",
         f"{layer_name.replace('/', '-')}-{channel}.npy",
         lambda: figures.array_npy(values),
     )
@@ -250,8 +250,8 @@ def _show_large(
 def _show_numbers(numbers: MapStatistics, channel: int) -> None:
     if numbers.is_dead[channel]:
         st.markdown(
-            f"**Empty**: {number(float(numbers.mean[channel]))} everywhere. For this picture the "
-            "filter says nothing."
+            f"**Inactive**: {number(float(numbers.mean[channel]))} at every position. The filter "
+            "does not respond to this image."
         )
         return
     lines = {
@@ -268,24 +268,23 @@ def _show_numbers(numbers: MapStatistics, channel: int) -> None:
 def _explain_all(layer_name: str, values: np.ndarray, numbers: MapStatistics, by: str) -> None:
     dead = np.flatnonzero(numbers.is_dead)
     listed = ", ".join(map(str, dead[:40])) + ("…" if len(dead) > 40 else "")
-    told = "No map is empty here."
+    told = "No map is inactive."
     if len(dead):
-        told = f"**{len(dead)}** of {len(numbers.mean)} maps are empty here: {listed}."
-    colours = (
-        "Red cells are positive, blue negative, white zero: a ReLU behind this layer keeps only "
-        "the red."
+        told = f"**{len(dead)}** of {len(numbers.mean)} maps are inactive: {listed}."
+    colors = (
+        "Red is positive, blue negative, white zero. A ReLU keeps only the positive values."
         if (values < 0).any()
-        else "Dark cells are zero, bright ones large."
+        else "Dark is zero, bright is high."
     )
     sorting = {
-        "number": "They stand in the order of their numbers.",
-        "entropy": "Sorted by entropy: first those whose cells take many different values.",
-    }.get(by, f"Sorted by {by}, the largest first; numbers stay with their filters.")
+        "number": "Maps are in channel order.",
+        "entropy": "Sorted by entropy: maps with the most varied activations come first.",
+    }.get(by, f"Sorted by {by}, largest first.")
     st.markdown(
-        f"**What you see.** Each tile is what one filter of `{layer_name}` answers at every place "
-        f"of the picture. {colours} {sorting} {told}\n\n"
-        "**Try this.** Walk along the small pictures above from the first layer to the last: edges "
-        "first, then patterns, then a few cells that know a part of the object."
+        f"**What you see.** Each tile is the feature map of one filter of `{layer_name}`: its "
+        f"activation at every position. {colors} {sorting} {told}\n\n"
+        "**Try this.** Step through the layer thumbnails: first edges, then patterns, then parts "
+        "of objects."
     )
 
 
@@ -298,13 +297,13 @@ def _show_dead(model_name: str, layer_name: str, numbers: MapStatistics) -> None
     listed = f": {', '.join(map(str, dead[:40]))}" if len(dead) else ""
     rare = int((found[layer_name].silent_share > 0.9).sum()) - len(dead)
     st.markdown(
-        f"Over {pictures.title}, **{len(dead)}** of {len(numbers.mean)} filters are dead, the same "
-        f"everywhere in all pictures{listed}; {max(rare, 0)} more are silent in over 90 % of them."
+        f"On {pictures.title}, **{len(dead)}** of {len(numbers.mean)} filters are dead, constant "
+        f"on every image{listed}. Another {max(rare, 0)} are inactive on over 90 % of the images."
     )
 
 
 def show_one(model_name: str, picked: Picked, layer_name: str) -> None:
-    """Show everything about one filter."""
+    """Show one filter: its map, kernel, histogram and maximally activating images."""
     values = cached.layer_maps(model_name, picked.image, layer_name)
     numbers = cached.layer_statistics(model_name, picked.image, layer_name)
     channel = choose_channel(values.shape[-1])
@@ -315,26 +314,31 @@ def show_one(model_name: str, picked: Picked, layer_name: str) -> None:
     seen = zoo.seen_part(model.card, image)
     grid, over = st.columns(2)
     with grid:
-        caption = f"Channel {channel} on its own grid, {size_text(one.shape)}"
-        show_map(one, scale, caption, "The map")
+        caption = f"Channel {channel} at its own resolution, {size_text(one.shape)}"
+        show_map(one, scale, caption, "Feature map")
         _show_numbers(numbers, channel)
     with over:
         pixels = figures.overlay_part(image.pixels, one, scale, 0.6, seen)
-        show_painted(pixels, scale, f"The same, laid over {picked.label}", "Map over the picture")
+        show_painted(
+            pixels,
+            scale,
+            f"The same map, upsampled over {picked.label}",
+            "Feature map over the image",
+        )
     left, right = st.columns(2)
     with left:
         _show_slices(model_name, picked, layer_name, channel)
     with right:
         show_chart(
-            figures.value_histogram(one, "cells of this map"),
-            f"Histogram of the values of channel {channel}",
+            figures.value_histogram(one, "units"),
+            f"Histogram of the activations of channel {channel}",
             key="map histogram",
         )
     _show_exemplars(model_name, layer_name, channel)
 
 
 def _show_slices(model_name: str, picked: Picked, layer_name: str, channel: int) -> None:
-    """Show the kernel that made a map, one slice for each map that it reads."""
+    """Show the kernel of a filter, one slice per input channel."""
     height, width, _ = cached.model(model_name).map_shapes[layer_name]
     trace = cached.cell_trace(
         model_name, picked.image, layer_name, channel, height // 2, width // 2
@@ -342,7 +346,7 @@ def _show_slices(model_name: str, picked: Picked, layer_name: str, channel: int)
     window = next((step for step in trace.steps if getattr(step, "kernel", None) is not None), None)
     if window is None:
         st.markdown(
-            ":small[No kernel stands directly before this layer: it joins or pools other maps.]"
+            ":small[No convolution directly precedes this layer: it combines or pools other maps.]"
         )
         return
     kernel = window.kernel
@@ -364,20 +368,20 @@ def _show_slices(model_name: str, picked: Picked, layer_name: str, channel: int)
     show_painted(
         sheet,
         scale,
-        f"Its kernel in `{window.layer_name}`: {size}, {which} slices, one for each map of "
-        f"`{window.source}`. Red adds, blue takes away.",
+        f"Kernel in `{window.layer_name}`: {size}, {which} slices, one per channel of "
+        f"`{window.source}`. Red weights are positive, blue negative.",
         f"Kernel of channel {channel}",
     )
 
 
 def _show_exemplars(model_name: str, layer_name: str, channel: int) -> None:
-    st.subheader("What excites it most")
+    st.subheader("Maximally activating images")
     full = st.toggle(
-        "Search the whole held-out part",
+        "Search the test set",
         key="full_search",
         bind="query-params",
-        help="Up to 1,000 pictures of the data set that the network was tested on, where it is on "
-        "this computer. Otherwise the bundled pictures.",
+        help="Searches up to 1,000 test images if the data set is on this computer; off searches "
+        "the bundled images.",
     )
     pictures = cached.collection_for(model_name, full)
     found = cached.exemplars(model_name, pictures)
@@ -386,7 +390,7 @@ def _show_exemplars(model_name: str, layer_name: str, channel: int) -> None:
     layer = found[layer_name]
     best = layer.strongest(channel, 8)
     if not best:
-        st.info(f"In none of {pictures.title} does this filter change from place to place.")
+        st.info(f"This filter is inactive on all images: {pictures.title}.")
         return
     model = cached.model(model_name)
     field = facts_of(model_name, layer_name)
@@ -404,27 +408,26 @@ def _show_exemplars(model_name: str, layer_name: str, channel: int) -> None:
     )
     show_picture(
         sheet,
-        f"Of {pictures.title}: {names}. Above the pictures with the part that the strongest cell "
-        "can see, below that part.",
-        f"Pictures that excite channel {channel} of {layer_name} most",
+        f"From {pictures.title}: {names}. Top: each image, with the receptive field of its most "
+        "active unit framed. Bottom: that region.",
+        f"Maximally activating images of channel {channel} of {layer_name}",
     )
     means, highest = layer.mean[:, channel], layer.maximum[:, channel]
     st.markdown(
-        f":small[Over all of them: mean {number(float(means.mean()))}, highest "
-        f"{number(float(highest.max()))}, silent in {layer.silent_share[channel]:.0%} of the "
-        "pictures.]"
+        f":small[All of these images: mean activation {number(float(means.mean()))}, maximum "
+        f"{number(float(highest.max()))}; inactive on {layer.silent_share[channel]:.0%} of them.]"
     )
 
 
 def facts_of(model_name: str, layer_name: str) -> LayerFacts:
-    """Find a layer in the table."""
+    """Return the row of a layer in the layer table."""
     return next(row for row in cached.layers(model_name) if row.name == layer_name)
 
 
 def pixels_of(
     facts: LayerFacts, row: int, column: int, shape: tuple[int, ...]
 ) -> tuple[range, range]:
-    """Pixels that a cell can depend on; the whole picture where that is not known."""
+    """Return the rows and columns of a unit's receptive field; the whole image if it is unknown."""
     field = facts.receptive_field
     if field is None:
         return range(shape[0]), range(shape[1])
@@ -432,7 +435,7 @@ def pixels_of(
 
 
 def show_hierarchy(model_name: str, picked: Picked) -> None:
-    """Show a row for each of some layers: its strongest maps, and what one cell sees."""
+    """Show up to ten layers, a row each: their most active maps and a unit's receptive field."""
     shown = _blocks(model_name)
     places = np.unique(np.linspace(0, len(shown) - 1, min(len(shown), _MAX_ROWS)).astype(int))
     glances = cached.overview(model_name, picked.image)
@@ -444,8 +447,8 @@ def show_hierarchy(model_name: str, picked: Picked) -> None:
         rows, columns = pixels_of(facts, height // 2, width // 2, view.shape)
         text, maps, seen = st.columns([1.4, 4, 0.8], vertical_alignment="center")
         text.markdown(
-            f"`{name}`\n\n:small[{height} × {width} cells, {channels} filters; a cell sees "
-            f"{len(rows)} × {len(columns)} pixels]"
+            f"`{name}`\n\n:small[{height} × {width} positions, {channels} channels; receptive "
+            f"field {len(rows)} × {len(columns)} pixels]"
         )
         with maps:
             common = value_scale(glance.maps)
@@ -458,26 +461,29 @@ def show_hierarchy(model_name: str, picked: Picked) -> None:
                 strip_px=_NUMBER_PX,
             )
             st.image(
-                figures.encode_jpeg(sheet), width="stretch", alt=f"The strongest maps of {name}"
+                figures.encode_jpeg(sheet), width="stretch", alt=f"The most active maps of {name}"
             )
         with seen:
             framed = figures.enlarged_with_frame(view, rows, columns, side_px=256, width_px=5)
             st.image(
-                figures.encode_jpeg(framed), width="stretch", alt=f"What a cell of {name} sees"
+                figures.encode_jpeg(framed),
+                width="stretch",
+                alt=f"Receptive field of the center unit of {name}",
             )
     st.markdown(
-        "**What you see.** Each row holds the maps with the highest maxima of a layer, on one "
-        "scale per row; the green frame is what the cell in the middle can see. Deeper cells see "
-        "more of the picture, are fewer, and there are more filters."
+        "**What you see.** Each row shows a layer's most active maps on one color scale. The green "
+        "frame is the center unit's receptive field: it grows with depth."
     )
-    st.subheader("Is anything lost on the way?")
+    st.subheader("Number of activations per layer")
     table = [facts_of(model_name, block.last) for block in shown]
     show_chart(
-        figures.activations_figure(table), "Cells and filters of each layer", key="hierarchy"
+        figures.activations_figure(table),
+        "Positions, channels and activations of each layer",
+        key="hierarchy",
     )
     st.markdown(
-        "**What you see.** Pooling takes cells away, and the lecture's rule is to add filters at "
-        "the same time, so that the numbers that a layer holds (cells × filters) shrink gently. "
+        "Pooling reduces the number of positions. Adding channels at the same time makes the "
+        "number of activations shrink gradually. "
         f"{_sharpest_loss(table)}"
     )
 
@@ -489,6 +495,6 @@ def _sharpest_loss(rows: Sequence[LayerFacts]) -> str:
         return ""
     place = int(np.argmin(ratios))
     return (
-        f"The sharpest step here is to `{rows[place + 1].name}`: from {totals[place]:,} numbers to "
-        f"{totals[place + 1]:,}."
+        f"The largest drop is at `{rows[place + 1].name}`: from {totals[place]:,} to "
+        f"{totals[place + 1]:,} activations."
     )

@@ -1,4 +1,4 @@
-"""What a network was trained with, in words: one recipe, or two side by side."""
+"""Descriptions of training settings: one recipe, or a comparison of two."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,13 +12,13 @@ _COMPARED = {
     "epochs": "epochs",
     "learning_rate": "learning rate",
     "schedule": "schedule",
-    "optimizer": "optimiser",
-    "batch_size": "pictures in a batch",
+    "optimizer": "optimizer",
+    "batch_size": "batch size",
 }
 
 
 def described(augmentation: Augmentation) -> str:
-    """Write a recipe in words, such as ``rotation ±40°, flip``."""
+    """Return augmentation ranges as text, such as ``rotation ±40°, flip``."""
     parts = {
         "rotation": (augmentation.rotation_degrees, "°"),
         "shift": (100 * augmentation.shift, " %"),
@@ -28,21 +28,21 @@ def described(augmentation: Augmentation) -> str:
         "brightness": (100 * augmentation.brightness, " %"),
     }
     written = [f"{name} ±{value:g}{unit}" for name, (value, unit) in parts.items() if value]
-    return ", ".join([*written, "flip"] if augmentation.flip else written) or "no change at all"
+    return ", ".join([*written, "flip"] if augmentation.flip else written) or "no augmentation"
 
 
 def difference_table(records: Mapping[str, TrainingRecord]) -> str:
-    """List in what two trainings differ, as a Markdown table with a column for each.
+    """Return the differences of two training runs as a Markdown table, a column for each.
 
     Parameters
     ----------
     records : mapping of column title to TrainingRecord
-        Two of them.
+        Exactly two entries.
 
     Returns
     -------
     str
-        One row for the augmentation, alike or not, and one for whatever else differs.
+        One row for the augmentation, even if equal, and one for each other setting that differs.
     """
     first, second = (record.facts for record in records.values())
     rows: list[tuple[str, Any, Any]] = [("augmentation", _changes(first), _changes(second))]

@@ -1,4 +1,4 @@
-"""One cell of one map, traced back: its field on the picture, and its number rebuilt by hand."""
+"""Trace of one unit: its receptive field on the image, and its activation recomputed."""
 
 import csv
 import io
@@ -15,12 +15,12 @@ from cnnviz.ui.pictures import download, number, show_painted, show_picture
 
 _ROW, _COLUMN = "trace_row", "trace_column"
 _MAX_SIDE_PX = 448
-_MAX_CELLS = 49  # of a kernel that is written out number by number
+_MAX_CELLS = 49  # entries of the largest kernel shown as numbers
 _MAX_SUMMANDS = 12
 
 
 def show_trace(model_name: str, picked: Picked, layer_name: str) -> None:
-    """Let a cell be picked, show what it sees, and rebuild its number."""
+    """Let the user choose a unit; show its receptive field and recompute its activation."""
     values = cached.layer_maps(model_name, picked.image, layer_name)
     height, width, num_channels = values.shape
     first, second, third = st.columns(3)
@@ -39,7 +39,7 @@ def show_trace(model_name: str, picked: Picked, layer_name: str) -> None:
     with right:
         _show_field(model_name, picked, trace)
     _explain_field(trace)
-    st.subheader("The number, rebuilt by hand")
+    st.subheader("The activation, recomputed step by step")
     _show_steps(trace, layer_name)
 
 
@@ -63,11 +63,11 @@ def _show_map(one: np.ndarray, row: int, column: int, layer_name: str, channel: 
         key="cells",
         picked=row * width + column,
         labels=[f"row {place // width}, column {place % width}" for place in range(one.size)],
-        alt=f"Cells of channel {channel} of {layer_name}",
+        alt=f"Units of channel {channel} of {layer_name}",
         on_pick=pick,
     )
     map_panels.show_scale(scale)
-    st.markdown(f":small[Channel {channel} of `{layer_name}`: click a cell.]")
+    st.markdown(f":small[Channel {channel} of `{layer_name}`: click a unit.]")
 
 
 def _show_field(model_name: str, picked: Picked, trace: CellTrace) -> None:
@@ -83,38 +83,38 @@ def _show_field(model_name: str, picked: Picked, trace: CellTrace) -> None:
     show_painted(
         large,
         scale,
-        "Green: what the cell can depend on at all. Bright: what it depends on here, the mean of "
-        "|∂ cell / ∂ pixel| over the colours.",
-        "The receptive field on the picture",
+        "Green frame: the receptive field. Brightness: |∂ unit / ∂ pixel|, the mean over the color "
+        "channels.",
+        "The receptive field on the image",
     )
 
 
 def _explain_field(trace: CellTrace) -> None:
     if trace.seen_rows is None or trace.seen_columns is None:
-        st.markdown("How far this cell can see is not known: a layer before it is of a rare kind.")
+        st.markdown(
+            "The receptive field of this unit is unknown: an earlier layer has an unsupported type."
+        )
         return
     rows, columns = trace.seen_rows, trace.seen_columns
     if not rows or not columns:
-        st.markdown("This cell sees nothing but padding.")
+        st.markdown("The receptive field of this unit covers only padding.")
         return
     area = len(rows) * len(columns)
-    slopes = np.sort(trace.gradient.ravel())[::-1]
+    gradients = np.sort(trace.gradient.ravel())[::-1]
     told = (
-        "Nothing near this picture changes it: its slope is zero everywhere (a ReLU is closed, or "
-        "at its ceiling)."
+        "The gradient is zero at every pixel: a ReLU is inactive, or saturated at its upper limit."
     )
-    if slopes[0] > 0:
-        half = int(np.searchsorted(slopes.cumsum(), slopes.sum() / 2)) + 1
+    if gradients[0] > 0:
+        half = int(np.searchsorted(gradients.cumsum(), gradients.sum() / 2)) + 1
         told = (
-            f"Half of its slope lies in **{half:,}** of them (**{half / area:.0%}**): the "
-            "effective field is smaller than the theoretical one."
+            f"Half of the gradient magnitude lies in **{half:,}** of them (**{half / area:.0%}**): "
+            "the effective receptive field is smaller."
         )
     st.markdown(
-        f"**What you see.** The cell can depend on the rows {rows[0]} to {rows[-1]} and the "
-        f"columns {columns[0]} to {columns[-1]}: {len(rows)} × {len(columns)} = {area:,} pixels. "
-        f"{told}\n\n"
-        "**Try this.** Click a cell at the border: its field is cut off by the edge. Take an "
-        "earlier layer: the field shrinks.\n\n"
+        f"**What you see.** The receptive field spans rows {rows[0]} to {rows[-1]} and columns "
+        f"{columns[0]} to {columns[-1]}: {len(rows)} × {len(columns)} = {area:,} pixels. {told}"
+        "\n\n**Try this.** Click a unit at the border: the image edge clips its receptive field. "
+        "Choose an earlier layer: the field shrinks.\n\n"
         ":small[Luo et al. 2016, arXiv:1701.04128.]"
     )
 
@@ -122,8 +122,8 @@ def _explain_field(trace: CellTrace) -> None:
 def _show_steps(trace: CellTrace, layer_name: str) -> None:
     if not trace.steps:
         st.info(
-            f"What `{layer_name}` does to a cell is not written out here. The network's own value "
-            f"is {number(trace.value, 6)}. Pick a convolution, an activation or a pooling layer."
+            f"`{layer_name}` cannot be recomputed here. The network's activation is "
+            f"{number(trace.value, 6)}. Choose a convolution, activation or pooling layer."
         )
         return
     for step in trace.steps:
@@ -135,9 +135,9 @@ def _show_steps(trace: CellTrace, layer_name: str) -> None:
     rebuilt = trace.rebuilt
     assert rebuilt is not None
     st.markdown(
-        f"The network computed **{number(trace.value, 6)}**; by hand it is "
-        f"**{number(rebuilt, 6)}**. They differ by {abs(trace.value - rebuilt):.1g}: the network "
-        "rounds to 32 bits on its way, the hand to 64."
+        f"The network computed **{number(trace.value, 6)}** in 32-bit floating point; in 64-bit "
+        f"the result is **{number(rebuilt, 6)}**. The difference is "
+        f"{abs(trace.value - rebuilt):.1g}, a rounding error."
     )
 
 
@@ -145,27 +145,27 @@ def _show_window(step: WindowStep) -> None:
     size = map_panels.size_text(step.patch.shape[:2])
     if step.kernel is None:
         st.markdown(
-            f"**`{step.layer_name}`, {step.kind}**: of the {size} cells of channel "
-            f"{step.channels[0]} of `{step.source}` "
-            f"{'the largest' if 'Max' in step.kind else 'the mean'}, **{number(step.value, 6)}**"
+            f"**`{step.layer_name}`, {step.kind}**: the "
+            f"{'maximum' if 'Max' in step.kind else 'mean'} of a {size} window on channel "
+            f"{step.channels[0]} of `{step.source}` = **{number(step.value, 6)}**"
         )
         if step.patch[..., 0].size <= _MAX_CELLS:
             cells = np.nan_to_num(step.patch[..., 0])
             scale = map_panels.value_scale(cells)
             sheet = figures.number_grid(cells, scale, text="{:.3g}")
-            show_picture(sheet, "The cells under the window; padding is left out", "Window")
+            show_picture(sheet, "Activations in the window, without padding", "Window")
         return
     sums = step.partial_sums
     names = _channel_names(step)
     order = np.argsort(-np.abs(sums), kind="stable")
     st.markdown(
-        f"**`{step.layer_name}`, {step.kind}**: a window of {size} cells lies on "
-        f"{len(names)} map{'s' if len(names) > 1 else ''} of `{step.source}`. Each gives a sum of "
-        "products; the sums and the bias are added."
+        f"**`{step.layer_name}`, {step.kind}**: a {size} window on {len(names)} "
+        f"channel{'s' if len(names) > 1 else ''} of `{step.source}`. Each channel contributes a "
+        "weighted sum. The sums and the bias are added."
     )
     place = int(
         st.selectbox(
-            "Look at one of them",
+            "Input channel",
             order.tolist(),
             format_func=lambda i: f"{names[i]}: sum {number(float(sums[i]), 4)}",
             key="trace_slice",
@@ -177,12 +177,12 @@ def _show_window(step: WindowStep) -> None:
     others = len(order) - len(shown)
     if others:
         rest = float(sums[order[_MAX_SUMMANDS:]].sum())
-        parts.append(f"{_summand(rest)} (the other {others})")
+        parts.append(f"{_summand(rest)} ({others} more channels)")
     parts.append(f"{_summand(step.bias)} (bias)")
-    st.markdown(f"**Sum of all**: {' '.join(parts)} = **{number(step.value, 6)}**")
+    st.markdown(f"**Total**: {' '.join(parts)} = **{number(step.value, 6)}**")
     download(
-        f"Every factor (CSV, {step.patch.size:,} products)",
-        f"{step.layer_name.replace('/', '-')}-cell.csv",
+        f"Inputs, weights and products (CSV, {step.patch.size:,} rows)",
+        f"{step.layer_name.replace('/', '-')}-unit.csv",
         lambda: factors_csv(step),
     )
 
@@ -220,7 +220,7 @@ def _show_products(step: WindowStep, place: int, name: str) -> None:
 
 
 def factors_csv(step: WindowStep) -> bytes:
-    """Write every factor of a convolution down, a line for each."""
+    """Return each input, weight and product of a convolution window as CSV, a row for each."""
     assert step.kernel is not None
     table = io.StringIO()
     writer = csv.writer(table)

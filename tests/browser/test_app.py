@@ -21,10 +21,10 @@ PATHS = (
     *("/train", "/film", "/augmentation", "/transfer", "/models"),
 )
 VIEWS = (
-    "/filters?filters_view=While+it+learned&model=SVHN+Gabor+CNN",
+    "/filters?filters_view=During+training&model=SVHN+Gabor+CNN",
     "/feature_maps?maps_view=One+filter&model=SVHN+Gabor+CNN",
-    "/feature_maps?maps_view=Trace+a+cell&model=SVHN+Gabor+CNN",
-    "/feature_maps?maps_view=Switch+filters+off&model=SVHN+Gabor+CNN",
+    "/feature_maps?maps_view=Trace+a+unit&model=SVHN+Gabor+CNN",
+    "/feature_maps?maps_view=Ablation&model=SVHN+Gabor+CNN",
     "/feature_maps?maps_view=Whole+network&model=SVHN+Gabor+CNN",
     "/gabor?view=Filter+bank",
     "/gabor?view=Learned+kernels&model=SVHN+Gabor+CNN",
@@ -38,9 +38,9 @@ VIEWS = (
     "/models?models_view=Your+own+network",
 )
 MORE_VIEWS = (
-    "/filters?filters_view=A+whole+layer&model=SVHN+Gabor+CNN",
-    "/feature_maps?maps_view=Two+pictures&model=SVHN+Gabor+CNN",
-    "/feature_maps?maps_view=Pictures+placed&model=SVHN+Gabor+CNN",
+    "/filters?filters_view=Whole+layer&model=SVHN+Gabor+CNN",
+    "/feature_maps?maps_view=Compare+images&model=SVHN+Gabor+CNN",
+    "/feature_maps?maps_view=Embedding&model=SVHN+Gabor+CNN",
     "/gabor?view=Features",
     "/gabor?view=Orientation+tuning&model=SVHN+Gabor+CNN",
     "/class_activation?class_view=Decomposition&model=SVHN+Gabor+CNN",
@@ -237,7 +237,7 @@ def test_a_map_is_picked_with_the_mouse_and_with_the_keyboard(
     sheet.press("ArrowDown")
     sheet.press("Enter")
     expect(page.get_by_text(re.compile(r"^Channel 11 of"))).to_be_visible()
-    strip = page.get_by_role("slider", name=re.compile("^The strongest map of each layer"))
+    strip = page.get_by_role("slider", name=re.compile("^The most active map of each layer"))
     strip.press("ArrowRight")
     strip.press("Enter")
     expect(page).to_have_url(re.compile("maps_layer=(?!conv1)"))

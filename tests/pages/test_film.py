@@ -71,7 +71,7 @@ def test_a_ready_pair_differs_in_one_thing_and_the_page_says_in_what() -> None:
     assert said.count("**What you see") == 2
     assert "| | SVHN few | SVHN few, augmented |" in said
     assert (
-        "| augmentation | no change at all | rotation ±10°, shift ±8 %, shear ±8°, zoom ±15 % |"
+        "| augmentation | no augmentation | rotation ±10°, shift ±8 %, shear ±8°, zoom ±15 % |"
         in said
     )
     assert "| architecture |" not in said

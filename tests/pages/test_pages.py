@@ -692,10 +692,10 @@ def test_a_network_trained_into_ones_own_folder_keeps_its_history(
 MAPS_VIEWS = (
     "All maps",
     "One filter",
-    "Trace a cell",
-    "Two pictures",
-    "Switch filters off",
-    "Pictures placed",
+    "Trace a unit",
+    "Compare images",
+    "Ablation",
+    "Embedding",
     "Whole network",
 )
 
@@ -717,7 +717,7 @@ def test_every_view_of_the_feature_maps_works(view: str, model: str) -> None:
 
 
 @pytest.mark.parametrize("view", MAPS_VIEWS[:-1])
-def test_a_channel_and_a_cell_of_a_larger_layer_do_no_harm_in_a_smaller_one(view: str) -> None:
+def test_a_channel_and_a_unit_of_a_larger_layer_do_no_harm_in_a_smaller_one(view: str) -> None:
     app = open_page("pages/feature_maps.py", maps_view=view, channel="31", trace_row="111")
     last = app.selectbox(key="maps_layer").options[-1]
     app.selectbox(key="maps_layer").select(last.split(" (")[0]).run()
@@ -733,14 +733,12 @@ def test_maps_can_be_sorted_and_scaled(scale: str, order: str) -> None:
     app.selectbox(key="sort_by").select(order).run()
     assert not app.exception
     assert ("Sorted by" in texts(app)) == (order != "number")
-    assert ("scale of its own" in texts(app)) == (scale == "map")
+    assert ("its own scale" in texts(app)) == (scale == "map")
 
 
-def test_switching_a_needed_filter_off_lowers_its_class() -> None:
+def test_ablating_a_needed_channel_lowers_its_class() -> None:
     app = finished(
-        open_page(
-            "pages/feature_maps.py", maps_view="Switch filters off", model="Fashion Gabor CNN"
-        )
+        open_page("pages/feature_maps.py", maps_view="Ablation", model="Fashion Gabor CNN")
     )
     assert "With **0** of 24 channels" in texts(app)
     app.button[0].click().run()
@@ -761,18 +759,18 @@ def test_a_held_out_part_that_is_not_here_is_explained() -> None:
 
 
 def test_the_traced_number_is_the_networks_own() -> None:
-    app = open_page("pages/feature_maps.py", maps_view="Trace a cell", model="Fashion Gabor CNN")
-    assert "The number, rebuilt by hand" in [element.value for element in app.subheader]
-    computed = re.search(r"computed \*\*([\d.]+)\*\*; by hand it is \*\*([\d.]+)\*\*", texts(app))
+    app = open_page("pages/feature_maps.py", maps_view="Trace a unit", model="Fashion Gabor CNN")
+    assert "The activation, recomputed step by step" in [element.value for element in app.subheader]
+    computed = re.search(r"computed \*\*([\d.]+)\*\* .* result is \*\*([\d.]+)\*\*", texts(app))
     assert computed is not None
     assert float(computed[1]) == pytest.approx(float(computed[2]), rel=1e-5)
 
 
 @pytest.mark.parametrize(
     "view",
-    ["One filter", "A whole layer", pytest.param("While it learned", marks=pytest.mark.slow)],
+    ["One filter", "Whole layer", pytest.param("During training", marks=pytest.mark.slow)],
 )
-def test_every_view_of_the_filter_pictures_works(view: str) -> None:
+def test_every_view_of_feature_visualization_works(view: str) -> None:
     app = finished(open_page("pages/filters.py", filters_view=view, model="SVHN Gabor CNN"))
     app = finished(app)  # the second piece of work begins when the first is done
     assert not app.exception
@@ -782,36 +780,38 @@ def test_every_view_of_the_filter_pictures_works(view: str) -> None:
 
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("preset", ["good", "lecture"])
-def test_every_target_is_climbed_for(target: str, preset: str) -> None:
+def test_every_objective_is_maximized(target: str, preset: str) -> None:
     app = open_page("pages/filters.py", model="SVHN Gabor CNN", steps="40", size="32")
     app.selectbox(key="preset").select(preset)
     app.selectbox(key="target").select(target).run()
     app = finished(finished(app))
     assert not app.exception
     assert not app.error
-    assert "Excites **" in texts(app)
+    assert "Maximizes **" in texts(app)
 
 
-def test_tricks_can_be_switched_off_and_the_climb_can_begin_with_the_picture() -> None:
+def test_regularizers_can_be_off_and_gradient_ascent_can_start_from_the_image() -> None:
     app = open_page("pages/filters.py", model="SVHN Gabor CNN", steps="40", size="32")
     for key in ("fourier", "uncorrelated", "moves"):
         app.toggle(key=key).set_value(False)
     app.toggle(key="from_photograph").set_value(True).run()
     app = finished(finished(app))
     assert not app.exception
-    assert "no trick at all" in texts(app)
+    assert "No regularizers" in texts(app)
 
 
 def test_a_network_without_checkpoints_says_which_have_some() -> None:
-    app = open_page("pages/filters.py", filters_view="While it learned", model="Digits CNN")
+    app = open_page("pages/filters.py", filters_view="During training", model="Digits CNN")
     assert "SVHN Gabor CNN" in app.error[0].value
 
 
 def test_a_class_of_a_network_that_flattens_gets_its_own_size() -> None:
-    app = open_page("pages/filters.py", model="Digits CNN", size="64", target="a class", steps="40")
+    app = open_page(
+        "pages/filters.py", model="Digits CNN", size="64", target="class logit", steps="40"
+    )
     app = finished(finished(app))
     assert not app.error
-    assert "In 28 × 28 pixels" in texts(app)
+    assert "Size: 28 × 28 pixels" in texts(app)
     assert "28 × 28, seed 0" in texts(app)
 
 
@@ -835,11 +835,11 @@ def test_a_network_that_is_not_square_gets_class_images_of_its_shape(
     layers = [convolution, keras.layers.Flatten(), keras.layers.Dense(2)]
     keras.Sequential([keras.Input((48, 24, 3)), *layers]).save(tmp_path / "tall.keras")
     monkeypatch.setenv("CNNVIZ_MODELS_DIR", str(tmp_path))
-    app = open_page("pages/filters.py", model="tall", target="a class", steps="40")
+    app = open_page("pages/filters.py", model="tall", target="class logit", steps="40")
     app = finished(finished(app))
     assert not app.exception
     assert not app.error
-    assert "In 48 × 24 (height × width) pixels" in texts(app)
+    assert "Size: 48 × 24 (height × width) pixels" in texts(app)
     assert "48 × 24 (height × width), seed 0" in texts(app)
     app.selectbox(key="target").select("filter").run()
     assert "48 × 24" in app.select_slider(key="size").options
@@ -853,9 +853,9 @@ def test_a_network_that_is_not_square_gets_class_images_of_its_shape(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("choice", ["the 16 strongest for the picture", "16 at random"])
+@pytest.mark.parametrize("choice", ["the 16 most active", "16 at random"])
 def test_some_filters_of_a_layer_are_drawn_now_or_taken_from_the_atlas(choice: str) -> None:
-    app = open_page("pages/filters.py", filters_view="A whole layer", model="Fashion Gabor CNN")
+    app = open_page("pages/filters.py", filters_view="Whole layer", model="Fashion Gabor CNN")
     assert "From the atlas" in texts(app)
     app.selectbox(key="maps_layer").select("relu5").run()
     app.number_input(key="grid_first").set_value(64).run()
@@ -868,7 +868,7 @@ def test_some_filters_of_a_layer_are_drawn_now_or_taken_from_the_atlas(choice: s
 
 
 @pytest.mark.parametrize(("begins_with_it", "num_files"), [(False, 1), (True, 0)])
-def test_a_climb_that_begins_with_a_visitors_picture_is_not_kept_on_disk(
+def test_gradient_ascent_from_a_visitors_image_is_not_kept_on_disk(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, begins_with_it: bool, num_files: int
 ) -> None:
     monkeypatch.setenv("CNNVIZ_CACHE_DIR", str(tmp_path))

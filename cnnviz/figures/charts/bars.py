@@ -204,7 +204,7 @@ def weight_histogram(weights: np.ndarray, num_bins: int = 81) -> "go.Figure":
 
 
 def value_histogram(values: np.ndarray, what: str) -> "go.Figure":
-    """Draw how often each value occurs; the bars say what they count."""
+    """Draw a histogram of activations; `what` names the items counted, such as ``units``."""
     import plotly.graph_objects as go
 
     counts, edges = np.histogram(values, bins=40)
@@ -219,7 +219,7 @@ def value_histogram(values: np.ndarray, what: str) -> "go.Figure":
     figure.update_layout(
         height=300,
         margin=margin(),
-        xaxis_title="value",
+        xaxis_title="activation",
         yaxis_title=what,
         bargap=0,
     )

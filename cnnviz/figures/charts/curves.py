@@ -1,4 +1,4 @@
-"""Curves over time: learning curves of one training or several, and the objective of a climb."""
+"""Curves over time: learning curves, and the objective of gradient ascent."""
 
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
@@ -205,7 +205,7 @@ def _add_gap(
 
 
 def objective_figure(history: np.ndarray, steps: int) -> "go.Figure":
-    """Draw what a climb has reached before each step so far."""
+    """Draw the objective of a gradient ascent before each step so far."""
     import plotly.graph_objects as go
 
     figure = go.Figure()

@@ -19,18 +19,18 @@ _WIDE = 0.2  # share of a strip that a word and a number fit under
 
 
 def activations_figure(rows: Sequence[LayerFacts]) -> "go.Figure":
-    """Draw cells per map, filters, and their product for layers with maps, on a log scale."""
+    """Draw positions per map, channels, and activations of layers with maps, on a log scale."""
     import plotly.graph_objects as go
 
     names = [row.name for row in rows]
-    cells = [row.output_shape[0] * row.output_shape[1] for row in rows]
-    filters = [row.output_shape[2] for row in rows]
-    products = [c * f for c, f in zip(cells, filters, strict=True)]
+    positions = [row.output_shape[0] * row.output_shape[1] for row in rows]
+    channels = [row.output_shape[2] for row in rows]
+    activations = [p * c for p, c in zip(positions, channels, strict=True)]
     figure = go.Figure()
     for title, numbers, colour, dash in (
-        ("cells × filters", products, PURPLE, "solid"),
-        ("cells of a map", cells, TRAINING, "dash"),
-        ("filters", filters, VALIDATION, "dot"),
+        ("activations (positions × channels)", activations, PURPLE, "solid"),
+        ("positions", positions, TRAINING, "dash"),
+        ("channels", channels, VALIDATION, "dot"),
     ):
         figure.add_scatter(
             x=list(range(len(names))),
