@@ -115,7 +115,7 @@ def test_every_page_opens_alone_on_a_fresh_server(
 def test_an_uploaded_photograph_is_named_and_explained(
     server: Server, page: Page, foreign: set[str], tmp_path: Path
 ) -> None:
-    open_page(page, f"{server.url}/class_activation?source=Your own picture")
+    open_page(page, f"{server.url}/class_activation?source=Your own image")
     page.set_input_files("input[type=file]", photograph(tmp_path))
     expect(page.get_by_text(re.compile(r"espresso: 9\d"))).to_be_visible(timeout=60_000)
     expect(page.get_by_alt_text(re.compile("heat map for “espresso”"))).to_be_visible()
@@ -124,7 +124,7 @@ def test_an_uploaded_photograph_is_named_and_explained(
 def test_a_broken_upload_gets_a_sentence_and_the_page_lives(
     server: Server, page: Page, foreign: set[str], tmp_path: Path
 ) -> None:
-    open_page(page, f"{server.url}/class_activation?source=Your own picture")
+    open_page(page, f"{server.url}/class_activation?source=Your own image")
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG\r\n\x1a\n and then nothing")
     page.set_input_files("input[type=file]", broken)

@@ -275,7 +275,7 @@ def test_filters_as_features_are_compared_with_a_network() -> None:
     app = open_page("pages/gabor.py", view="Features")
     assert not app.exception
     assert not app.error
-    assert app.metric[0].value.endswith("right")
+    assert app.metric[0].value.endswith("accuracy")
     app.selectbox(key="like").select(150).run()
     assert not app.exception
     assert "of the 7 nearest neighbors have the same class" in texts(app)
