@@ -446,10 +446,10 @@ def test_examples_of_a_confusion_are_shown_or_explained() -> None:
     app.selectbox(key="true_class").select(9).run()
     assert "**31** of 1,000 images of *Ankle boot* were classified as *Sneaker*" in texts(app)
     assert len(app.image) == 1
-    app.selectbox(key="answer").select(9).run()
+    app.selectbox(key="predicted_class").select(9).run()
     assert "9 images from the bundled samples" in texts(app)
     assert len(app.image) == 1
-    app.selectbox(key="answer").select(0).run()
+    app.selectbox(key="predicted_class").select(0).run()
     assert "**0** of 1,000 images of *Ankle boot*" in texts(app)
     assert not app.image
     app.selectbox(key="true_class").select(6).run()
@@ -554,7 +554,7 @@ def test_first_kernels_can_be_watched_while_they_form() -> None:
 
 def test_the_calculator_explains_sizes_that_do_not_fit() -> None:
     app = open_page("pages/models.py", models_view="Calculator")
-    assert "the output has 3 cells" in app.success[0].value
+    assert "the output has 3 positions" in app.success[0].value
     app.number_input(key="calc_w").set_value(8).run()
     assert "3.5 is not an integer" in texts(app)
     app.number_input(key="calc_f").set_value(64).run()
