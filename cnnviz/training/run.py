@@ -185,8 +185,9 @@ def _started(recipe: Recipe, num_steps: int, folder: Path) -> keras.Model:
 
 
 def _first_of(recipe: Recipe, folder: Path) -> Path:
-    places = [where / f"{recipe.starts_from}.keras" for where in (folder, paths.MODELS)]
-    path = next((place for place in places if place.is_file()), places[0])
+    path = folder / f"{recipe.starts_from}.keras"
+    if folder == paths.NEW_MODELS and not path.is_file():
+        path = paths.MODELS / path.name  # of an installed package
     if not path.is_file():
         raise ModelLoadError(
             f"{recipe.name} goes on from {recipe.starts_from}, which is not in {folder}. Train "
