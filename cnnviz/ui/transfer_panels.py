@@ -193,7 +193,7 @@ def _show_tiles(found: "Sequence[Evidence]", picked: Picked, chosen: Settings) -
                 overlay,
                 f"**{title}** says «{answer}», {_share(max(evidence.probabilities))}. Evidence for "
                 f"«{label}»: at most {number(heatmap.maximum)}"
-                + ("." if heatmap.has_evidence else ", so nothing speaks for it."),
+                + ("." if heatmap.has_support else ", so nothing speaks for it."),
                 f"{picked.label} with the evidence of {title} for {label}",
             )
             if not chosen.is_shared:
