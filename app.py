@@ -1,7 +1,5 @@
-"""Entry of the app: asks for the picture that goes along to every page, and routes."""
+"""Entry of the app: asks for the image that goes along to every page, and routes."""
 
-from cnnviz.ui import controls, frame
+from cnnviz.ui import router
 
-page = frame.navigation()
-controls.choose_picture()
-page.run()
+router.run()

@@ -18,7 +18,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from cnnviz import datasets, load_model, zoo
 from cnnviz.training.timeline import kernel_fits, training_film
-from cnnviz.ui.reel import make_reel
+from cnnviz.ui.timeline.reel import make_reel
 
 NAME = "svhn-gabor"
 MOVE = """

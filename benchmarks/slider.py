@@ -53,13 +53,13 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("--moves", type=int, default=20)
     options = parser.parse_args()
-    bank = "gabor?view=Filter+bank&directions=8&frequencies=1"  # then 16, 24, … 48 filters
+    bank = "gabor?view=filter-bank&directions=8&frequencies=1"  # then 16, 24, … 48 filters
     sliders = [
         (f"gabor?{IMAGE}", "Frequency", "Magnitude of the response", options.moves),
         (bank, "Frequencies", "Magnitude of the", 10),
         (f"class_activation?{IMAGE}", "Opacity", "with the heat map for", options.moves),
         ("augmentation", "Rotation", "changed versions of", options.moves),
-        ("augmentation?model=SVHN+Gabor+CNN", "Rotation", "changed versions of", options.moves),
+        ("augmentation?network=svhn-gabor", "Rotation", "changed versions of", options.moves),
     ]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(

@@ -51,7 +51,7 @@ def server_command(port: int, address: str) -> list[str]:
 
 def start_page(model_name: str = "") -> str:
     """Give the path of the page to open: that of class activation for a network, else home."""
-    return f"/class_activation?model={quote(model_name)}" if model_name else ""
+    return f"/class_activation?network={quote(model_name)}" if model_name else ""
 
 
 @dataclass(eq=False)

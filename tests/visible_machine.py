@@ -9,7 +9,7 @@ from cnnviz import datasets, zoo
 from cnnviz.errors import DatasetError
 from cnnviz.feature_visualization import atlas
 from cnnviz.files import cache_dir
-from cnnviz.ui import own_models
+from cnnviz.ui.networks import own_models
 from cnnviz.zoo.published.keras_applications import weights_file
 
 PLANTED = "planted"  # a file in a folder of the user, and the network of an atlas

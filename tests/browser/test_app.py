@@ -21,31 +21,31 @@ PATHS = (
     *("/train", "/film", "/augmentation", "/transfer", "/models"),
 )
 VIEWS = (
-    "/filters?filters_view=During+training&model=SVHN+Gabor+CNN",
-    "/feature_maps?maps_view=One+filter&model=SVHN+Gabor+CNN",
-    "/feature_maps?maps_view=Trace+a+unit&model=SVHN+Gabor+CNN",
-    "/feature_maps?maps_view=Ablation&model=SVHN+Gabor+CNN",
-    "/feature_maps?maps_view=Whole+network&model=SVHN+Gabor+CNN",
-    "/gabor?view=Filter+bank",
-    "/gabor?view=Learned+kernels&model=SVHN+Gabor+CNN",
-    "/convolution?convolution_view=One+position+by+hand",
-    "/convolution?convolution_view=Sliding+kernel",
-    "/class_activation?class_view=Compare+methods&model=SVHN+Gabor+CNN",
-    "/class_activation?class_view=Faithfulness&model=SVHN+Gabor+CNN",
-    "/class_activation?class_view=Robustness&model=SVHN+Gabor+CNN",
-    "/models?models_view=Training&model=SVHN+Gabor+CNN",
-    "/models?models_view=Weights&model=SVHN+Gabor+CNN",
-    "/models?models_view=Your+own+network",
+    "/filters?view=during-training&network=svhn-gabor",
+    "/feature_maps?view=one-filter&network=svhn-gabor",
+    "/feature_maps?view=trace&network=svhn-gabor",
+    "/feature_maps?view=ablation&network=svhn-gabor",
+    "/feature_maps?view=whole-network&network=svhn-gabor",
+    "/gabor?view=filter-bank",
+    "/gabor?view=learned-kernels&network=svhn-gabor",
+    "/convolution?view=one-position",
+    "/convolution?view=sliding-kernel",
+    "/class_activation?view=compare&network=svhn-gabor",
+    "/class_activation?view=faithfulness&network=svhn-gabor",
+    "/class_activation?view=robustness&network=svhn-gabor",
+    "/models?view=training&network=svhn-gabor",
+    "/models?view=weights&network=svhn-gabor",
+    "/models?view=own-network",
 )
 MORE_VIEWS = (
-    "/filters?filters_view=Whole+layer&model=SVHN+Gabor+CNN",
-    "/feature_maps?maps_view=Compare+images&model=SVHN+Gabor+CNN",
-    "/feature_maps?maps_view=Embedding&model=SVHN+Gabor+CNN",
-    "/gabor?view=Features",
-    "/gabor?view=Orientation+tuning&model=SVHN+Gabor+CNN",
-    "/class_activation?class_view=Decomposition&model=SVHN+Gabor+CNN",
-    "/class_activation?class_view=Sanity+check&model=SVHN+Gabor+CNN",
-    "/models?models_view=Calculator",
+    "/filters?view=whole-layer&network=svhn-gabor",
+    "/feature_maps?view=compare-images&network=svhn-gabor",
+    "/feature_maps?view=embedding&network=svhn-gabor",
+    "/gabor?view=features",
+    "/gabor?view=orientation-tuning&network=svhn-gabor",
+    "/class_activation?view=decomposition&network=svhn-gabor",
+    "/class_activation?view=sanity-check&network=svhn-gabor",
+    "/models?view=calculator",
 )
 
 
@@ -115,7 +115,7 @@ def test_every_page_opens_alone_on_a_fresh_server(
 def test_an_uploaded_photograph_is_named_and_explained(
     server: Server, page: Page, foreign: set[str], tmp_path: Path
 ) -> None:
-    open_page(page, f"{server.url}/class_activation?source=Your own image")
+    open_page(page, f"{server.url}/class_activation?source=upload")
     page.set_input_files("input[type=file]", photograph(tmp_path))
     expect(page.get_by_text(re.compile(r"espresso: 9\d"))).to_be_visible(timeout=60_000)
     expect(page.get_by_alt_text(re.compile("heat map for “espresso”"))).to_be_visible()
@@ -124,7 +124,7 @@ def test_an_uploaded_photograph_is_named_and_explained(
 def test_a_broken_upload_gets_a_sentence_and_the_page_lives(
     server: Server, page: Page, foreign: set[str], tmp_path: Path
 ) -> None:
-    open_page(page, f"{server.url}/class_activation?source=Your own image")
+    open_page(page, f"{server.url}/class_activation?source=upload")
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG\r\n\x1a\n and then nothing")
     page.set_input_files("input[type=file]", broken)
@@ -156,7 +156,7 @@ def test_a_copied_link_opens_the_same_view(server: Server, page: Page, foreign: 
 def test_the_picked_picture_goes_along_to_the_next_page(
     server: Server, page: Page, foreign: set[str]
 ) -> None:
-    open_page(page, f"{server.url}/?source=Photographs&natural=Cup of coffee")
+    open_page(page, f"{server.url}/?source=natural&image=coffee")
     go_to(page, "Inside a network", "Class activation maps")
     expect(page.get_by_text(re.compile(r"espresso: \d"))).to_be_visible(timeout=60_000)
     expect(page).to_have_url(re.compile("/class_activation.*natural=Cup"))
@@ -190,7 +190,7 @@ def test_no_serious_barrier_of_our_own_making(
 def test_a_network_of_ones_own_is_tried_and_opened_and_a_hostile_one_refused(
     server: Server, page: Page, foreign: set[str], tmp_path: Path
 ) -> None:
-    open_page(page, f"{server.url}/models?models_view=Your own network")
+    open_page(page, f"{server.url}/models?view=own-network")
     hostile = tmp_path / "hostile.keras"
     hostile.write_bytes(static_corpus(tmp_path / "trap")["Lambda"]())
     page.set_input_files("input[type=file]", hostile)
@@ -207,7 +207,7 @@ def test_a_network_of_ones_own_is_tried_and_opened_and_a_hostile_one_refused(
 def test_the_kernel_slides_stops_and_steps_without_asking_the_server(
     server: Server, page: Page, foreign: set[str]
 ) -> None:
-    open_page(page, f"{server.url}/convolution?convolution_view=Sliding+kernel")
+    open_page(page, f"{server.url}/convolution?view=sliding-kernel")
     where = page.locator(".sum")
     expect(where).not_to_contain_text("Row 0, column 0", timeout=10_000)  # it moves by itself
     page.get_by_role("button", name="Pause").click()
@@ -225,7 +225,7 @@ def test_the_kernel_slides_stops_and_steps_without_asking_the_server(
 def test_a_map_is_picked_with_the_mouse_and_with_the_keyboard(
     server: Server, page: Page, foreign: set[str]
 ) -> None:
-    open_page(page, f"{server.url}/feature_maps?model=SVHN+Gabor+CNN")
+    open_page(page, f"{server.url}/feature_maps?network=svhn-gabor")
     sheet = page.get_by_role("slider", name="All maps of conv1")
     box = sheet.locator("img").bounding_box()
     assert box is not None

@@ -13,7 +13,7 @@ from tests.browser.test_app import (
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("foreign")]
-FILM = "/film?suitable_model=SVHN+Gabor+CNN"
+FILM = "/film?network=svhn-gabor"
 PIXELS = "canvas => canvas.toDataURL()"
 
 

@@ -21,7 +21,7 @@ def test_the_app_opens_on_a_model_and_ends_without_a_trace() -> None:
     app = cnnviz.launch(network, class_names=["left", "right"], open_browser=False)
     folder = Path(app._folder)
     try:
-        assert app.url.endswith("/class_activation?model=my-net")
+        assert app.url.endswith("/class_activation?network=my-net")
         assert urllib.request.urlopen(app.url, timeout=10).status == 200
         assert (folder / "my-net.keras").is_file()
         assert app.url in app._repr_html_()

@@ -13,12 +13,13 @@ from cnnviz.figures import encode_png
 from cnnviz.images import image_from_pixels
 from cnnviz.network.loading import load_model
 from cnnviz.training import LECTURE, RECIPES, draws
-from cnnviz.ui import augmentation_panels, cached
+from cnnviz.ui import shared
+from cnnviz.ui.augmentation import panels as augmentation_panels
 from tests.conftest import REPOSITORY
 from tests.pages.test_pages import open_page, texts
 
 PATH = "pages/augmentation.py"
-CURVES = "Learning curves"
+CURVES = "learning-curves"
 
 
 def shown(app: AppTest) -> dict[str, str]:
@@ -104,9 +105,9 @@ def test_without_any_change_every_draw_is_the_picture() -> None:
     assert "This recipe changes nothing" in texts(app)
 
 
-@pytest.mark.parametrize("model", ["Pets augmented", "SVHN Gabor CNN", "Digits CNN"])
+@pytest.mark.parametrize("model", ["cats-dogs-150-augmented", "svhn-gabor", "mnist-cnn"])
 def test_a_network_trained_here_says_what_it_was_trained_with(model: str) -> None:
-    app = open_page(PATH, model=model)
+    app = open_page(PATH, network=model)
     assert not app.exception
     assert not app.error
     assert f"{model} itself was trained with: rotation ±" in texts(app)
@@ -156,13 +157,11 @@ def test_the_ends_of_the_sliders_work(ends: dict[str, Any]) -> None:
 @pytest.mark.parametrize("pair", [*augmentation_panels._PAIRS])
 @pytest.mark.parametrize("curve", ["accuracy", "loss"])
 def test_the_gap_named_is_that_between_the_ends_of_the_curves(pair: str, curve: str) -> None:
-    app = open_page(
-        PATH, augmentation_view=CURVES, curves_of=pair, curve=curve, curve_smoothing="0.3"
-    )
+    app = open_page(PATH, view=CURVES, curves_of=pair, curve=curve, curve_smoothing="0.3")
     assert not app.exception
     assert not app.error
     for name in augmentation_panels._PAIRS[pair]:
-        history = cached.training_record(name).history
+        history = shared.training_record(name).history
         ends = [figures.smoothed(history[key], 0.3)[-1] for key in (curve, f"val_{curve}")]
         gap = abs(ends[0] - ends[1])
         written = f"{100 * gap:.1f} points" if curve == "accuracy" else f"{gap:.3g}"
@@ -170,7 +169,7 @@ def test_the_gap_named_is_that_between_the_ends_of_the_curves(pair: str, curve: 
 
 
 def test_the_page_says_in_what_two_trainings_differ_besides_augmentation() -> None:
-    app = open_page(PATH, augmentation_view=CURVES)
+    app = open_page(PATH, view=CURVES)
     assert "| epochs | 20 | 64 |" in texts(app)
     assert "| architecture | cats-dogs-150 | cats-dogs-150-dropout |" in texts(app)
     app.selectbox(key="curves_of").select("Pets on a frozen base").run()

@@ -101,11 +101,11 @@ def test_what_was_done_to_an_upload_is_said_below_it() -> None:
     assert "Values 0 to 4095 were mapped to black and white" in caption
 
 
-LINE = "Convolution in one dimension"
+LINE = "one-dimension"
 
 
 def test_a_line_shows_one_cell_as_a_sum_of_products() -> None:
-    app = open_page(PAGE, basics_view=LINE)
+    app = open_page(PAGE, view=LINE)
     assert not app.exception
     assert "**Cell 10**: (−1)·0 + 0·4 + 1·4 = 0 + 0 + 4 = **4**" in texts(app)
     app.radio(key="line_operation").set_value("convolve").run()
@@ -120,7 +120,7 @@ def test_a_line_shows_one_cell_as_a_sum_of_products() -> None:
 
 
 def test_a_cell_that_is_gone_is_replaced_by_the_last_one() -> None:
-    app = open_page(PAGE, basics_view=LINE)
+    app = open_page(PAGE, view=LINE)
     app.slider(key="line_cell").set_value(19).run()
     app.slider(key="line_stride").set_value(4).run()
     assert not app.exception
@@ -129,7 +129,7 @@ def test_a_cell_that_is_gone_is_replaced_by_the_last_one() -> None:
 
 
 def test_own_numbers_begin_with_the_preset_and_may_be_fractions() -> None:
-    app = open_page(PAGE, basics_view=LINE, line_kernel="Laplace")
+    app = open_page(PAGE, view=LINE, line_kernel="Laplace")
     app.selectbox(key="line_kernel").select("Your own numbers").run()
     assert app.text_input(key="line_kernel_numbers").value == "1 -2 1"
     app.text_input(key="line_kernel_numbers").set_value("1/4, 0.5; −2 8").run()
@@ -149,7 +149,7 @@ def test_own_numbers_begin_with_the_preset_and_may_be_fractions() -> None:
     ],
 )
 def test_what_is_no_row_of_numbers_is_explained(written: str, message: str) -> None:
-    app = open_page(PAGE, basics_view=LINE, line_kernel="Your own numbers")
+    app = open_page(PAGE, view=LINE, line_kernel="Your own numbers")
     app.text_input(key="line_kernel_numbers").set_value(written).run()
     assert not app.exception
     assert [message in error.value for error in app.error] == [True]
@@ -163,7 +163,7 @@ def test_a_kernel_that_does_not_fit_is_explained() -> None:
         "line_signal_numbers": "1 2",
         "line_padding": "0",
     }
-    app = open_page(PAGE, basics_view=LINE, **settings)
+    app = open_page(PAGE, view=LINE, **settings)
     assert not app.exception
     assert "does not fit into 2" in app.error[0].value
     app.slider(key="line_padding").set_value(1).run()
@@ -172,7 +172,7 @@ def test_a_kernel_that_does_not_fit_is_explained() -> None:
 
 
 def test_a_row_of_the_picture_is_a_signal() -> None:
-    app = open_page(PAGE, basics_view=LINE, line_signal="Row of the picture", line_row="3")
+    app = open_page(PAGE, view=LINE, line_signal="Row of the picture", line_row="3")
     assert not app.exception
     assert app.slider(key="line_row").value == 3
     assert len(app.image) == 1
@@ -183,11 +183,11 @@ def test_a_row_of_the_picture_is_a_signal() -> None:
     assert " · ".join(map(str, shirt.tolist())) in texts(app)
 
 
-GRADIENT = "The gradient of a shared weight"
+GRADIENT = "shared-weight"
 
 
 def test_the_gradient_by_hand_is_that_of_automatic_differentiation() -> None:
-    app = open_page(PAGE, basics_view=GRADIENT)
+    app = open_page(PAGE, view=GRADIENT)
     assert not app.exception
     assert not app.error
     assert "`GradientTape`: the same numbers" in texts(app)
@@ -201,7 +201,7 @@ def test_one_weight_is_written_out_with_the_cells_it_met() -> None:
     picture = np.random.default_rng(7).integers(0, 10, (5, 5))
     app = open_page(
         PAGE,
-        basics_view=GRADIENT,
+        view=GRADIENT,
         gradient_input="Random numbers",
         gradient_seed="7",
         gradient_loss="Sum of all cells",
@@ -215,7 +215,7 @@ def test_one_weight_is_written_out_with_the_cells_it_met() -> None:
 
 
 def test_the_target_itself_leaves_no_slope() -> None:
-    app = open_page(PAGE, basics_view=GRADIENT, gradient_kernel="Emboss", gradient_target="Emboss")
+    app = open_page(PAGE, view=GRADIENT, gradient_kernel="Emboss", gradient_target="Emboss")
     assert not app.exception
     assert "nothing has to change" in texts(app)
     assert "loss 0" in texts(app)
@@ -223,7 +223,7 @@ def test_the_target_itself_leaves_no_slope() -> None:
 
 @pytest.mark.parametrize("source", ["fashion-mnist", "natural"])
 def test_a_cut_stays_on_the_picture_when_size_and_picture_change(source: str) -> None:
-    app = open_page(PAGE, basics_view=GRADIENT)
+    app = open_page(PAGE, view=GRADIENT)
     app.slider(key="gradient_top").set_value(23).run()
     app.slider(key="gradient_side").set_value(7).run()
     assert app.slider(key="gradient_top").value == 21
@@ -235,7 +235,7 @@ def test_a_cut_stays_on_the_picture_when_size_and_picture_change(source: str) ->
 
 @pytest.mark.parametrize("view", [LINE, GRADIENT])
 def test_a_narrow_picture_is_taken(view: str) -> None:
-    app = open_page(PAGE, basics_view=view, line_signal="Row of the picture")
+    app = open_page(PAGE, view=view, line_signal="Row of the picture")
     app.selectbox(key="source").select("upload").run()
     strip = encode_png(np.full((8, 400, 3), 128, np.uint8))
     app.file_uploader[0].set_value(("strip.png", strip, "image/png")).run()

@@ -12,32 +12,28 @@ from cnnviz.attribution.registry import METHODS
 from cnnviz.attribution.targets import one_class
 from cnnviz.figures import encode_png
 from cnnviz.network.inspected_model import LoadedModel
-from cnnviz.ui import cached, class_panels, controls, jobs
+from cnnviz.ui import controls
+from cnnviz.ui.class_activation import cached, heat_map
+from cnnviz.ui.pages import BY_NAME
+from cnnviz.ui.shell import jobs
 from tests.conftest import slow_unless
 from tests.pages.test_pages import finished, open_page, texts
 
 PAGE = "pages/class_activation.py"
-VIEWS = (
-    "Heat map",
-    "Decomposition",
-    "Compare methods",
-    "Faithfulness",
-    "Sanity check",
-    "Robustness",
-)
-MODELS = ("SVHN Gabor CNN", "Fashion CNN")
+VIEWS = tuple(view.slug for view in BY_NAME["class_activation"].views)
+MODELS = ("svhn-gabor", "fashion-cnn")
 
 
 @pytest.mark.parametrize(
     ("view", "model"),
     slow_unless(
         [(view, model) for view in VIEWS for model in MODELS]
-        + [(view, "EfficientNet-Lite0") for view in ("Heat map", "Decomposition", "Sanity check")],
-        [(view, model) for view in VIEWS for model in (*MODELS, "EfficientNet-Lite0")],
+        + [(view, "efficientnet-lite0") for view in ("heat-map", "decomposition", "sanity-check")],
+        [(view, model) for view in VIEWS for model in (*MODELS, "efficientnet-lite0")],
     ),
 )
 def test_every_view_shows_a_finished_example(view: str, model: str) -> None:
-    app = finished(open_page(PAGE, class_view=view, model=model))
+    app = finished(open_page(PAGE, view=view, network=model))
     assert not app.exception
     assert not app.error
     assert app.image
@@ -45,9 +41,9 @@ def test_every_view_shows_a_finished_example(view: str, model: str) -> None:
 
 
 # the first network fits all methods, the second has no head for CAM
-CLOSER_VIEWS = ("Faithfulness", "Sanity check")
+CLOSER_VIEWS = ("faithfulness", "sanity-check")
 QUICK = (
-    *((method, "Heat map", MODELS[method == "cam"]) for method in METHODS),
+    *((method, "heat-map", MODELS[method == "cam"]) for method in METHODS),
     *(("cam", view, MODELS[1]) for view in CLOSER_VIEWS),
     *(("occlusion", view, MODELS[0]) for view in CLOSER_VIEWS),
 )
@@ -60,13 +56,13 @@ QUICK = (
         [
             (method, view, model)
             for method in METHODS
-            for view in ("Heat map", *CLOSER_VIEWS)
+            for view in ("heat-map", *CLOSER_VIEWS)
             for model in MODELS
         ],
     ),
 )
 def test_every_method_works_in_every_view(method: str, view: str, model: str) -> None:
-    app = finished(open_page(PAGE, class_view=view, model=model, method=METHODS[method].title))
+    app = finished(open_page(PAGE, view=view, network=model, method=METHODS[method].title))
     assert not app.exception
     assert not app.error
     assert app.selectbox(key="method").value == method
@@ -74,9 +70,9 @@ def test_every_method_works_in_every_view(method: str, view: str, model: str) ->
         assert "ends differently" in texts(app)
 
 
-@pytest.mark.parametrize("kind", class_panels._TARGETS)
+@pytest.mark.parametrize("kind", heat_map._TARGETS)
 def test_anything_can_be_argued_for(kind: str) -> None:
-    app = open_page(PAGE, model="SVHN Gabor CNN", map_target=kind)
+    app = open_page(PAGE, network="svhn-gabor", map_target=kind)
     assert not app.exception
     assert not app.error
     said = {
@@ -89,10 +85,10 @@ def test_anything_can_be_argued_for(kind: str) -> None:
 
 
 def test_the_settings_of_a_method_are_offered_and_matter() -> None:
-    app = finished(open_page(PAGE, model="SVHN Gabor CNN", method="SmoothGrad"))
+    app = finished(open_page(PAGE, network="svhn-gabor", method="SmoothGrad"))
     for setting in METHODS["smoothgrad"].settings:
         key = f"smoothgrad_{setting.name}"
-        number = app.number_input if setting.high > class_panels._MOST_SLIDER else app.slider
+        number = app.number_input if setting.high > heat_map._MOST_SLIDER else app.slider
         kind = {bool: app.toggle, str: app.selectbox}.get(type(setting.default), number)
         assert kind(key=key).value == setting.default
     app.slider(key="smoothgrad_samples").set_value(3).run()
@@ -106,8 +102,8 @@ def test_the_settings_of_a_method_are_offered_and_matter() -> None:
     [
         {},
         {"method": "HiResCAM", "hires_cam_signed": "true"},
-        {"method": "Score-CAM", "model": "Fashion CNN", "map_target": "class A versus class B"},
-        {"method": "Integrated gradients", "model": "SVHN Gabor CNN"},
+        {"method": "Score-CAM", "network": "fashion-cnn", "map_target": "class A versus class B"},
+        {"method": "Integrated gradients", "network": "svhn-gabor"},
         {"method": "Guided Grad-CAM", "map_target": "sum of two classes"},
     ],
     ids=lambda query: query.get("method", "default"),
@@ -116,13 +112,13 @@ def test_the_python_on_the_page_gives_the_same_map(
     query: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: list[Any] = []
-    before = class_panels._show_maps
+    before = heat_map._show_maps
 
     def remember(model: str, picked: Any, asked: Any, heatmap: Any, look: Any) -> None:
         shown.append(heatmap)
         before(model, picked, asked, heatmap, look)
 
-    monkeypatch.setattr(class_panels, "_show_maps", remember)
+    monkeypatch.setattr(heat_map, "_show_maps", remember)
     app = finished(open_page(PAGE, **query))
     names: dict[str, Any] = {}
     exec(app.code[0].value, names)
@@ -131,18 +127,16 @@ def test_the_python_on_the_page_gives_the_same_map(
 
 
 def test_the_python_of_fused_layers_gives_the_same_map() -> None:
-    asked = class_panels.Asked(
-        METHODS["layer-cam"], "conv3", one_class(9), (), fused_with=("conv2",)
-    )
+    asked = heat_map.Asked(METHODS["layer-cam"], "conv3", one_class(9), (), fused_with=("conv2",))
     picked = controls._from_source("fashion-mnist", "ankle-boot-1")
     names: dict[str, Any] = {}
-    exec(class_panels.python_for("fashion-cnn", picked, asked), names)
+    exec(heat_map.python_for("fashion-cnn", picked, asked), names)
     expected = cached.fused_evidence("fashion-cnn", picked.image, ("conv3", "conv2"), asked.target)
     np.testing.assert_allclose(names["heatmap"].values, expected.values, atol=1e-6)
 
 
 def test_recolouring_computes_nothing_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    app = open_page(PAGE, model="SVHN Gabor CNN")
+    app = open_page(PAGE, network="svhn-gabor")
 
     def forbidden(*_: Any, **__: Any) -> None:
         raise AssertionError("computed again")
@@ -158,7 +152,7 @@ def test_recolouring_computes_nothing_anew(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_another_share_of_pixels_measures_nothing_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    query = {"class_view": "Faithfulness", "model": "SVHN Gabor CNN"}
+    query = {"view": "faithfulness", "network": "svhn-gabor"}
     app = finished(open_page(PAGE, **query))
     app.slider(key="gone_share").set_value(50).run()
 
@@ -176,9 +170,7 @@ def test_another_share_of_pixels_measures_nothing_anew(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("against", ["layers", "classes", "networks"])
 def test_methods_stand_side_by_side(against: str) -> None:
-    app = finished(
-        open_page(PAGE, class_view="Compare methods", model="SVHN Gabor CNN", against=against)
-    )
+    app = finished(open_page(PAGE, view="compare", network="svhn-gabor", against=against))
     assert not app.exception
     assert not app.error
     assert app.image
@@ -191,7 +183,7 @@ def test_methods_stand_side_by_side(against: str) -> None:
 
 
 def test_holes_can_be_filled_and_quarters_found() -> None:
-    query = {"class_view": "Faithfulness", "model": "SVHN Gabor CNN"}
+    query = {"view": "faithfulness", "network": "svhn-gabor"}
     app = finished(finished(open_page(PAGE, road="true", mosaic="true", **query)))
     assert not app.exception
     assert "the mask itself is invisible" in texts(app)
@@ -204,7 +196,7 @@ def test_holes_can_be_filled_and_quarters_found() -> None:
 
 
 def test_the_lever_of_forgetting_moves() -> None:
-    app = finished(open_page(PAGE, class_view="Sanity check", model="Fashion CNN"))
+    app = finished(open_page(PAGE, view="sanity-check", network="fashion-cnn"))
     lever = app.select_slider(key="forgotten")
     assert list(lever.options) == ["0", "1", "2", "3", "4", "5"]
     lever.set_value(5).run()
@@ -213,7 +205,7 @@ def test_the_lever_of_forgetting_moves() -> None:
 
 
 def test_stress_moves_the_picture_and_says_what_becomes_of_the_answer() -> None:
-    app = open_page(PAGE, class_view="Robustness", model="SVHN Gabor CNN", source="svhn")
+    app = open_page(PAGE, view="robustness", network="svhn-gabor", source="svhn")
     app.slider(key="stress_noise").set_value(0.6).run()
     app.slider(key="stress_turn").set_value(180.0).run()
     app.slider(key="stress_square").set_value(0.9).run()
@@ -222,15 +214,15 @@ def test_stress_moves_the_picture_and_says_what_becomes_of_the_answer() -> None:
     assert "The predicted class **" in texts(app)
 
 
-@pytest.mark.parametrize("view", slow_unless(["Heat map", "Faithfulness", "Robustness"], VIEWS))
+@pytest.mark.parametrize("view", slow_unless(["heat-map", "faithfulness", "robustness"], VIEWS))
 def test_an_upload_works_in_every_view(view: str) -> None:
-    app = open_page(PAGE, class_view=view, model="SVHN Gabor CNN", source="Your own image")
+    app = open_page(PAGE, view=view, network="svhn-gabor", source="upload")
     pixels = np.random.default_rng(2).integers(0, 256, (50, 90, 3), dtype=np.uint8)
     app.file_uploader[0].set_value(("mine.png", encode_png(pixels), "image/png")).run()
     app = finished(app)
     assert not app.exception
     assert not app.error
-    if view == "Heat map":
+    if view == "heat-map":
         assert 'cnnviz.read_image("your-image.jpg")' in app.code[0].value
 
 
@@ -296,14 +288,14 @@ def test_ablation_cam_can_be_stopped() -> None:
         {"method": "Ablation-CAM"},
         {"method": "SmoothGrad"},
         {"method": "Guided Grad-CAM"},
-        {"class_view": "Decomposition"},
-        {"class_view": "Robustness"},
+        {"view": "decomposition"},
+        {"view": "robustness"},
     ],
     ids=lambda query: "-".join(query.values()),
 )
 def test_what_is_quick_on_a_small_network_starts_no_job(query: dict[str, str]) -> None:
     jobs._jobs.clear()
-    app = open_page(PAGE, model="SVHN Gabor CNN", **query)
+    app = open_page(PAGE, network="svhn-gabor", **query)
     assert not app.exception
     assert app.image
     assert not jobs._jobs
@@ -315,8 +307,8 @@ def test_on_a_network_so_large_that_all_is_slow_every_view_works(
 ) -> None:
     jobs._jobs.clear()
     monkeypatch.setattr(cnnviz.network.cost, "SLOW_COST", 1)
-    query = {"class_view": view} if view != "fused" else {"method": "LayerCAM"}
-    app = open_page(PAGE, model="Fashion CNN", source="fashion-mnist", **query)
+    query = {"view": view} if view != "fused" else {"method": "LayerCAM"}
+    app = open_page(PAGE, network="fashion-cnn", source="fashion-mnist", **query)
     if view == "fused":
         app.selectbox(key="fuse_fashion-cnn").select("conv2").run()
     for _ in range(6):  # one job may follow another
@@ -332,16 +324,16 @@ def test_on_a_network_so_large_that_all_is_slow_every_view_works(
 
 def test_the_table_marks_methods_that_are_slow_on_this_network() -> None:
     marked = {}
-    for model in ("SVHN Gabor CNN", "EfficientNet-Lite0"):
-        app = open_page(PAGE, class_view="Compare methods", model=model)
+    for model in ("svhn-gabor", "efficientnet-lite0"):
+        app = open_page(PAGE, view="compare", network=model)
         for job in jobs._jobs.values():
             job.stop()
         finished(app)
         labels = {name: app.checkbox(key=f"row {name}").label for name in METHODS}
         marked[model] = {name for name, label in labels.items() if label.endswith(" (slow)")}
     many = {"integrated-gradients", "occlusion", "rise"}
-    assert marked["SVHN Gabor CNN"] == many
-    assert marked["EfficientNet-Lite0"] == many | {"score-cam", "ablation-cam", "smoothgrad"}
+    assert marked["svhn-gabor"] == many
+    assert marked["efficientnet-lite0"] == many | {"score-cam", "ablation-cam", "smoothgrad"}
 
 
 def test_the_map_on_the_page_is_the_map_of_the_package() -> None:
@@ -357,7 +349,7 @@ def test_the_map_on_the_page_is_the_map_of_the_package() -> None:
 
 
 def test_every_download_is_made() -> None:
-    app: AppTest = open_page(PAGE, model="SVHN Gabor CNN")
+    app: AppTest = open_page(PAGE, network="svhn-gabor")
     labels = [element.proto.label for element in app.get("download_button")]
     assert [label.split(" (")[0] for label in labels] == [
         "Overlay",
@@ -368,9 +360,7 @@ def test_every_download_is_made() -> None:
 
 
 def test_a_map_that_became_empty_is_called_so() -> None:
-    app = finished(
-        open_page(PAGE, class_view="Sanity check")
-    )  # nothing argues for the cat any more
+    app = finished(open_page(PAGE, view="sanity-check"))  # nothing argues for the cat any more
     assert "No position supports the class any more: the map is empty." in texts(app)
     app.select_slider(key="forgotten").set_value(0).run()
     assert "the map is empty" not in texts(app)

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from cnnviz import datasets, figures, zoo
 from cnnviz.training.timeline import KernelFits, kernel_fits, training_film
-from cnnviz.ui import cached, reel
+from cnnviz.ui.timeline import cached, reel
 from tests.conftest import REPOSITORY
 from tests.pages.test_pages import finished, open_page, texts
 
@@ -24,7 +24,7 @@ def opened(**query: str) -> AppTest:
 
 
 def test_the_first_look_is_a_finished_film_with_its_story_and_its_files() -> None:
-    app = opened(suitable_model="SVHN Gabor CNN")
+    app = opened(network="svhn-gabor")
     said = texts(app)
     assert "**What you see: SVHN Gabor CNN" in said
     assert "on it says «5», at the end with" in said
@@ -44,7 +44,7 @@ def test_the_page_alone_and_before_the_film_is_ready_shows_the_picture() -> None
 
 
 def test_other_layers_classes_and_a_second_network_can_be_chosen() -> None:
-    app = opened(suitable_model="SVHN Gabor CNN")
+    app = opened(network="svhn-gabor")
     app.selectbox(key="film_layer").select("relu5").run()
     app.selectbox(key="film_cam_layer").select("relu2").run()
     app.selectbox(key="class").select(3).run()
@@ -63,7 +63,7 @@ def test_other_layers_classes_and_a_second_network_can_be_chosen() -> None:
 
 
 def test_a_ready_pair_differs_in_one_thing_and_the_page_says_in_what() -> None:
-    app = opened(suitable_model="Fashion Gabor CNN")
+    app = opened(network="fashion-gabor")
     wanted = "With and without augmentation"
     next(button for button in app.button if button.label == wanted).click().run()
     said = texts(finished(app))
@@ -79,16 +79,16 @@ def test_a_ready_pair_differs_in_one_thing_and_the_page_says_in_what() -> None:
 
 
 def test_a_layer_that_the_second_network_lacks_is_replaced() -> None:
-    app = opened(suitable_model="SVHN Gabor CNN", beside="Fashion Gabor CNN")
+    app = opened(network="svhn-gabor", beside="Fashion Gabor CNN")
     app.selectbox(key="film_layer").select("dropout5").run()
     assert not finished(app).exception
     assert not app.error
     assert "Fashion Gabor CNN" in texts(app)
 
 
-@pytest.mark.parametrize("model", ["EfficientNet-Lite0", "nothing"])
+@pytest.mark.parametrize("model", ["efficientnet-lite0", "nothing"])
 def test_a_network_without_checkpoints_is_not_offered(model: str) -> None:
-    app = opened(model=model, beside="nothing")
+    app = opened(network=model, beside="nothing")
     assert app.selectbox(key="suitable_model").options == [
         "Fashion Gabor CNN",
         "SVHN few",
@@ -101,7 +101,7 @@ def test_a_network_without_checkpoints_is_not_offered(model: str) -> None:
 
 
 def test_a_broken_upload_is_explained() -> None:
-    app = opened(suitable_model="SVHN Gabor CNN")
+    app = opened(network="svhn-gabor")
     app.selectbox(key="source").select("upload").run()
     app.file_uploader[0].set_value(("digit.png", b"no picture", "image/png")).run()
     assert not app.exception

@@ -8,7 +8,8 @@ import keras
 import pytest
 from keras import layers
 
-from cnnviz.ui.own_models import is_local
+from cnnviz.ui.networks.own_models import is_local
+from cnnviz.ui.pages import BY_NAME
 from tests.conftest import slow_unless
 from tests.pages.test_pages import open_page, texts
 from tests.unit.networks import vision_transformer
@@ -18,10 +19,7 @@ PAGES = (
     *("pages/models.py", "pages/feature_maps.py", "pages/filters.py", CLASS_PAGE),
     "pages/augmentation.py",
 )
-CLASS_VIEWS = (
-    *("Heat map", "Decomposition", "Compare methods", "Faithfulness", "Sanity check"),
-    "Robustness",
-)
+CLASS_VIEWS = tuple(view.slug for view in BY_NAME["class_activation"].views)
 
 
 def two_outputs() -> Any:
@@ -63,15 +61,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_every_page_shows_such_a_network_and_what_is_assumed(
     folder: Path, name: str, path: str
 ) -> None:
-    app = open_page(path, model=name)
+    app = open_page(path, network=name)
     assert not app.exception
     assert not app.error
     assert "Input scaling is assumed: 0 to 1" in texts(app)
 
 
-@pytest.mark.parametrize("view", slow_unless(["Faithfulness"], CLASS_VIEWS))
+@pytest.mark.parametrize("view", slow_unless(["faithfulness"], CLASS_VIEWS))
 def test_every_view_of_raw_scores_names_them_so(folder: Path, view: str) -> None:
-    app = open_page(CLASS_PAGE, model="raw-scores", class_view=view)
+    app = open_page(CLASS_PAGE, network="raw-scores", view=view)
     assert not app.exception
     assert not app.error
     shown = texts(app)
@@ -79,7 +77,7 @@ def test_every_view_of_raw_scores_names_them_so(folder: Path, view: str) -> None
 
 
 def test_scaling_and_output_are_chosen_beside_the_network(folder: Path) -> None:
-    app = open_page(CLASS_PAGE, model="two-outputs")
+    app = open_page(CLASS_PAGE, network="two-outputs")
     table = next(frame for frame in app.dataframe if "Predictions" in frame.value.columns)
     assert list(table.value["Input"])[:2] == ["0 to 1", "0 to 255"]
     app.selectbox(key="preprocessing").select("raw").run()
@@ -93,15 +91,15 @@ def test_scaling_and_output_are_chosen_beside_the_network(folder: Path) -> None:
 
 
 def test_another_network_begins_without_the_choices_for_the_last(folder: Path) -> None:
-    app = open_page(CLASS_PAGE, model="two-outputs")
+    app = open_page(CLASS_PAGE, network="two-outputs")
     app.selectbox(key="preprocessing").select("raw").run()
-    app.selectbox(key="model").select("tokens").run()
+    app.selectbox(key="network").select("tokens").run()
     assert not app.exception
     assert "Input scaling is assumed: 0 to 1" in texts(app)
 
 
 def test_the_grid_of_tokens_is_seen_and_can_be_corrected(folder: Path) -> None:
-    app = open_page("pages/feature_maps.py", model="tokens")
+    app = open_page("pages/feature_maps.py", network="tokens")
     assert app.selectbox(key="token_grid").value == "8x8"
     app.selectbox(key="token_grid").select("4x16").run()
     assert not app.exception
@@ -111,17 +109,17 @@ def test_the_grid_of_tokens_is_seen_and_can_be_corrected(folder: Path) -> None:
 @pytest.mark.parametrize("content", ["{", "[]", json.dumps({"preprocessing": {"scale": "x"}})])
 def test_a_bad_json_costs_the_pages_nothing(folder: Path, content: str) -> None:
     (folder / "tokens.json").write_text(content)
-    app = open_page("pages/models.py", model="two-outputs")
+    app = open_page("pages/models.py", network="two-outputs")
     assert not app.exception
     assert not app.error
-    app = open_page("pages/models.py", models_view="Your own network")
+    app = open_page("pages/models.py", view="own-network")
     assert not app.exception
     assert "tokens.json" in texts(app) or "tokens.keras" in texts(app)
 
 
 def test_a_network_that_cannot_be_computed_is_a_message(folder: Path) -> None:
     (folder / "tokens.json").write_text('{"class_names": ["only one"]}')
-    app = open_page(CLASS_PAGE, model="tokens")
+    app = open_page(CLASS_PAGE, network="tokens")
     assert not app.exception
     assert "1 class names are given for 'tokens'" in texts(app)
 

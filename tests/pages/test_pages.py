@@ -20,25 +20,16 @@ from cnnviz.figures import encode_png
 from cnnviz.filter_banks import BANKS, KERNELS
 from cnnviz.images import image_from_pixels
 from cnnviz.network.loading import load_model
-from cnnviz.ui import cached, controls, downloads, jobs
+from cnnviz.ui import controls, shared
+from cnnviz.ui.feature_visualization import cached
+from cnnviz.ui.pages import BY_NAME, Page
+from cnnviz.ui.pages import PAGES as TABLE
+from cnnviz.ui.shell import address, downloads, jobs
 from tests.conftest import REPOSITORY, slow_unless
 from tests.unit.hostile_models import good_parts, packed
 from tests.unit.test_datasets import put_fashion, put_idx, put_npz
 
-PAGES = (
-    "pages/home.py",
-    "pages/convolution.py",
-    "pages/gabor.py",
-    "pages/feature_maps.py",
-    "pages/filters.py",
-    "pages/class_activation.py",
-    "pages/basics.py",
-    "pages/train.py",
-    "pages/film.py",
-    "pages/augmentation.py",
-    "pages/transfer.py",
-    "pages/models.py",
-)
+PAGES = ("pages/home.py", *(f"pages/{page.name}.py" for page in TABLE))
 # these are brought other pictures in the slow tests only, to keep the run short
 SLOW_PAGES = ("pages/train.py", "pages/film.py", "pages/transfer.py")
 PICTURE_PAGES = slow_unless([path for path in PAGES if path not in SLOW_PAGES], PAGES)
@@ -108,11 +99,55 @@ def test_a_page_that_cannot_show_a_wanted_network_leaves_it_to_the_next() -> Non
 
     app = AppTest.from_function(script, default_timeout=120)
     app.session_state["among"] = ["svhn-gabor"]
-    app.session_state[controls.WANTED_MODEL] = "fashion-cnn"
-    assert app.run().selectbox(key="suitable_model").value == "svhn-gabor"
+    app.session_state[address.wanted(controls.NETWORK)] = "fashion-cnn"
+    assert app.run().selectbox(key="suitable_network").value == "svhn-gabor"
     app.session_state["among"] = None
-    assert app.run().selectbox(key="model").value == "fashion-cnn"
-    assert controls.WANTED_MODEL not in app.session_state
+    assert app.run().selectbox(key="network").value == "fashion-cnn"
+    assert address.wanted(controls.NETWORK) not in app.session_state
+
+
+def test_every_page_file_has_a_row_in_the_table_and_shows_it() -> None:
+    files = {path.stem: path.read_text() for path in (REPOSITORY / "pages").glob("*.py")}
+    assert files.keys() == {"home", *BY_NAME}
+    for name in BY_NAME:
+        assert files[name] == f'from cnnviz.ui import router\n\nrouter.show("{name}")\n'
+
+
+@pytest.mark.parametrize("page", [page for page in TABLE if len(page.views) > 1])
+def test_titles_and_slugs_of_views_are_unambiguous(page: Page) -> None:
+    for texts_of in ("slug", "title", "question"):
+        assert len({getattr(view, texts_of) for view in page.views}) == len(page.views)
+
+
+def test_an_unknown_view_or_network_is_named_and_replaced() -> None:
+    app = open_page("pages/class_activation.py", view="nowhere", network="nothing")
+    assert not app.exception
+    assert {warning.value for warning in app.warning} >= {
+        "The address asks for view “nowhere”, which is not a choice here.",
+        "The address asks for network “nothing”, which is not a choice here.",
+    }
+    assert app.segmented_control(key="class_activation_view").value == "heat-map"
+    assert app.selectbox(key="network").value == "efficientnet-lite0"
+
+
+def test_a_chosen_network_goes_along_to_the_next_page_and_back() -> None:
+    app = open_page("pages/class_activation.py")
+    app.selectbox(key="network").select("svhn-gabor").run()
+    assert app.query_params["network"] == ["svhn-gabor"]
+    app.switch_page("pages/feature_maps.py").run()
+    assert app.selectbox(key="network").value == "svhn-gabor"
+    app.selectbox(key="network").select("fashion-cnn").run()
+    app.switch_page("pages/class_activation.py").run()
+    assert app.selectbox(key="network").value == "fashion-cnn"
+    assert not app.warning
+
+
+def test_a_view_that_most_networks_cannot_show_begins_with_one_that_can() -> None:
+    app = open_page("pages/gabor.py", view="learned-kernels")
+    assert app.selectbox(key="network").value == "svhn-gabor"
+    assert not app.error
+    app.selectbox(key="network").select("efficientnet-lite0").run()
+    assert "3 × 3" in texts(app)
 
 
 def test_wrong_settings_in_a_link_fall_back_to_the_defaults() -> None:
@@ -174,7 +209,7 @@ def test_a_network_that_is_not_here_is_offered(
 ) -> None:
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     app = open_page("pages/class_activation.py")
-    app.selectbox(key="model").select("vgg16").run()
+    app.selectbox(key="network").select("vgg16").run()
     assert not app.exception
     assert "not on this computer yet" in texts(app)
     assert "Download VGG16 (553 MB)" in [button.label for button in app.button]
@@ -187,7 +222,7 @@ def test_a_download_without_a_network_is_explained_and_can_be_tried_again(
     for variable in ("https_proxy", "http_proxy"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")  # nobody is there
     app = open_page("pages/class_activation.py")
-    app.selectbox(key="model").select("mobilenet").run()
+    app.selectbox(key="network").select("mobilenet").run()
     app.button(key="download mobilenet").click().run()
     downloads._jobs["mobilenet"].wait(60)
     app.run()
@@ -228,7 +263,7 @@ def test_the_bank_shows_all_filters_and_enlarges_the_one_asked_for() -> None:
 @pytest.mark.parametrize(("height", "width"), slow_unless([(8, 8), (8, 2000), (500, 61)], SHAPES))
 @pytest.mark.parametrize("path", PICTURE_PAGES)
 def test_pictures_of_any_shape_work(path: str, height: int, width: int) -> None:
-    app = open_page(path, source="Your own image")
+    app = open_page(path, source="upload")
     pixels = np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
     app.file_uploader[0].set_value(("odd.png", encode_png(pixels), "image/png")).run()
     assert not app.exception
@@ -237,7 +272,7 @@ def test_pictures_of_any_shape_work(path: str, height: int, width: int) -> None:
 
 
 def test_a_class_that_nothing_speaks_for_is_said() -> None:
-    app = open_page("pages/class_activation.py", source="Your own image")
+    app = open_page("pages/class_activation.py", source="upload")
     black = np.zeros((224, 224, 3), np.uint8)
     app.file_uploader[0].set_value(("black.png", encode_png(black), "image/png")).run()
     for class_index in range(0, 1000, 97):
@@ -249,12 +284,12 @@ def test_a_class_that_nothing_speaks_for_is_said() -> None:
 
 
 @pytest.mark.parametrize("bank", [kind.title for kind in BANKS.values()])
-@pytest.mark.parametrize("view", ["Filter bank", "Ten images"])
+@pytest.mark.parametrize("view", ["filter-bank", "ten-images"])
 def test_every_bank_works_in_every_view(bank: str, view: str) -> None:
     app = open_page("pages/gabor.py", view=view, bank=bank)
     assert not app.exception
     assert not app.error
-    if view == "Ten images":
+    if view == "ten-images":
         app.radio(key="many").set_value("Ten digits").run()
         assert not app.exception
     else:
@@ -289,7 +324,7 @@ def test_the_pass_band_is_shown_for_any_filter() -> None:
 
 @pytest.mark.parametrize("network", ["SVHN Gabor CNN", "Fashion CNN", "EfficientNet-Lite0"])
 def test_filter_and_channel_are_compared(network: str) -> None:
-    app = open_page("pages/gabor.py", view="Orientation tuning", model=network)
+    app = open_page("pages/gabor.py", view="orientation-tuning", network=network)
     assert not app.exception
     assert not app.error
     app.selectbox(key="tuned_channel").select(3).run()
@@ -297,25 +332,25 @@ def test_filter_and_channel_are_compared(network: str) -> None:
 
 
 def test_learned_kernels_are_fitted_and_handed_to_the_sliders() -> None:
-    app = open_page("pages/gabor.py", view="Learned kernels", model="SVHN Gabor CNN")
+    app = open_page("pages/gabor.py", view="learned-kernels", network="svhn-gabor")
     assert not app.exception
     assert "kernels are Gabor functions for more than 80 %" in texts(app)
     app.button(key="hand_over").click().run()
     assert not app.exception
-    assert app.radio(key="view").value == "One filter"
+    assert app.segmented_control(key="gabor_view").value == "one-filter"
     assert app.slider(key="frequency").value != 0.2
 
 
 def test_small_kernels_are_not_fitted_and_the_reason_is_given() -> None:
-    app = open_page("pages/gabor.py", view="Learned kernels", model="Fashion CNN")
+    app = open_page("pages/gabor.py", view="learned-kernels", network="fashion-cnn")
     assert not app.exception
     assert "3 × 3 = 9 numbers" in app.error[0].value
 
 
 @pytest.mark.parametrize("kernel", [kernel.title for kernel in KERNELS])
-@pytest.mark.parametrize("view", ["Step by step", "One position by hand", "Sliding kernel"])
+@pytest.mark.parametrize("view", [view.slug for view in BY_NAME["convolution"].views])
 def test_every_kernel_works_in_every_view(kernel: str, view: str) -> None:
-    app = open_page("pages/convolution.py", kernel=kernel, convolution_view=view)
+    app = open_page("pages/convolution.py", kernel=kernel, view=view)
     assert not app.exception
     assert not app.error
 
@@ -337,7 +372,7 @@ def test_the_lectures_demonstrations_set_everything() -> None:
 def test_a_cell_is_written_out_and_equals_the_answer() -> None:
     app = open_page(
         "pages/convolution.py",
-        convolution_view="One position by hand",
+        view="one-position",
         conv_input="A 5 × 5 table",
         kernel="Diagonal cross",
     )
@@ -354,7 +389,7 @@ def test_a_cell_is_written_out_and_equals_the_answer() -> None:
 
 
 def test_a_cell_of_a_larger_answer_is_moved_into_the_smaller_one() -> None:
-    app = open_page("pages/convolution.py", convolution_view="One position by hand")
+    app = open_page("pages/convolution.py", view="one-position")
     app.number_input(key="cell_row").set_value(29).run()
     app.slider(key="stride").set_value(8).run()
     assert not app.exception
@@ -395,8 +430,8 @@ def test_a_kernel_that_does_not_fit_is_explained() -> None:
     assert "does not fit into 5" in app.error[0].value
 
 
-NETWORKS = [card.title for card in zoo.list_models() if zoo.is_ready(card)]
-LARGE = ("Pets frozen", "Pets fine-tuned")  # heads on EfficientNet-Lite0
+NETWORKS = [card.name for card in zoo.list_models() if zoo.is_ready(card)]
+LARGE = ("cats-dogs-features", "cats-dogs-fine-tuned")  # heads on EfficientNet-Lite0
 
 
 @pytest.mark.parametrize(
@@ -404,11 +439,11 @@ LARGE = ("Pets frozen", "Pets fine-tuned")  # heads on EfficientNet-Lite0
     [
         pytest.param(network, view, marks=[pytest.mark.slow] if network.startswith(LARGE) else [])
         for network in NETWORKS
-        for view in ("Layers", "Training", "Weights")
+        for view in ("layers", "training", "weights")
     ],
 )
 def test_every_network_can_be_looked_into(view: str, network: str) -> None:
-    app = open_page("pages/models.py", models_view=view, model=network)
+    app = open_page("pages/models.py", view=view, network=network)
     assert not app.exception
     assert not app.error
     if view == "Layers":
@@ -422,7 +457,7 @@ def test_every_network_can_be_looked_into(view: str, network: str) -> None:
 
 
 def test_the_numbers_of_a_layer_are_written_out() -> None:
-    app = open_page("pages/models.py", model="Fashion CNN")
+    app = open_page("pages/models.py", network="fashion-cnn")
     assert "3·3·1·32 + 32 = **320**" in texts(app)
     assert "3·3·1·26·26·32 = **194,688**" in texts(app)
     app.selectbox(key="written_out").select("conv3").run()
@@ -431,7 +466,7 @@ def test_the_numbers_of_a_layer_are_written_out() -> None:
 
 
 def test_the_first_view_shows_a_misclassified_image_of_the_bundled_samples() -> None:
-    app = open_page("pages/models.py", models_view="Training", model="Fashion CNN")
+    app = open_page("pages/models.py", view="training", network="fashion-cnn")
     assert not app.exception
     assert len(app.image) == 1
     assert "**88** of 1,000 images of *T-shirt/top* were classified as *Shirt*" in texts(app)
@@ -442,7 +477,7 @@ def test_the_first_view_shows_a_misclassified_image_of_the_bundled_samples() -> 
 
 
 def test_examples_of_a_confusion_are_shown_or_explained() -> None:
-    app = open_page("pages/models.py", models_view="Training", model="Fashion CNN")
+    app = open_page("pages/models.py", view="training", network="fashion-cnn")
     app.selectbox(key="true_class").select(9).run()
     assert "**31** of 1,000 images of *Ankle boot* were classified as *Sneaker*" in texts(app)
     assert len(app.image) == 1
@@ -467,7 +502,7 @@ def test_examples_of_a_confusion_are_shown_or_explained() -> None:
     ],
 )
 def test_without_examples_the_page_says_how_to_see_some(network: str, what_to_do: str) -> None:
-    app = open_page("pages/models.py", models_view="Training", model=network)
+    app = open_page("pages/models.py", view="training", network=network)
     assert not app.exception
     assert not app.image
     assert "not on this computer" in texts(app)
@@ -475,9 +510,9 @@ def test_without_examples_the_page_says_how_to_see_some(network: str, what_to_do
 
 
 def test_another_network_begins_with_its_own_most_frequent_confusion() -> None:
-    app = open_page("pages/models.py", models_view="Training", model="Fashion CNN")
+    app = open_page("pages/models.py", view="training", network="fashion-cnn")
     for network, count in {"cats-dogs-150": 139, "svhn-gabor": 8, "fashion-gabor": 95}.items():
-        app.selectbox(key="model").select(network).run()
+        app.selectbox(key="network").select(network).run()
         assert not app.exception
         assert f"**{count}** of " in texts(app)
 
@@ -486,9 +521,9 @@ def test_another_network_begins_with_its_own_most_frequent_confusion() -> None:
 def data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """A folder for data sets; what the pages read from it is forgotten in the end."""
     monkeypatch.setenv("CNNVIZ_DATA_DIR", str(tmp_path))
-    cached.held_out_pictures.clear()
+    shared.held_out_pictures.clear()
     yield tmp_path
-    cached.held_out_pictures.clear()
+    shared.held_out_pictures.clear()
 
 
 def test_with_the_test_set_the_recorded_images_are_shown(data_folder: Path) -> None:
@@ -499,23 +534,23 @@ def test_with_the_test_set_the_recorded_images_are_shown(data_folder: Path) -> N
     images = np.zeros((10_000, 28, 28), np.uint8)
     images[list(record.examples[6, 0])] = 200
     put_idx(data_folder, images, labels)
-    app = open_page("pages/models.py", models_view="Training", model="Fashion CNN")
+    app = open_page("pages/models.py", view="training", network="fashion-cnn")
     assert not app.exception
     assert len(app.image) == 1
     assert "**109** of 1,000 images of *Shirt* were classified as *T-shirt/top*" in texts(app)
     assert "8 images from the test set (Fashion-MNIST, test pictures)" in texts(app)
     assert "add the whole test set" not in texts(app)
-    shown = cached.confusion_examples("fashion-cnn").of(6, 0)
+    shown = shared.confusion_examples("fashion-cnn").of(6, 0)
     np.testing.assert_array_equal(shown, np.full((8, 28, 28, 3), 200))
 
 
 def test_positions_in_one_test_set_are_not_looked_up_in_another(data_folder: Path) -> None:
     put_npz(data_folder)  # 20 test images, each of one gray level
-    app = open_page("pages/models.py", models_view="Training", model="SVHN Gabor CNN")
+    app = open_page("pages/models.py", view="training", network="svhn-gabor")
     assert not app.exception
     assert "20 images of another test set" in texts(app)
     assert "The matrix counts a different test set" in texts(app)
-    examples = cached.confusion_examples("svhn-gabor")
+    examples = shared.confusion_examples("svhn-gabor")
     network = load_model("svhn-gabor")
     assert sum(len(places) for places in examples.positions.values()) == 20
     for (true, predicted), places in examples.positions.items():
@@ -527,14 +562,14 @@ def test_positions_in_one_test_set_are_not_looked_up_in_another(data_folder: Pat
 def test_a_damaged_test_set_is_named_and_the_samples_are_shown(data_folder: Path) -> None:
     put_fashion(data_folder)
     (data_folder / "t10k-images-idx3-ubyte.gz").write_bytes(b"no gzip")
-    app = open_page("pages/models.py", models_view="Training", model="Fashion CNN")
+    app = open_page("pages/models.py", view="training", network="fashion-cnn")
     assert not app.exception
     assert len(app.image) == 1
     assert "t10k-images-idx3-ubyte.gz cannot be read" in texts(app)
 
 
 def test_a_test_set_that_arrives_later_is_used_at_once(data_folder: Path) -> None:
-    app = open_page("pages/models.py", models_view="Training", model="SVHN Gabor CNN")
+    app = open_page("pages/models.py", view="training", network="svhn-gabor")
     assert not app.image
     put_npz(data_folder)
     app.run()
@@ -543,7 +578,7 @@ def test_a_test_set_that_arrives_later_is_used_at_once(data_folder: Path) -> Non
 
 
 def test_first_kernels_can_be_watched_while_they_form() -> None:
-    app = open_page("pages/models.py", models_view="Weights", model="SVHN Gabor CNN")
+    app = open_page("pages/models.py", view="weights", network="svhn-gabor")
     assert "All 24 kernels" in texts(app)
     app.select_slider(key="step").set_value(0).run()
     assert not app.exception
@@ -553,14 +588,14 @@ def test_first_kernels_can_be_watched_while_they_form() -> None:
 
 
 def test_the_calculator_explains_sizes_that_do_not_fit() -> None:
-    app = open_page("pages/models.py", models_view="Calculator")
+    app = open_page("pages/models.py", view="calculator")
     assert "the output has 3 positions" in app.success[0].value
     app.number_input(key="calc_w").set_value(8).run()
     assert "3.5 is not an integer" in texts(app)
     app.number_input(key="calc_f").set_value(64).run()
     assert not app.exception
     assert "does not fit into 8" in app.error[0].value
-    app = open_page("pages/models.py", models_view="Calculator")
+    app = open_page("pages/models.py", view="calculator")
     assert [metric.value for metric in app.metric] == ["1,520 parameters", "61,460 parameters"]
     app.number_input(key="cmp_side").set_value(4).run()
     assert "does not fit an input of size 4" in texts(app)
@@ -570,7 +605,7 @@ def test_an_upload_of_a_network_is_refused_where_it_is_not_allowed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("CNNVIZ_ALLOW_MODEL_UPLOAD", raising=False)
-    app = open_page("pages/models.py", models_view="Your own network")
+    app = open_page("pages/models.py", view="own-network")
     assert not app.file_uploader
     assert "Uploading networks is off" in texts(app)
 
@@ -587,7 +622,7 @@ def test_a_network_of_a_visitor_works_on_every_page_until_it_is_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("CNNVIZ_ALLOW_MODEL_UPLOAD", "1")
-    app = open_page("pages/models.py", models_view="Your own network")
+    app = open_page("pages/models.py", view="own-network")
     upload(app, "my net.keras", packed(good_parts()))
     assert not app.exception
     assert "**my net** is open" in app.success[0].value
@@ -595,17 +630,17 @@ def test_a_network_of_a_visitor_works_on_every_page_until_it_is_closed(
         app.switch_page(path).run()
         assert not app.exception
         assert not app.error
-    app.radio(key="models_view").set_value("Layers").run()
+    app.segmented_control(key="models_view").set_value("layers").run()
     assert "**my net** has 3 layers" in texts(app)
-    app.radio(key="models_view").set_value("Your own network").run()
+    app.segmented_control(key="models_view").set_value("own-network").run()
     next(button for button in app.button if button.label == "Close this network").click().run()
     assert not app.exception
-    assert app.selectbox(key="model").value == "efficientnet-lite0"
+    assert app.selectbox(key="network").value == "efficientnet-lite0"
 
 
 def test_a_hostile_upload_is_refused_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CNNVIZ_ALLOW_MODEL_UPLOAD", "1")
-    app = open_page("pages/models.py", models_view="Your own network")
+    app = open_page("pages/models.py", view="own-network")
     upload(app, "net.keras", b"no network")
     assert not app.exception
     assert "'net.keras' cannot be used" in app.error[0].value
@@ -619,7 +654,7 @@ def test_the_folder_of_own_networks_is_listed_with_what_is_wrong(
     (tmp_path / "good.keras").write_bytes(packed(good_parts()))
     (tmp_path / "bad.keras").write_bytes(b"x")
     monkeypatch.setenv("CNNVIZ_MODELS_DIR", str(tmp_path))
-    app = open_page("pages/models.py", models_view="Your own network")
+    app = open_page("pages/models.py", view="own-network")
     assert "In the folder: **good**" in texts(app)
     assert "'bad.keras' cannot be used" in app.warning[0].value
 
@@ -627,9 +662,9 @@ def test_the_folder_of_own_networks_is_listed_with_what_is_wrong(
 @pytest.mark.parametrize(
     ("path", "view"),
     [
-        ("pages/models.py", {"models_view": "Layers"}),
-        ("pages/models.py", {"models_view": "Training"}),
-        ("pages/models.py", {"models_view": "Weights"}),
+        ("pages/models.py", {"view": "layers"}),
+        ("pages/models.py", {"view": "training"}),
+        ("pages/models.py", {"view": "weights"}),
         ("pages/gabor.py", {"view": "Orientation tuning"}),
         ("pages/gabor.py", {"view": "Learned kernels"}),
         ("pages/feature_maps.py", {}),
@@ -645,9 +680,9 @@ def test_a_network_without_convolutions_is_explained_in_every_view(
         tmp_path / "dense.keras"
     )
     monkeypatch.setenv("CNNVIZ_MODELS_DIR", str(tmp_path))
-    app = open_page(path, model="dense", **view)
+    app = open_page(path, network="dense", **view)
     assert not app.exception
-    assert app.selectbox(key="model").value == "dense"
+    assert app.selectbox(key="network").value == "dense"
     for error in app.error:
         assert "no convolution" in error.value or "no layer with" in error.value
 
@@ -660,7 +695,7 @@ def test_the_networks_page_counts_shared_weights_once(
     x = keras.layers.Flatten()(shared(shared(image)))
     keras.Model(image, keras.layers.Dense(2)(x)).save(tmp_path / "twice.keras")
     monkeypatch.setenv("CNNVIZ_MODELS_DIR", str(tmp_path))
-    app = open_page("pages/models.py", models_view="Layers", model="twice")
+    app = open_page("pages/models.py", view="layers", network="twice")
     assert not app.exception
     assert "**470** parameters" in texts(app)
     assert "Shared weights are counted once; used again by conv@2." in texts(app)
@@ -681,23 +716,15 @@ def test_a_network_trained_into_ones_own_folder_keeps_its_history(
     facts = json.loads(card.read_text()) | {"name": "again", "title": "Again"}
     card.write_text(json.dumps(facts))
     monkeypatch.setenv("CNNVIZ_MODELS_DIR", str(tmp_path))
-    app = open_page("pages/models.py", models_view="Training", model="Again")
+    app = open_page("pages/models.py", view="training", network="again")
     assert not app.exception
     assert "images are classified correctly" in texts(app)
-    app.radio(key="models_view").set_value("Weights").run()
+    app.segmented_control(key="models_view").set_value("weights").run()
     assert not app.exception
     assert app.select_slider(key="step").value == zoo.checkpoint_steps("fashion-gabor")[-1]
 
 
-MAPS_VIEWS = (
-    "All maps",
-    "One filter",
-    "Trace a unit",
-    "Compare images",
-    "Ablation",
-    "Embedding",
-    "Whole network",
-)
+MAPS_VIEWS = tuple(view.slug for view in BY_NAME["feature_maps"].views)
 
 
 def finished(app: AppTest) -> AppTest:
@@ -710,7 +737,7 @@ def finished(app: AppTest) -> AppTest:
 @pytest.mark.parametrize("view", MAPS_VIEWS)
 @pytest.mark.parametrize("model", ["EfficientNet-Lite0", "SVHN Gabor CNN"])
 def test_every_view_of_the_feature_maps_works(view: str, model: str) -> None:
-    app = finished(open_page("pages/feature_maps.py", maps_view=view, model=model))
+    app = finished(open_page("pages/feature_maps.py", view=view, network=model))
     assert not app.exception
     assert not app.error
     assert "**What you see.**" in texts(app) or view == "One filter"
@@ -718,17 +745,17 @@ def test_every_view_of_the_feature_maps_works(view: str, model: str) -> None:
 
 @pytest.mark.parametrize("view", MAPS_VIEWS[:-1])
 def test_a_channel_and_a_unit_of_a_larger_layer_do_no_harm_in_a_smaller_one(view: str) -> None:
-    app = open_page("pages/feature_maps.py", maps_view=view, channel="31", trace_row="111")
+    app = open_page("pages/feature_maps.py", view=view, channel="31", trace_row="111")
     last = app.selectbox(key="maps_layer").options[-1]
     app.selectbox(key="maps_layer").select(last.split(" (")[0]).run()
-    app.selectbox(key="model").select("fashion-gabor").run()
+    app.selectbox(key="network").select("fashion-gabor").run()
     assert not app.exception
 
 
 @pytest.mark.parametrize("scale", ["layer", "map", "network", "raw"])
 @pytest.mark.parametrize("order", ["number", "mean", "maximum", "variance", "entropy"])
 def test_maps_can_be_sorted_and_scaled(scale: str, order: str) -> None:
-    app = open_page("pages/feature_maps.py", model="Fashion Gabor CNN")
+    app = open_page("pages/feature_maps.py", network="fashion-gabor")
     app.selectbox(key="scale_by").select(scale)
     app.selectbox(key="sort_by").select(order).run()
     assert not app.exception
@@ -737,9 +764,7 @@ def test_maps_can_be_sorted_and_scaled(scale: str, order: str) -> None:
 
 
 def test_ablating_a_needed_channel_lowers_its_class() -> None:
-    app = finished(
-        open_page("pages/feature_maps.py", maps_view="Ablation", model="Fashion Gabor CNN")
-    )
+    app = finished(open_page("pages/feature_maps.py", view="ablation", network="fashion-gabor"))
     assert "With **0** of 24 channels" in texts(app)
     app.button[0].click().run()
     named = app.text_input(key="switched_off").value
@@ -754,12 +779,12 @@ def test_ablating_a_needed_channel_lowers_its_class() -> None:
 
 
 def test_a_held_out_part_that_is_not_here_is_explained() -> None:
-    app = open_page("pages/feature_maps.py", maps_view="One filter", full_search="true")
+    app = open_page("pages/feature_maps.py", view="one-filter", full_search="true")
     assert "not trained here" in app.error[0].value
 
 
 def test_the_traced_number_is_the_networks_own() -> None:
-    app = open_page("pages/feature_maps.py", maps_view="Trace a unit", model="Fashion Gabor CNN")
+    app = open_page("pages/feature_maps.py", view="trace", network="fashion-gabor")
     assert "The activation, recomputed step by step" in [element.value for element in app.subheader]
     computed = re.search(r"computed \*\*([\d.]+)\*\* .* result is \*\*([\d.]+)\*\*", texts(app))
     assert computed is not None
@@ -771,7 +796,7 @@ def test_the_traced_number_is_the_networks_own() -> None:
     ["One filter", "Whole layer", pytest.param("During training", marks=pytest.mark.slow)],
 )
 def test_every_view_of_feature_visualization_works(view: str) -> None:
-    app = finished(open_page("pages/filters.py", filters_view=view, model="SVHN Gabor CNN"))
+    app = finished(open_page("pages/filters.py", view=view, network="svhn-gabor"))
     app = finished(app)  # the second piece of work begins when the first is done
     assert not app.exception
     assert not app.error
@@ -781,7 +806,7 @@ def test_every_view_of_feature_visualization_works(view: str) -> None:
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("preset", ["good", "lecture"])
 def test_every_objective_is_maximized(target: str, preset: str) -> None:
-    app = open_page("pages/filters.py", model="SVHN Gabor CNN", steps="40", size="32")
+    app = open_page("pages/filters.py", network="svhn-gabor", steps="40", size="32")
     app.selectbox(key="preset").select(preset)
     app.selectbox(key="target").select(target).run()
     app = finished(finished(app))
@@ -791,7 +816,7 @@ def test_every_objective_is_maximized(target: str, preset: str) -> None:
 
 
 def test_regularizers_can_be_off_and_gradient_ascent_can_start_from_the_image() -> None:
-    app = open_page("pages/filters.py", model="SVHN Gabor CNN", steps="40", size="32")
+    app = open_page("pages/filters.py", network="svhn-gabor", steps="40", size="32")
     for key in ("fourier", "uncorrelated", "moves"):
         app.toggle(key=key).set_value(False)
     app.toggle(key="from_photograph").set_value(True).run()
@@ -801,13 +826,13 @@ def test_regularizers_can_be_off_and_gradient_ascent_can_start_from_the_image() 
 
 
 def test_a_network_without_checkpoints_says_which_have_some() -> None:
-    app = open_page("pages/filters.py", filters_view="During training", model="Digits CNN")
+    app = open_page("pages/filters.py", view="during-training", network="mnist-cnn")
     assert "SVHN Gabor CNN" in app.error[0].value
 
 
 def test_a_class_of_a_network_that_flattens_gets_its_own_size() -> None:
     app = open_page(
-        "pages/filters.py", model="Digits CNN", size="64", target="class logit", steps="40"
+        "pages/filters.py", network="mnist-cnn", size="64", target="class logit", steps="40"
     )
     app = finished(finished(app))
     assert not app.error
@@ -816,7 +841,7 @@ def test_a_class_of_a_network_that_flattens_gets_its_own_size() -> None:
 
 
 def test_only_sizes_that_work_are_offered() -> None:
-    settings = {"model": "Pets from scratch", "size": "32", "steps": "40"}
+    settings = {"network": "cats-dogs-150", "size": "32", "steps": "40"}
     app = open_page("pages/filters.py", **settings)
     app.selectbox(key="maps_layer").select("conv4").run()
     slider = app.select_slider(key="size")
@@ -835,7 +860,7 @@ def test_a_network_that_is_not_square_gets_class_images_of_its_shape(
     layers = [convolution, keras.layers.Flatten(), keras.layers.Dense(2)]
     keras.Sequential([keras.Input((48, 24, 3)), *layers]).save(tmp_path / "tall.keras")
     monkeypatch.setenv("CNNVIZ_MODELS_DIR", str(tmp_path))
-    app = open_page("pages/filters.py", model="tall", target="class logit", steps="40")
+    app = open_page("pages/filters.py", network="tall", target="class logit", steps="40")
     app = finished(finished(app))
     assert not app.exception
     assert not app.error
@@ -855,7 +880,7 @@ def test_a_network_that_is_not_square_gets_class_images_of_its_shape(
 @pytest.mark.slow
 @pytest.mark.parametrize("choice", ["the 16 most active", "16 at random"])
 def test_some_filters_of_a_layer_are_drawn_now_or_taken_from_the_atlas(choice: str) -> None:
-    app = open_page("pages/filters.py", filters_view="Whole layer", model="Fashion Gabor CNN")
+    app = open_page("pages/filters.py", view="whole-layer", network="fashion-gabor")
     assert "From the atlas" in texts(app)
     app.selectbox(key="maps_layer").select("relu5").run()
     app.number_input(key="grid_first").set_value(64).run()
@@ -874,7 +899,7 @@ def test_gradient_ascent_from_a_visitors_image_is_not_kept_on_disk(
     monkeypatch.setenv("CNNVIZ_CACHE_DIR", str(tmp_path))
     jobs._jobs.clear()  # what an earlier test made would be taken from memory
     settings = {"steps": "40", "size": "32", "seed": "4711"}
-    app = open_page("pages/filters.py", model="Fashion Gabor CNN", **settings)
+    app = open_page("pages/filters.py", network="fashion-gabor", **settings)
     finished(app)
     kept = set(tmp_path.rglob("*.npz"))
     assert len(kept) == 1

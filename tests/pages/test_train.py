@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from cnnviz.training import LiveSettings, train_live
 from cnnviz.training.live import queue
-from cnnviz.ui import train_panels
+from cnnviz.ui.live_training import panels as train_panels
 from tests.conftest import REPOSITORY
 from tests.pages.test_pages import open_page, texts
 
@@ -109,7 +109,7 @@ def test_a_whole_training_ends_with_the_commands_figures_and_opens_elsewhere() -
     assert app.session_state["own_model"].name == name
     app.switch_page("pages/feature_maps.py").run()
     assert not app.exception
-    assert app.selectbox(key="model").value == name
+    assert app.selectbox(key="network").value == name
     assert "Ankle boot" in texts(app)  # a picture of the kind that it was trained on
     app.switch_page(PAGE).run()
     assert "Finished: " in said(app)  # the page remembers the run and its settings

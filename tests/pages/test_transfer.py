@@ -6,7 +6,7 @@ from streamlit.testing.v1 import AppTest
 
 from cnnviz.figures import encode_png
 from cnnviz.training.transfer_comparison import NETWORKS
-from cnnviz.ui import jobs
+from cnnviz.ui.shell import jobs
 from tests.conftest import REPOSITORY
 from tests.pages.test_pages import finished, open_page, texts
 
@@ -76,7 +76,7 @@ def test_the_page_stands_alone() -> None:
     assert len(app.image) >= 1
 
 
-OWN = {"transfer_view": "Your own classes"}
+OWN = {"view": "own-classes"}
 
 
 def pictures(first: int, count: int, colour: int) -> list[tuple[str, bytes, str]]:
@@ -136,7 +136,7 @@ def test_a_head_on_pictures_of_ones_own_is_trained_and_opens_on_all_pages() -> N
     app.switch_page("pages/class_activation.py").run()
     assert not app.exception
     assert not app.error
-    assert app.selectbox(key="model").value.startswith("own-head-")
+    assert app.selectbox(key="network").value.startswith("own-head-")
     assert "blue things" in texts(app)
 
 

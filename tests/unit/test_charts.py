@@ -10,7 +10,7 @@ from cnnviz import figures
 from cnnviz.errors import InvalidParameterError
 from cnnviz.network.inspection import wrap_model
 from cnnviz.network.layer_table import layer_table
-from cnnviz.ui.calculator import windows_drawing
+from cnnviz.ui.networks.calculator import windows_drawing
 from cnnviz.zoo import card_for_model
 from cnnviz.zoo.architectures import build_architecture
 

@@ -7,9 +7,9 @@ from cnnviz import datasets, zoo
 from cnnviz.errors import DatasetError
 from cnnviz.images import image_from_pixels
 from cnnviz.network.loading import load_model
-from cnnviz.ui import cached
-from cnnviz.ui.cached.confusions import positions_by_cell
-from cnnviz.ui.confusion_panels import ANY, most_frequent_cell
+from cnnviz.ui import shared
+from cnnviz.ui.networks.confusion import ANY, most_frequent_cell
+from cnnviz.ui.shared.confusions import positions_by_cell
 
 CONFUSION = np.array([[90, 3, 7], [9, 80, 1], [0, 0, 50]])
 
@@ -57,7 +57,7 @@ def test_without_a_test_set_the_bundled_samples_that_the_network_misclassifies_a
     for pixels, label in zip(samples.images, samples.labels.tolist(), strict=True):
         answer = network.predict(image_from_pixels(pixels), top=1)[0].class_index
         expected.setdefault((label, answer), []).append(np.stack([pixels] * 3, axis=-1))
-    examples = cached.confusion_examples(name)
+    examples = shared.confusion_examples(name)
     assert set(examples.positions) == set(expected)
     for cell, images in expected.items():
         np.testing.assert_array_equal(examples.of(*cell), images[:9])
@@ -71,10 +71,10 @@ def test_without_a_test_set_the_bundled_samples_that_the_network_misclassifies_a
 def test_recorded_examples_are_those_that_the_network_misclassifies(name: str) -> None:
     network, record = load_model(name), zoo.training_record(name)
     try:
-        cached.held_out_pictures(record.facts["data"])
+        shared.held_out_pictures(record.facts["data"])
     except DatasetError as error:
         pytest.skip(str(error))
-    examples = cached.confusion_examples(name)
+    examples = shared.confusion_examples(name)
     if examples.advice:
         pytest.skip(examples.advice)
     answers = [

@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cnnviz.errors import AnalysisError
-from cnnviz.ui import jobs
+from cnnviz.ui.shell import jobs
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +71,7 @@ def page_with_a_job() -> None:
 
     import streamlit as st
 
-    from cnnviz.ui import jobs
+    from cnnviz.ui.shell import jobs
 
     def work(report: jobs.Report) -> int:
         for i in range(60):
@@ -124,7 +124,7 @@ READS_FOR_EVER = """
 import io, time
 import h5py
 from h5py._objects import phil
-from cnnviz.ui import jobs
+from cnnviz.ui.shell import jobs
 
 kept = h5py.File(io.BytesIO(), "w")  # its end wants the library's lock
 

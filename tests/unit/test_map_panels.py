@@ -10,8 +10,8 @@ from cnnviz import datasets, figures
 from cnnviz.errors import InvalidParameterError
 from cnnviz.features.unit_trace import WindowStep, trace_cell
 from cnnviz.network.loading import load_model
-from cnnviz.ui.contrast_panels import parse_channels
-from cnnviz.ui.trace_panels import factors_csv
+from cnnviz.ui.feature_maps.contrast import parse_channels
+from cnnviz.ui.feature_maps.trace import factors_csv
 
 
 @pytest.mark.parametrize(

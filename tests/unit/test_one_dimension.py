@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cnnviz.convolution import LINE_KERNELS, SIGNALS, LayerSettings, apply_layer, slide_along
 from cnnviz.errors import InvalidImageError, InvalidParameterError
-from cnnviz.ui.pictures import added, multiplied
+from cnnviz.ui.shell.display import added, multiplied
 
 
 @given(

@@ -16,7 +16,9 @@ keras.layers.Dense(1)
 _clean_problem_modules()
 print(keras.layers.Dense(1).name)
 """
-_GUARD = "from cnnviz.ui.server import keep_server_fast; keep_server_fast(); keep_server_fast()"
+_GUARD = (
+    "from cnnviz.ui.shell.server import keep_server_fast; keep_server_fast(); keep_server_fast()"
+)
 
 
 def name_of_the_second_layer(guard: str) -> str:

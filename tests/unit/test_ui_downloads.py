@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cnnviz.ui import downloads
-from cnnviz.ui.downloads import Wanted
-from cnnviz.ui.jobs import Job, Report
+from cnnviz.ui.shell import downloads
+from cnnviz.ui.shell.downloads import Wanted
+from cnnviz.ui.shell.jobs import Job, Report
 from cnnviz.zoo import download_weights, find_card, is_ready
 from tests.unit.loopback import Answer, Loopback, serving
 

@@ -1,0 +1,1 @@
+"""The page of data augmentation: random changes, and what a network says to them."""

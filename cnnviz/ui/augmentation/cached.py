@@ -1,0 +1,38 @@
+"""Pictures changed by chance, and what a network says to them."""
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import zoo
+from cnnviz.images import ImageInput, image_from_pixels
+from cnnviz.training import Augmentation, Invariance, draws, extremes, measure_invariance
+from cnnviz.ui.shared.keys import BY_DIGEST
+from cnnviz.ui.shared.networks import model
+
+
+@st.cache_data(max_entries=16, hash_funcs=BY_DIGEST, show_spinner=False)
+def augmented(
+    model_name: str, image: ImageInput, augmentation: Augmentation, num: int, seed: int
+) -> np.ndarray:
+    """Draw changed versions of a picture at a network's size, uint8 (num, h, w, 3)."""
+    return draws(zoo.model_view(model(model_name).card, image), augmentation, num, seed)
+
+
+@st.cache_data(max_entries=16, hash_funcs=BY_DIGEST, show_spinner=False)
+def augmentation_extremes(
+    model_name: str, image: ImageInput, augmentation: Augmentation
+) -> dict[str, np.ndarray]:
+    """Change a picture at a network's size by one thing at a time."""
+    return extremes(zoo.model_view(model(model_name).card, image), augmentation)
+
+
+@st.cache_data(max_entries=64, hash_funcs=BY_DIGEST, show_spinner=False)
+def invariance(
+    model_name: str, image: ImageInput, augmentation: Augmentation, num: int, seed: int
+) -> Invariance:
+    """Ask a network about a picture and about changed versions of it."""
+    network = model(model_name)
+    versions = augmented(model_name, image, augmentation, num, seed)
+    scores = network.logits_of_all([image, *(image_from_pixels(pixels) for pixels in versions)])
+    probabilities = np.stack([network.probabilities(one) for one in scores])
+    return measure_invariance(probabilities[0], probabilities[1:])

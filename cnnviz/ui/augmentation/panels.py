@@ -1,0 +1,473 @@
+"""The parts of the augmentation page: the recipe, its draws and their answers, learning curves."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import figures, zoo
+from cnnviz.training import LECTURE, RECIPES, UNCHANGED, Augmentation, Invariance
+from cnnviz.training.augmentation import (
+    FILLS,
+    MAX_BRIGHTNESS,
+    MAX_CONTRAST,
+    MAX_ROTATION_DEGREES,
+    MAX_SHEAR_DEGREES,
+    MAX_SHIFT,
+    MAX_ZOOM,
+)
+from cnnviz.ui import shared
+from cnnviz.ui.augmentation import cached
+from cnnviz.ui.controls import Picked
+from cnnviz.ui.controls.recipe_words import described, difference_table
+from cnnviz.ui.shell import frame
+from cnnviz.ui.shell.display import download, number, show_chart, show_picture
+from cnnviz.zoo import TrainingRecord
+
+_SAME, _OTHER = (11, 138, 143), (209, 96, 31)  # frames, in the colours of the bars
+_SEED, _LAST_SEED = "augmentation_seed", 9999  # session key of the seed, and its largest value
+_SHEET = (128, 128, 128)  # what a sheet is made of
+_COLUMNS = 4  # of the sheet of draws
+_TILE_PX = 224  # of a picture on a sheet, at most
+_FILL_TITLES = {
+    "nearest": "the nearest pixel",
+    "reflect": "mirrored",
+    "wrap": "from the other side",
+    "constant": "black",
+}
+_MAX_LABEL = 17  # letters of an answer beside its bar
+_LECTURE = "The lecture's"
+_KEYS = {  # session key of each number of a recipe
+    "rotation_degrees": "rotation",
+    "shift": "shift",
+    "shear_degrees": "shear",
+    "zoom": "zoom",
+    "flip": "flip",
+    "contrast": "more_contrast",
+    "brightness": "brightness",
+    "fill": "fill",
+}
+_PAIRS = {
+    "Pets from scratch": ("cats-dogs-150", "cats-dogs-150-augmented"),
+    "Few street-view digits": ("svhn-few", "svhn-few-augmented"),
+    "Pets on a frozen base": ("cats-dogs-features", "cats-dogs-features-augmented"),
+}
+
+
+def _presets() -> dict[str, Augmentation]:
+    """Collect the lecture's recipe and every different one that a network here was trained with."""
+    found = {_LECTURE: LECTURE}
+    for recipe in RECIPES.values():
+        if recipe.augmentation not in (*found.values(), UNCHANGED):
+            found[f"As for {recipe.title}"] = recipe.augmentation
+    return {**found, "None": UNCHANGED}
+
+
+def show_random_draws(model_name: str, picked: Picked) -> None:
+    """Show random draws of an augmentation, and what the network says to each."""
+    column, stage = frame.columns()
+    with column:
+        augmentation, num, seed = settings()
+    with stage:
+        show_draws(model_name, picked, augmentation, num, seed)
+        show_extremes(model_name, picked, augmentation)
+
+
+def settings() -> tuple[Augmentation, int, int]:
+    """Ask for a recipe, the number of draws and their seed."""
+    presets = _presets()
+    with st.popover("Recipes", width="stretch"):
+        for title, recipe in presets.items():
+            st.button(title, on_click=_take, args=(recipe,), width="stretch")
+    here = st.empty()
+    numbers = _movements()
+    st.button("Draw again", on_click=_draw_again, width="stretch")
+    with st.expander("More: light, border, seed"):
+        numbers |= _light_and_border()
+        num = st.slider("Draws", 12, 24, 12, 4, key="num_draws", bind="query-params")
+        seed = st.number_input(
+            "Seed",
+            *(0, _LAST_SEED, 1),
+            key=_SEED,
+            bind="query-params",
+            help="The same seed gives the same draws. «Draw again» takes the next one.",
+        )
+    augmentation = Augmentation(**numbers)
+    names = [title for title, recipe in presets.items() if recipe == augmentation]
+    here.caption(f"Now: {names[0] if names else 'your own'}, seed {seed}")
+    return augmentation, num, seed
+
+
+def _take(recipe: Augmentation) -> None:
+    for name, value in asdict(recipe).items():
+        st.session_state[_KEYS[name]] = value if isinstance(value, bool | str) else float(value)
+
+
+def _draw_again() -> None:
+    st.session_state[_SEED] = (st.session_state.get(_SEED, 1) + 1) % (_LAST_SEED + 1)
+
+
+def _movements() -> dict[str, Any]:
+    """Ask how far the picture is moved."""
+    return {
+        "rotation_degrees": _bound(
+            "rotation_degrees", "Rotation", MAX_ROTATION_DEGREES, 1.0, "±%.0f°", "About the middle."
+        ),
+        "shift": _bound(
+            *("shift", "Shift", MAX_SHIFT, 0.01, "±%.2f"),
+            "Share of width and of height that the picture is moved by.",
+        ),
+        "shear_degrees": _bound(
+            *("shear_degrees", "Shear", MAX_SHEAR_DEGREES, 0.5, "±%.1f°"),
+            "How far upright lines lean. The lecture's shear_range=0.2 was written when Keras read "
+            "it in radians: 11.5°. Later versions read 0.2 degrees, which nobody can see.",
+        ),
+        "zoom": _bound(
+            *("zoom", "Zoom", MAX_ZOOM, 0.01, "±%.2f"),
+            "0.2 shows 80 to 120 % of the field of view.",
+        ),
+        "flip": st.toggle(
+            "Flip left to right",
+            LECTURE.flip,
+            key=_KEYS["flip"],
+            bind="query-params",
+            help="For half of the draws. Not for digits: a mirrored 2 is none.",
+        ),
+    }
+
+
+def _light_and_border() -> dict[str, Any]:
+    """Ask how far the light is changed, and what comes in at the border."""
+    return {
+        "contrast": _bound(
+            *("contrast", "Contrast", MAX_CONTRAST, 0.01, "±%.2f"),
+            "0.2 makes the distance to the mean colour 0.8 to 1.2 times as large.",
+        ),
+        "brightness": _bound(
+            *("brightness", "Brightness", MAX_BRIGHTNESS, 0.01, "±%.2f"),
+            "0.2 adds or takes up to a fifth of white.",
+        ),
+        "fill": st.selectbox(
+            "Border",
+            FILLS,
+            FILLS.index(LECTURE.fill),
+            format_func=lambda name: _FILL_TITLES[name],
+            key=_KEYS["fill"],
+            bind="query-params",
+            help="What comes in where the picture was moved away.",
+        ),
+    }
+
+
+def _bound(name: str, title: str, highest: float, step: float, text: str, explained: str) -> float:
+    """Ask for one bound of the recipe; the lecture's is the first."""
+    value = st.slider(
+        title,
+        *(0.0, highest, float(getattr(LECTURE, name)), step),
+        format=text,
+        key=_KEYS[name],
+        bind="query-params",
+        help=f"{explained} Each draw takes a number between minus and plus this one.",
+    )
+    return round(value, 4)
+
+
+def show_draws(
+    model_name: str, picked: Picked, augmentation: Augmentation, num: int, seed: int
+) -> None:
+    """Show the picture, changed versions of it, and what the network says to each."""
+    versions = cached.augmented(model_name, picked.image, augmentation, num, seed)
+    found = cached.invariance(model_name, picked.image, augmentation, num, seed)
+    network = shared.model(model_name)
+    label = network.class_names[found.class_index]
+    _show_summary(zoo.model_view(network.card, picked.image), picked, found, label)
+    sheet = _sheet(versions, found)
+    show_picture(
+        sheet,
+        f"{num} draws as a training would see them, seed {seed}, {_size(versions[0])} px, each "
+        f"with the probability of «{label}». Thin blue-green border: still the most probable "
+        "answer. Thick orange border: another one is.",
+        f"{num} changed versions of {picked.label}; {_kept(found)} keep the answer {label}",
+    )
+    bars, words = st.columns([1.1, 1], gap="medium")
+    with bars:
+        show_chart(
+            figures.draws_figure(
+                [_short(network.class_names[i]) for i in found.answers],
+                *(found.probabilities, found.stays, found.before),
+            ),
+            f"Probability of {label} in each draw",
+            key="draws",
+        )
+        st.markdown(
+            f":small[Probability of «{label}» in each draw; on the left what the draw was taken "
+            f"for. Dotted: the picture as it is, {found.before:.0%}.]"
+        )
+    with words:
+        _explain_draws(found, label, augmentation)
+    _suggest(model_name, num)
+    _offer_files(sheet, model_name, picked, augmentation, num, seed)
+
+
+def _show_summary(view: np.ndarray, picked: Picked, found: Invariance, label: str) -> None:
+    picture, numbers = st.columns([1, 2.6], gap="medium")
+    with picture:
+        show_picture(view, f"{picked.label}, {_size(view)} px", f"{picked.label}, not changed")
+    with numbers:
+        st.markdown(f"As it is, the network says **{label}** ({found.before:.1%}).")
+        same, mean, spread = st.columns(3)
+        same.metric("Same answer", _kept(found).replace(" of ", "/"))
+        mean.metric("Mean", f"{found.mean:.0%}", help="Mean probability of that answer.")
+        spread.metric(
+            *("Spread", f"±{100 * found.spread:.0f}%"),
+            help="Standard deviation of that probability over the draws, in percentage points.",
+        )
+        st.progress(found.share, f"How invariant is it? {found.share:.0%} of the draws")
+
+
+def _sheet(versions: np.ndarray, found: Invariance) -> np.ndarray:
+    tiles = [
+        _marked(figures.enlarge(pixels, _TILE_PX), bool(stays))
+        for pixels, stays in zip(versions, found.stays, strict=True)
+    ]
+    return figures.mosaic(
+        tiles,
+        [None] * len(tiles),
+        columns=_COLUMNS,
+        tile_px=max(tiles[0].shape),
+        numbers=[f"{i}: {100 * p:.0f}%" for i, p in enumerate(found.probabilities, start=1)],
+        strip_px=40,
+    )
+
+
+def _marked(pixels: np.ndarray, stays: bool) -> np.ndarray:
+    """Put a thin border around a picture that keeps its answer, else a thick one, equally wide."""
+    if not stays:
+        return figures.with_border(pixels, _OTHER, width_px=16)
+    return figures.with_border(figures.with_border(pixels, _SAME, width_px=5), _SHEET, width_px=11)
+
+
+def _explain_draws(found: Invariance, label: str, augmentation: Augmentation) -> None:
+    num = len(found.answers)
+    st.markdown(
+        f"**What you see.** Each tile is the picture, changed by chance: {described(augmentation)}."
+        f" {_verdict(found, label)} Training on such draws tells a network that they all are the "
+        "same thing.\n\n"
+        f"$$\\text{{share}} = \\frac{{{int(found.stays.sum())}}}{{{num}}} = "
+        f"{100 * found.share:.0f}\\,\\%$$\n\n"
+        f"Probability of «{label}»: {found.mean:.1%} on average, standard deviation "
+        f"{100 * found.spread:.1f} points."
+    )
+
+
+def _suggest(model_name: str, num: int) -> None:
+    st.markdown(
+        f"**Try this.** Press «Draw again»: with {num} draws, one more or less is {100 / num:.0f} "
+        "points. Then choose Recipes, None, and turn by 90° or 180° only. Ask «Pets from scratch» "
+        f"and «Pets augmented» the same.{_own_recipe(model_name)}\n\n"
+        ":small[One seed serves all layers that move the picture, in the trainings here too: flip, "
+        "rotation, zoom and vertical shift of a draw come from one random number, so mirrored ones "
+        f"all turn the same way. What is said holds for {shared.model(model_name).card.title} and "
+        "this picture only. Azulay and Weiss, JMLR 2019, arXiv:1805.12177.]"
+    )
+
+
+def _verdict(found: Invariance, label: str) -> str:
+    if found.share == 1:
+        return f"The answer «{label}» survives them all."
+    if found.share >= 0.5:
+        return f"The answer «{label}» survives {_kept(found)}: mostly, not always."
+    survives = f"only {_kept(found)}" if found.share else "none of them"
+    return (
+        f"The answer «{label}» survives {survives}: the network knows the picture as it "
+        "is, not as it might be."
+    )
+
+
+def _own_recipe(model_name: str) -> str:
+    """Say with what recipe the network itself was trained, where that is known."""
+    if not zoo.has_training_record(model_name):
+        return ""
+    record = shared.training_record(model_name)
+    own = described(Augmentation(**record.facts["augmentation"]))
+    return f" {record.facts['title']} itself was trained with: {own}."
+
+
+def _offer_files(
+    sheet: np.ndarray,
+    model_name: str,
+    picked: Picked,
+    augmentation: Augmentation,
+    num: int,
+    seed: int,
+) -> None:
+    recipe = {
+        "augmentation": asdict(augmentation),
+        "seed": seed,
+        "draws": num,
+        "network": model_name,
+        "picture": picked.label,
+        "use": "cnnviz.training.Augmentation(**augmentation)",
+    }
+    left, right = st.columns(2)
+    with left:
+        download(f"The draws (PNG, {_size(sheet)})", "draws.png", lambda: figures.encode_png(sheet))
+    with right:
+        download(
+            "The recipe (JSON)", "augmentation.json", lambda: json.dumps(recipe, indent=1).encode()
+        )
+
+
+def show_extremes(model_name: str, picked: Picked, augmentation: Augmentation) -> None:
+    """Show each change alone, at minus and at plus its bound."""
+    st.subheader("One thing at a time")
+    found = cached.augmentation_extremes(model_name, picked.image, augmentation)
+    if not found:
+        st.info("This recipe changes nothing: every draw is the picture itself.")
+        return
+    captions = _extreme_captions(augmentation)
+    places = [place for _ in range(-(-len(found) // 3)) for place in st.columns(3)]
+    for place, (name, pair) in zip(places, found.items(), strict=False):
+        with place:
+            tiles = [figures.enlarge(pixels, _TILE_PX) for pixels in pair]
+            side = max(tiles[0].shape)
+            sheet = figures.mosaic(tiles, [None, None], columns=2, tile_px=side, first_number=None)
+            caption = f"**{name.capitalize()}**: {captions[name]}"
+            show_picture(sheet, caption, f"{picked.label}, {name} alone: {captions[name]}")
+    st.markdown(
+        "**What you see.** The ends of the range of every change, each alone; a draw mixes numbers "
+        "from in between. What was moved in from outside is made up: the border repeats pixels."
+        if augmentation.fill == "nearest"
+        else "**What you see.** The ends of the range of every change, each alone; a draw mixes "
+        "numbers from in between."
+    )
+
+
+def _extreme_captions(augmentation: Augmentation) -> dict[str, str]:
+    turn, lean = augmentation.rotation_degrees, augmentation.shear_degrees
+    zoom, light = 100 * augmentation.zoom, 255 * augmentation.brightness
+    contrast = augmentation.contrast
+    return {
+        "contrast": f"× {number(1 - contrast)} and × {number(1 + contrast)}",
+        "brightness": f"−{number(light)} and +{number(light)} of 255",
+        "flip": "as it is and mirrored",
+        "rotation": f"{turn:g}° to the right and to the left",
+        "shear": f"−{lean:g}° and +{lean:g}°",
+        "zoom": f"{100 - zoom:.0f} % and {100 + zoom:.0f} % of the view",
+        "shift": f"{100 * augmentation.shift:.0f} % up and left, down and right",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """Where the smooth curves of a training end."""
+
+    training: float
+    validation: float
+
+    @property
+    def gap(self) -> float:
+        return abs(self.training - self.validation)
+
+
+def show_curves() -> None:
+    """Show how two networks learned, one without and one with augmentation."""
+    left, right = frame.columns()
+    with left:
+        pair = st.selectbox("Networks", [*_PAIRS], key="curves_of", bind="query-params")
+        measures = {"accuracy": "accuracy (share that is right)", "loss": "loss"}
+        key = st.radio("Curve", [*measures], key="curve", bind="query-params", horizontal=True)
+        smoothing = st.slider(
+            "Smoothing",
+            *(0.0, 0.9, 0.6, 0.1),
+            key="curve_smoothing",
+            bind="query-params",
+            help="A running mean that keeps this share of the past. The points stay as measured.",
+        )
+    names = ("without", "with augmentation")
+    records = {
+        name: shared.training_record(model) for name, model in zip(names, _PAIRS[pair], strict=True)
+    }
+    histories = {name: record.history for name, record in records.items()}
+    with right:
+        show_chart(
+            figures.compared_curves(histories, key, measures[key], smoothing),
+            f"Curves of the {key} for training and validation, without and with augmentation",
+            key="compared",
+        )
+        ends = {name: _ends(record, key, smoothing) for name, record in records.items()}
+        _explain_curves(records, ends, key)
+        _show_differences(records)
+
+
+def _ends(record: TrainingRecord, key: str, smoothing: float) -> _Ends:
+    training, validation = (
+        float(figures.smoothed(record.history[source], smoothing)[-1])
+        for source in (key, f"val_{key}")
+    )
+    return _Ends(training, validation)
+
+
+def _explain_curves(
+    records: Mapping[str, TrainingRecord], ends: Mapping[str, _Ends], key: str
+) -> None:
+    without, changed = ends.values()
+    first, second = records.values()
+    is_share = key == "accuracy"
+    written = "{:.1%}".format if is_share else number
+    gaps = [f"{100 * e.gap:.1f} points" if is_share else number(e.gap) for e in ends.values()]
+    st.markdown(
+        f"**What you see.** Without augmentation the {key} ends at {written(without.training)} in "
+        f"training and at {written(without.validation)} in validation: a gap of **{gaps[0]}**. "
+        "Such a gap is called overfitting: the network knows its "
+        f"{first.facts['num_training_pictures']:,} pictures by heart. With augmentation it never "
+        f"sees the same pixels twice, and the gap is **{gaps[1]}** ({written(changed.training)} "
+        f"and {written(changed.validation)}). Of held-out pictures {first.accuracy:.1%} are right "
+        f"without, {second.accuracy:.1%} with.\n\n"
+        r"$$\text{gap} = \big|\,\text{training} - \text{validation}\,\big|"
+        f" = |{without.training:.3f} - {without.validation:.3f}| = {without.gap:.3f}$$\n\n"
+        f"**Try this.** {_advice(first)}"
+    )
+
+
+def _advice(without: TrainingRecord) -> str:
+    if without.facts["base"]:
+        return (
+            "Compare the gaps with those of the networks from scratch: on a base that has already "
+            "seen a million pictures there is little left to learn by heart."
+        )
+    losses = without.history["val_loss"]
+    best = int(losses.argmin())
+    after = "goes up" if losses[-1] > 1.05 * losses[best] else "gets no better"
+    return (
+        f"Look at the loss: without augmentation validation is best after epoch {best + 1} and "
+        f"then {after}, while training still falls. Then choose the networks on a frozen base."
+    )
+
+
+def _show_differences(records: Mapping[str, TrainingRecord]) -> None:
+    """List in what the two trainings differ: augmentation is not always all."""
+    st.markdown("**In what the two differ**\n\n" + difference_table(records))
+    second = [*records.values()][1].facts
+    st.markdown(
+        ":small[The training curve with augmentation is measured on changed pictures"
+        + (", with units dropped," if "dropout" in second["architecture"] else "")
+        + " and that of validation on pictures as they are: part of the gap closes by that alone. "
+        "One run of each, not a mean of many. Simard, Steinkraus and Platt, ICDAR 2003; Chollet, "
+        "Deep Learning with Python, 2017, section 5.2.]"
+    )
+
+
+def _kept(found: Invariance) -> str:
+    return f"{int(found.stays.sum())} of {len(found.answers)}"
+
+
+def _size(pixels: np.ndarray) -> str:
+    return f"{pixels.shape[0]} × {pixels.shape[1]}"
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= _MAX_LABEL else f"{label[: _MAX_LABEL - 1]}…"

@@ -1,0 +1,1 @@
+"""The page of class activation maps: one heat map, several compared, and their tests."""

@@ -1,0 +1,149 @@
+"""The class activation map as a sum: feature maps, their weights, and the running total."""
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import figures
+from cnnviz.attribution import cam
+from cnnviz.figures import Scale
+from cnnviz.ui import shared
+from cnnviz.ui.class_activation import cached, heat_map
+from cnnviz.ui.class_activation.heat_map import Asked
+from cnnviz.ui.controls import Picked, keep_within
+from cnnviz.ui.shell import frame
+from cnnviz.ui.shell.display import number, show_chart, show_map, show_scale
+
+_NUM_SHOWN = 6  # maps shown one by one
+_ADDED = "maps_added"
+
+
+def show(model_name: str, picked: Picked) -> None:
+    """Take a map apart into weighted feature maps and put it together again."""
+    settings, results = frame.columns()
+    with settings:
+        predictions = shared.predictions(model_name, picked.image)
+        asked = heat_map.ask(model_name, predictions, fits_only="cam")
+        heat_map.show_predictions(model_name, predictions, asked.target)
+    with results:
+        if not heat_map.fits(model_name, asked):
+            return
+        weights = cached.channel_weights(
+            model_name,
+            picked.image,
+            asked.method.name,
+            asked.layer_name,
+            asked.target,
+            asked.settings,
+        )
+        if weights is None:
+            return
+        case = cached.case(model_name, picked.image, asked.target, (asked.layer_name,))
+        if case is None:
+            return
+        maps = case.activations[asked.layer_name]
+        _show_parts(model_name, asked, maps, maps * weights)
+        _show_proof(model_name, picked, asked)
+
+
+def _show_parts(model_name: str, asked: Asked, maps: np.ndarray, parts: np.ndarray) -> None:
+    totals = parts.sum(axis=(0, 1), dtype=np.float64)
+    order = np.argsort(-np.abs(totals), kind="stable")
+    shown = order[:_NUM_SHOWN]
+    label = heat_map.target_label(model_name, asked.target)
+    show_chart(
+        figures.bars_figure(
+            [str(channel) for channel in order[:24]], totals[order[:24]], "sum over positions"
+        ),
+        "Contribution of each feature map",
+        key="parts",
+    )
+    st.markdown(
+        f":small[Contribution of each feature map of `{asked.layer_name}` to the map of {label}: "
+        f"weight times map, summed over positions. The 24 largest of {len(totals)}.]"
+    )
+    part_scale = figures.signed_scale(parts[..., shown])
+    sheet = figures.labelled_grid(
+        [
+            [figures.colourize(maps[..., k], _own_scale(maps[..., k])) for k in shown],
+            [figures.colourize(parts[..., k], part_scale) for k in shown],
+        ],
+        ["feature map, own scale", "times its weight, common scale"],
+        [f"filter {k}" for k in shown],
+        [[f"to {number(float(maps[..., k].max()))}" for k in shown], _sums(totals[shown])],
+        tile_px=120,
+    )
+    st.image(
+        figures.encode_png(sheet),
+        width="stretch",
+        alt="The feature maps with the largest contributions",
+    )
+    show_scale(part_scale)
+    st.markdown(":small[Lower row: red supports the class, blue opposes it.]")
+    _show_total(asked, parts, order, label)
+
+
+def _own_scale(values: np.ndarray) -> Scale:
+    return figures.heatmap_scale(values, "viridis")
+
+
+def _sums(totals: np.ndarray) -> list[str]:
+    return [f"sum {number(float(total))}" for total in totals]
+
+
+def _show_total(asked: Asked, parts: np.ndarray, order: np.ndarray, label: str) -> None:
+    st.subheader("Partial sum")
+    depth = len(order)
+    keep_within(_ADDED, depth + 1)
+    added = int(
+        st.slider(
+            "Number of feature maps", 1, depth, min(8, depth), key=_ADDED, bind="query-params"
+        )
+    )
+    final = parts.sum(axis=-1)
+    so_far = parts[..., order[:added]].sum(axis=-1)
+    scale = figures.signed_scale(final)
+    left, right = st.columns(2)
+    with left:
+        show_map(so_far, scale, f"Sum of the {added} largest contributions", "Partial sum")
+    with right:
+        show_map(final, scale, f"Sum of all {depth}", "The complete sum")
+    likeness = _likeness(so_far, final)
+    rectified = asked.method.name != "cam" and not dict(asked.settings).get("signed")
+    end = " A ReLU then sets negative values to zero." if rectified else ""
+    st.markdown(
+        "**What you see.** A class activation map is a weighted sum of feature maps. With "
+        f"**{added}** of {depth} maps, the partial sum correlates with the complete sum by "
+        f"**{likeness:.0%}**.{end}\n\n"
+        f"**Try this.** Move the slider from 1 to {depth}: how many filters does the map of "
+        f"{label} "
+        "need? Open the largest one on the *Feature maps* page."
+    )
+
+
+def _likeness(first: np.ndarray, second: np.ndarray) -> float:
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return float(np.array_equal(first, second))
+    return max(0.0, float(np.corrcoef(first.ravel(), second.ravel())[0, 1]))
+
+
+def _show_proof(model_name: str, picked: Picked, asked: Asked) -> None:
+    """Show for heads that allow it that the mean of CAM and the bias are the logit."""
+    model = shared.model(model_name)
+    head = cam.gap_head(model)
+    if head is None or asked.target.is_probability or len(asked.target.weights) != 1:
+        return
+    _, _, bias = head
+    class_index = asked.target.class_index
+    found = cached.evidence(model_name, picked.image, "cam", head[0][0], asked.target)
+    if found is None:
+        return
+    mean, offset = float(found.values.mean(dtype=np.float64)), float(bias[class_index])
+    st.subheader("Mean of the map plus bias = logit")
+    st.markdown(
+        f"This network averages `{head[0][0]}` and applies one dense layer. So the mean of CAM "
+        "plus "
+        f"the bias is the logit of *{model.class_names[class_index]}*:"
+        f"\n\n$$\\overline{{M_c}} + b_c = {mean:.4f} + ({offset:.4f}) = "
+        f"{mean + offset:.4f} \\qquad \\text{{logit of the network: }} {found.logit:.4f}$$\n\n"
+        ":small[Zhou et al., CVPR 2016, arXiv:1512.04150.]"
+    )

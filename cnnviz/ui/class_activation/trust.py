@@ -1,0 +1,352 @@
+"""Evaluating a map: faithfulness, weight randomization and robustness."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import figures, zoo
+from cnnviz.attribution.evaluation.robustness import Stress, stressed
+from cnnviz.attribution.heatmap import ClassHeatmap
+from cnnviz.attribution.masking import BASELINES
+from cnnviz.attribution.targets import one_class, probability
+from cnnviz.images import ImageInput
+from cnnviz.ui import shared
+from cnnviz.ui.class_activation import cached, cached_trust, heat_map
+from cnnviz.ui.class_activation.heat_map import MAX_SIDE_PX, Asked, Look
+from cnnviz.ui.controls import Picked
+from cnnviz.ui.shell import frame
+from cnnviz.ui.shell.display import (
+    likelihood,
+    number,
+    show_bars,
+    show_chart,
+    show_map,
+    show_painted,
+    show_picture,
+)
+
+if TYPE_CHECKING:
+    from cnnviz.attribution.evaluation.faithfulness import PixelCurves
+
+_LOOK = Look(0.5, "inferno", 0.0, False, True)
+
+
+def show_faithfulness(model_name: str, picked: Picked) -> None:
+    """Take away and bring back the pixels that a map marks."""
+    settings, results = frame.columns()
+    with settings:
+        predictions = shared.predictions(model_name, picked.image)
+        asked = heat_map.ask(model_name, predictions)
+        kind = st.selectbox(
+            "Replace removed pixels with", BASELINES, index=2, key="gone", bind="query-params"
+        )
+        share = (
+            st.slider("Removed pixels (%)", 0, 100, 20, 5, key="gone_share", bind="query-params")
+            / 100
+        )
+        with_road = st.toggle("ROAD (imputed pixels)", key="road", bind="query-params")
+        with_mosaic = st.toggle("Pointing game on a mosaic", key="mosaic", bind="query-params")
+    with results:
+        heatmap = heat_map.heatmap_of(model_name, picked, asked)
+        if heatmap is None:
+            return
+        _show_curves(model_name, picked, asked, heatmap, kind, share)
+        if with_road:
+            _show_road(model_name, picked, asked, heatmap, share)
+        if with_mosaic:
+            _show_mosaic(model_name, asked)
+
+
+def _show_curves(
+    model_name: str, picked: Picked, asked: Asked, heatmap: ClassHeatmap, kind: str, share: float
+) -> None:
+    label = heat_map.target_label(model_name, asked.target)
+    views = cached_trust.image_without(model_name, picked.image, heatmap, asked.target, share, kind)
+    if views is None:
+        return
+    without, only = views
+    map_place, gone, back = st.columns(3)
+    with map_place:
+        image = shared.smaller(picked.image, MAX_SIDE_PX)
+        over = heat_map.overlay_of(model_name, image, heatmap, _LOOK)
+        large = ImageInput(over, image.digest)
+        over = over[zoo.seen_part(shared.model(model_name).card, large)]
+        show_painted(
+            over, heat_map.scale_of(heatmap), f"Heat map for {label}", f"Heat map for {label}"
+        )
+    with gone:
+        show_picture(without, f"Without the top {share:.0%} of pixels", "Top pixels removed")
+    with back:
+        show_picture(only, f"Only the top {share:.0%} of pixels", "Top pixels only")
+    curves = cached_trust.pixel_curves(model_name, picked.image, heatmap, asked.target, kind)
+    if curves is None:
+        return
+    mine = curves["this map"]
+    left, right = st.columns(2)
+    for place, name, title in (
+        (left, "deletion", "fraction of pixels removed"),
+        (right, "insertion", "fraction of pixels inserted"),
+    ):
+        with place:
+            st.markdown(f"**{name.capitalize()}**")
+            lines = {one: getattr(found, name) for one, found in curves.items()}
+            figure = figures.pixel_curves_figure(mine.shares, lines, share, title)
+            show_chart(figure, f"{name.capitalize()} curves", key=name)
+    drop = cached_trust.masked_drop(model_name, picked.image, heatmap, asked.target)
+    if drop is None:
+        return
+    st.markdown(
+        _table(curves) + f"\n\nWith the map as a mask, the probability of {label} changes from "
+        f"{drop.before:.1%} to {drop.after:.1%}: "
+        f"{'an increase' if drop.has_increased else f'an average drop of {drop.drop:.0%}'}.\n\n"
+        "**What you see.** For a faithful map, the probability drops quickly when the top pixels "
+        "are deleted and rises quickly when they are inserted. Random order and a centered "
+        "Gaussian "
+        "are image-independent baselines. The vertical line is the fraction shown above.\n\n"
+        "**Try this.** Move *Removed pixels*. Change the replacement: black pixels are themselves "
+        "a visible edge. Compare with the method *Gradient*.\n\n"
+        ":small[Petsiuk et al., BMVC 2018, arXiv:1806.07421; average drop: Chattopadhay et al., "
+        "arXiv:1710.11063.]"
+    )
+
+
+def _table(curves: "dict[str, PixelCurves]") -> str:
+    lines = [
+        "| pixel order | deletion AUC (lower is better) | insertion AUC (higher is better) | "
+        "difference |"
+    ]
+    lines.append("|---|---|---|---|")
+    for name, found in curves.items():
+        lines.append(
+            f"| {name} | {found.deletion_area:.3f} | {found.insertion_area:.3f} "
+            f"| **{found.score:+.3f}** |"
+        )
+    return "\n".join(lines)
+
+
+def _show_road(
+    model_name: str, picked: Picked, asked: Asked, heatmap: ClassHeatmap, share: float
+) -> None:
+    st.subheader("ROAD: removed pixels are imputed")
+    curves = cached_trust.road_curves(model_name, picked.image, heatmap, asked.target)
+    if curves is None:
+        return
+    lines = {name: found.deletion for name, found in curves.items()}
+    shares = curves["this map"].shares
+    figure = figures.pixel_curves_figure(shares, lines, share, "fraction of pixels removed")
+    show_chart(figure, "ROAD curves", key="road curves")
+    st.markdown(
+        "**What you see.** Removed pixels are replaced by weighted means of their neighbors, so "
+        "the mask itself is invisible. The further the curve lies below random, the better.\n\n"
+        ":small[Rong et al., ROAD, ICML 2022, arXiv:2202.00449.]"
+    )
+
+
+def _show_mosaic(model_name: str, asked: Asked) -> None:
+    st.subheader("Does the map point to the correct quadrant?")
+    found = cached_trust.mosaic_check(model_name, asked.method.name, asked.layer_name)
+    if found is None:
+        return
+    names = shared.model(model_name).class_names
+    for place, heatmap, index, share in zip(
+        st.columns(4), found.heatmaps, found.class_indices, found.shares, strict=True
+    ):
+        with place:
+            over = heat_map.overlay_of(model_name, found.image, heatmap, _LOOK)
+            caption = f"{names[index]}: **{share:.0%}** in its quadrant"
+            show_painted(over, heat_map.scale_of(heatmap), caption, caption)
+    st.markdown(
+        f"**What you see.** A mosaic of four images, with one heat map for the class of each. On "
+        f"average **{np.mean(found.shares):.0%}** of the positive attribution lies in the correct "
+        "quadrant; random maps reach 25 %. Each image has half its usual side.\n\n"
+        ":small[Böhle et al., CVPR 2021, arXiv:2104.00032.]"
+    )
+
+
+def show_sanity(model_name: str, picked: Picked) -> None:
+    """Show what saturation does, and whether the map depends on the weights at all."""
+    settings, results = frame.columns()
+    with settings:
+        predictions = shared.predictions(model_name, picked.image)
+        asked = heat_map.ask(model_name, predictions)
+        heat_map.show_predictions(model_name, predictions, asked.target)
+    with results:
+        if not heat_map.fits(model_name, asked):
+            return
+        _show_forgetting(model_name, picked, asked)
+        _show_saturation(model_name, picked, asked)
+
+
+def _show_forgetting(model_name: str, picked: Picked, asked: Asked) -> None:
+    st.subheader("Weight randomization")
+    levels = cached_trust.forgetting(
+        model_name,
+        picked.image,
+        asked.method.name,
+        asked.layer_name,
+        asked.target,
+        asked.settings,
+    )
+    if levels is None:
+        return
+    counts = [level.num_layers for level in levels]
+    if st.session_state.get("forgotten") not in counts:
+        st.session_state["forgotten"] = counts[min(1, len(counts) - 1)]
+    num = st.select_slider("Randomized layers, from the top", counts, key="forgotten")
+    level = levels[counts.index(num)]
+    image = shared.smaller(picked.image, MAX_SIDE_PX)
+    for place, one, said in zip(
+        st.columns(2),
+        (levels[0], level),
+        ("Trained network", f"{num} of {counts[-1]} layers randomized"),
+        strict=True,
+    ):
+        with place:
+            over = heat_map.overlay_of(model_name, image, one.heatmap, _LOOK)
+            show_painted(
+                over,
+                heat_map.scale_of(one.heatmap),
+                f"{said}: probability {one.probability:.1%}; own scale",
+                said,
+            )
+    likeness = {
+        "rank correlation (Spearman)": [one.spearman for one in levels],
+        "structural similarity (SSIM)": [one.ssim for one in levels],
+    }
+    figure = figures.forgetting_figure(counts, likeness, num)
+    show_chart(figure, "Similarity with the original map", key="forgetting")
+    lowest = f", down to `{level.lowest}`" if level.lowest else ""
+    empty = (
+        " No position supports the class any more: the map is empty."
+        if not level.heatmap.values.any()
+        else ""
+    )
+    st.markdown(
+        f"**What you see.** In a copy of the network, {num} layers{lowest} are randomized from the "
+        "top down. A map that depends on what was learned must change. Rank correlation with the "
+        f"original map: **{level.spearman:.2f}**.{empty} A map that stays the same shows edges of "
+        "the image, not reasons for the prediction.\n\n"
+        "**Try this.** Compare Grad-CAM with guided backpropagation.\n\n"
+        ":small[Adebayo et al., NeurIPS 2018, arXiv:1810.03292; here random weights keep the mean "
+        "and standard deviation of the trained ones.]"
+    )
+
+
+def _show_saturation(model_name: str, picked: Picked, asked: Asked) -> None:
+    st.subheader("Logit or probability?")
+    index = asked.target.class_index
+    targets = {"the logit": one_class(index), "the probability": probability(index)}
+    asked_for = {
+        name: cached.case(model_name, picked.image, target, (asked.layer_name,))
+        for name, target in targets.items()
+    }
+    cases = {name: case for name, case in asked_for.items() if case is not None}
+    if len(cases) < len(targets):
+        return
+    norms = {}
+    for place, (name, case) in zip(st.columns(2), cases.items(), strict=True):
+        heatmap = cached.evidence(
+            model_name, picked.image, "grad-cam", asked.layer_name, case.target
+        )
+        slope = case.gradients[asked.layer_name].astype(np.float64)
+        norms[name] = float(np.linalg.norm(slope))
+        if heatmap is None:
+            continue
+        with place:
+            show_map(
+                heatmap.values,
+                heat_map.scale_of(heatmap),
+                f"Grad-CAM of {name}, maximum {number(heatmap.maximum)}",
+                f"Grad-CAM of {name}",
+            )
+    shares = shared.model(model_name).probabilities(cases["the logit"].logits)
+    ratio = norms["the probability"] / max(norms["the logit"], 1e-30)
+    st.markdown(
+        f"**What you see.** Gradient norm of the logit {number(norms['the logit'])}, of the "
+        f"probability {number(norms['the probability'])}: {number(ratio, 2)} times as large. At "
+        f"p = {shares[index]:.2%} the derivative of softmax is p·(1 − p) = "
+        f"{number(shares[index] * (1 - shares[index]), 2)}. It vanishes for confident predictions, "
+        "so cnnviz explains logits.\n\n"
+        "**Try this.** Choose a class near 100 %, then one near 50 %."
+    )
+
+
+def show_stress(model_name: str, picked: Picked) -> None:
+    """Change the picture and see whether prediction and map follow."""
+    settings, results = frame.columns()
+    with settings:
+        stress = _ask_stress()
+        with st.expander("Method, layer and class"):
+            asked = heat_map.ask(model_name, shared.predictions(model_name, picked.image))
+    image = stressed(shared.smaller(picked.image, MAX_SIDE_PX), stress)
+    before = shared.predictions(model_name, picked.image)
+    predictions = shared.predictions(model_name, image)
+    with results:
+        changed = Picked(image, f"{picked.label}, transformed", picked.origin)
+        label = heat_map.target_label(model_name, asked.target)
+        pair = ((picked, "Original"), (changed, "Transformed"))
+        heatmaps = [heat_map.heatmap_of(model_name, one, asked) for one, _ in pair]
+        scales = [heat_map.scale_of(one) for one in heatmaps if one is not None]
+        widest = max(scales, key=lambda scale: scale.high, default=None)
+        for place, (one, said), heatmap in zip(st.columns(2), pair, heatmaps, strict=True):
+            with place:
+                shown = shared.smaller(one.image, MAX_SIDE_PX)
+                if heatmap is None or widest is None:
+                    show_picture(shown.pixels, said, said)
+                    continue
+                over = heat_map.overlay_of(model_name, shown, heatmap, _LOOK, widest)
+                show_painted(over, widest, f"{said}: heat map for {label}", said)
+        now, then = st.columns([1, 1])
+        with now:
+            st.markdown("**Original**")
+            show_bars(before)
+        with then:
+            st.markdown("**Transformed**")
+            show_bars(predictions)
+        stays = "stays" if predictions[0].class_index == before[0].class_index else "changes"
+        st.markdown(
+            f"**What you see.** The predicted class **{stays}**: *{before[0].label}* "
+            f"({likelihood(before[0])}) before, *{predictions[0].label}* "
+            f"({likelihood(predictions[0])}) now. Both maps have the target {label} and "
+            "one color scale.\n\n"
+            "**Try this.** Cover the brightest region with the square. Rotate the image by 90°. "
+            "How "
+            "much noise does the prediction tolerate?"
+        )
+
+
+def _ask_stress() -> Stress:
+    def slider(
+        title: str, low: float, high: float, default: float, step: float, key: str, form: str
+    ) -> float:
+        where: dict[str, Any] = {"key": key, "bind": "query-params", "format": form}
+        return st.slider(title, low, high, default, step, **where)
+
+    rotation = slider("Rotation", -180.0, 180.0, 0.0, 5.0, "stress_turn", "%.0f°")
+    scale = slider("Scale", 0.25, 4.0, 1.0, 0.05, "stress_scale", "× %.2f")
+    noise = slider("Noise", 0.0, 0.6, 0.0, 0.02, "stress_noise", "±%.2f")
+    square = slider(
+        "Gray square (fraction of the side)", 0.0, 0.9, 0.3, 0.05, "stress_square", "%.2f"
+    )
+    square_x = slider(
+        "Horizontal position of the square", 0.0, 1.0, 0.5, 0.05, "stress_square_x", "%.2f"
+    )
+    square_y = slider(
+        "Vertical position of the square", 0.0, 1.0, 0.5, 0.05, "stress_square_y", "%.2f"
+    )
+    with st.expander("Shift and contrast"):
+        shift_x = slider("Horizontal shift", -0.5, 0.5, 0.0, 0.05, "stress_x", "%.2f")
+        shift_y = slider("Vertical shift", -0.5, 0.5, 0.0, 0.05, "stress_y", "%.2f")
+        contrast = slider("Contrast", 0.0, 3.0, 1.0, 0.1, "stress_contrast", "× %.1f")
+    return Stress(
+        shift_x=shift_x,
+        shift_y=shift_y,
+        rotation_degrees=rotation,
+        scale=scale,
+        contrast=contrast,
+        noise=noise,
+        square=square,
+        square_x=square_x,
+        square_y=square_y,
+    )

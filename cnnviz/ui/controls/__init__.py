@@ -1,0 +1,43 @@
+"""The pickers that all pages share: the same name, the same place, the same choice everywhere."""
+
+from cnnviz.ui.controls.pickers import (
+    DIGIT,
+    GUEST,
+    NETWORK,
+    PHOTOGRAPH,
+    PICTURE_TYPES,
+    SUITABLE_NETWORK,
+    Picked,
+    card_of,
+    choose_picture,
+    class_picker,
+    example_for,
+    has_choice,
+    keep_within,
+    layer_picker,
+    leave_picture,
+    model_picker,
+    picked_picture,
+    picture_beside,
+)
+
+__all__ = [
+    "DIGIT",
+    "GUEST",
+    "NETWORK",
+    "PHOTOGRAPH",
+    "PICTURE_TYPES",
+    "SUITABLE_NETWORK",
+    "Picked",
+    "card_of",
+    "choose_picture",
+    "class_picker",
+    "example_for",
+    "has_choice",
+    "keep_within",
+    "layer_picker",
+    "leave_picture",
+    "model_picker",
+    "picked_picture",
+    "picture_beside",
+]

@@ -1,0 +1,120 @@
+"""The choice of a layer by its most active map, and of a channel."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import figures
+from cnnviz.errors import CnnvizError
+from cnnviz.features.feature_maps import LayerGlance
+from cnnviz.figures import Block, Scale
+from cnnviz.network.layer_table import LayerFacts
+from cnnviz.ui import shared
+from cnnviz.ui.components import tiles
+from cnnviz.ui.controls.pickers import Picked, keep_within
+
+LAYER, CHANNEL = "maps_layer", "channel"  # session keys, also of the address
+_STRIP_PX, _STRIP_COLUMNS = 56, 14
+
+
+def choose_layer(model_name: str, picked: Picked, at_share: float = 0.0) -> str:
+    """Show a thumbnail of each layer and a list of all layers; return the name of the chosen one.
+
+    `at_share`, 0 to 1, is the relative depth of the default layer.
+    """
+    shown = _blocks(model_name)
+    names = [block.last for block in shown]
+    glances = shared.overview(model_name, picked.image)
+    model = shared.model(model_name)
+    order = model.map_layer_names
+    strip = st.container()
+    chosen = st.selectbox(
+        "Layer",
+        order,
+        index=order.index(names[round(at_share * (len(names) - 1))]),
+        key=LAYER,
+        bind="query-params",
+        format_func=lambda name: f"{name} ({size_text(model.map_shapes[name])})",
+        help="Height × width × channels; each thumbnail above is the layer's most active map.",
+    )
+    at = next((i for i, name in enumerate(names) if order.index(name) >= order.index(chosen)), -1)
+    columns = min(len(names), _STRIP_COLUMNS)
+    previews = [_preview(glances[name]) for name in names]
+    sheet = figures.mosaic(
+        [preview for preview, _ in previews],
+        [scale for _, scale in previews],
+        columns=columns,
+        tile_px=_STRIP_PX,
+        first_number=None,
+    )
+    with strip:
+        tiles.pick_tile(
+            sheet,
+            tile_grid(len(names), columns, _STRIP_PX),
+            key="strip",
+            picked=at,
+            labels=[f"{name}, {size_text(model.map_shapes[name])}" for name in names],
+            alt=f"The most active map of each layer of {model.card.title}, from first to last",
+            on_pick=lambda place: st.session_state.update({LAYER: names[place]}),
+            max_height_px=170,
+            max_width_px=round(1.4 * sheet.shape[1]),
+        )
+    return chosen
+
+
+def _blocks(model_name: str) -> list[Block]:
+    model = shared.model(model_name)
+    found = [
+        block for block in figures.blocks(shared.layers(model_name)) if block.last in model.grids
+    ]
+    if not found:
+        raise CnnvizError(
+            f"{model.card.title} has no layer with feature maps. Choose another network."
+        )
+    return found
+
+
+def _preview(glance: LayerGlance) -> tuple[np.ndarray, Scale | None]:
+    values = glance.maps[0]
+    if values.min() == values.max():
+        return figures.empty_tile(), None
+    return values, value_scale(values)
+
+
+def value_scale(*arrays: np.ndarray) -> Scale:
+    """Return a diverging scale centered at zero for signed values, else zero to the maximum."""
+    has_signs = any(bool((values < 0).any()) for values in arrays)
+    return figures.signed_scale(*arrays) if has_signs else figures.unsigned_scale(*arrays)
+
+
+def tile_grid(count: int, columns: int, tile_px: int, strip_px: int = 0) -> tiles.Grid:
+    """Return the positions of the tiles of `figures.mosaic`."""
+    gap = figures.GAP_PX
+    return tiles.Grid(columns, count, tile_px + gap, tile_px + strip_px + gap, gap)
+
+
+def size_text(shape: Sequence[int]) -> str:
+    """Format a shape, such as 14 × 14 × 80."""
+    return " × ".join(map(str, shape))
+
+
+def choose_channel(num_channels: int) -> int:
+    """Let the user choose a channel of a layer; return its index."""
+    keep_within(CHANNEL, num_channels)
+    return int(st.number_input("Channel", 0, num_channels - 1, key=CHANNEL, bind="query-params"))
+
+
+def facts_of(model_name: str, layer_name: str) -> LayerFacts:
+    """Return the row of a layer in the layer table."""
+    return next(row for row in shared.layers(model_name) if row.name == layer_name)
+
+
+def pixels_of(
+    facts: LayerFacts, row: int, column: int, shape: tuple[int, ...]
+) -> tuple[range, range]:
+    """Return the rows and columns of a unit's receptive field; the whole image if it is unknown."""
+    field = facts.receptive_field
+    if field is None:
+        return range(shape[0]), range(shape[1])
+    return field.rows.seen_by(row) or range(1), field.columns.seen_by(column) or range(1)

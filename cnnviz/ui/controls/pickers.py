@@ -1,0 +1,303 @@
+"""The pickers that all pages share: the same name, the same place, the same choice everywhere."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from cnnviz import datasets, zoo
+from cnnviz.images import FILE_TYPES, ImageInput, read_image
+from cnnviz.network.prediction import Prediction
+from cnnviz.ui import shared
+from cnnviz.ui.controls import network_choices
+from cnnviz.ui.shell import address, display, downloads, frame
+from cnnviz.zoo import ModelCard
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+PHOTOGRAPH, DIGIT = ("natural", "chelsea"), ("svhn", "svhn-0-5")  # examples of the pages
+_EXAMPLES = {  # of networks, by the data they were trained on
+    "fashion-mnist": ("fashion-mnist", "ankle-boot-1"),
+    "mnist": ("house-numbers", "digit-5-1"),
+    "svhn": DIGIT,
+}
+_DATA_OF = {  # of networks that brought no record, by their classes and channels
+    (datasets.FASHION_CLASSES, 1): "fashion-mnist",
+    (datasets.DIGIT_CLASSES, 1): "mnist",
+    (datasets.DIGIT_CLASSES, 3): "svhn",
+}
+EXAMPLE, UPLOAD = "example", "upload"
+_OWN_ORIGIN = "Your own image"
+_OTHER_SOURCES = {EXAMPLE: "Example image", UPLOAD: _OWN_ORIGIN}
+_BEST = -1  # stands for the most probable class
+GUEST = "own_model"  # session key: the network that this session brought
+NETWORK = "network"  # key and parameter of the network that all pages share
+SUITABLE_NETWORK = "suitable_network"  # key of the network of a view that offers only some
+_CHOICE = "picture_choice"  # session key: what app.py hands to the page
+_UPLOADED, _UPLOAD_ID = "uploaded_image", "upload_id"  # session keys: the checked picture, its file
+PICTURE_TYPES = [*FILE_TYPES]
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """The picture chosen on any page, and what to call it."""
+
+    image: ImageInput
+    label: str
+    origin: str
+    code: str = 'cnnviz.read_image("your-image.jpg")'  # Python that gives the same picture
+
+
+def choose_picture() -> None:
+    """Ask for an image in the bar. Called by app.py, so that one choice serves all pages.
+
+    A widget that a page draws itself starts anew on the next page; this one does not. The choice
+    waits in the session until the page takes it with `picked_picture`.
+    """
+    bar = frame.new_bar()
+    titles = {source.name: source.title for source in datasets.SOURCES}
+    with bar.image, st.popover("Image", key="image_menu"):
+        source = address.choice(
+            "source",
+            [EXAMPLE, *titles, UPLOAD],
+            EXAMPLE,
+            lambda key: st.selectbox(
+                "Source",
+                [EXAMPLE, *titles, UPLOAD],
+                format_func=lambda name: _OTHER_SOURCES.get(name) or titles[name],
+                key=key,
+            ),
+            key="source",
+        )
+        if source == UPLOAD:
+            choice = _own_picture()
+        elif source == EXAMPLE:
+            choice = None
+        else:
+            choice = _sample(source)
+        below = st.empty()
+    st.session_state[_CHOICE] = (choice, bar.thumbnail, below)
+
+
+def picked_picture(example: tuple[str, str]) -> Picked:
+    """Give the picture that was chosen; until one is, the example that suits the page.
+
+    `example` names a source of `cnnviz.datasets` and one of its pictures.
+    """
+    picked, below = _taken(example)
+    if picked.origin != _OWN_ORIGIN:
+        below.caption(f"{picked.label}. {picked.origin}")
+    return picked
+
+
+def _taken(example: tuple[str, str]) -> tuple[Picked, "DeltaGenerator"]:
+    """Take the choice of this run, show its thumbnail, and give the place for a word about it."""
+    if _CHOICE not in st.session_state:
+        choose_picture()  # this page runs without app.py
+    choice, thumbnail, below = st.session_state.pop(_CHOICE)
+    picked = choice or _from_source(*example)
+    with thumbnail:
+        display.show_thumbnail(picked.image, f"The chosen image: {picked.label}")
+    return picked, below
+
+
+def has_choice() -> bool:
+    """Tell whether the image of this run has been asked for."""
+    return _CHOICE in st.session_state
+
+
+def leave_picture() -> None:
+    """Say beside the image picker that no image is used here."""
+    _, below = _taken(PHOTOGRAPH)
+    below.caption("Not used in this view. Your choice is kept for the others.")
+
+
+def example_for(model_name: str) -> tuple[str, str]:
+    """Name a picture of the kind that a network was made for."""
+    if not zoo.has_training_record(model_name):
+        card = card_of(model_name)
+        return _EXAMPLES.get(_DATA_OF.get((card.labels, card.channels), ""), PHOTOGRAPH)
+    return _EXAMPLES.get(shared.training_record(model_name).facts["data"], PHOTOGRAPH)
+
+
+def picture_beside(picked: Picked, model_name: str) -> Picked:
+    """Give the picture for a second network: the picked one; with the example image, its own."""
+    if st.session_state.get("source", EXAMPLE) != EXAMPLE:
+        return picked
+    return _from_source(*example_for(model_name))
+
+
+def _from_source(source_name: str, picture_name: str) -> Picked:
+    source = next(source for source in datasets.SOURCES if source.name == source_name)
+    image = datasets.picture(source_name, picture_name)
+    label = datasets.picture_label(source_name, picture_name)
+    code = f'cnnviz.datasets.picture("{source_name}", "{picture_name}")'
+    return Picked(image, label, source.origin, code)
+
+
+def _sample(source_name: str) -> Picked:
+    names = datasets.picture_names(source_name)
+    name = address.choice(
+        "image",
+        names,
+        names[0],
+        lambda key: st.selectbox(
+            "Image",
+            names,
+            format_func=lambda name: datasets.picture_label(source_name, name),
+            key=key,
+        ),
+        key=f"image_{source_name}",
+    )
+    picked = _from_source(source_name, name)
+    if source_name == "svhn" and not _all_digits_are_here():
+        with st.expander("More digits"):
+            size = datasets.SVHN_FILES["test"].size_bytes
+            fetch = partial(datasets.svhn, "test", download=True)
+            downloads.offer(
+                downloads.Wanted("svhn", "the test set", size, _all_digits_are_here, fetch)
+            )
+    return picked
+
+
+def _all_digits_are_here() -> bool:
+    return datasets.svhn_path("test") is not None
+
+
+def _own_picture() -> Picked | None:
+    """Take an upload or a photograph; what is wrong with it is said below it."""
+    brought = st.file_uploader(
+        "Upload an image",
+        type=PICTURE_TYPES,
+        help="PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC, up to 20 MB",
+    )
+    if st.toggle("Use the camera", key="camera_on"):
+        brought = st.camera_input("Take a photo") or brought
+    if brought is not None and st.session_state.get(_UPLOAD_ID) != brought.file_id:
+        with frame.user_errors():
+            st.session_state[_UPLOADED] = read_image(brought.getvalue())
+            st.session_state[_UPLOAD_ID] = brought.file_id
+    image = st.session_state.get(_UPLOADED)
+    if image is None:
+        st.info("Drop an image here. The example is shown meanwhile.")
+        return None
+    height, width = image.pixels.shape[:2]
+    facts = " ".join(filter(None, [f"{width} × {height} pixels.", image.note]))
+    st.caption(f"{facts} Your image stays in this session; a copied link does not contain it.")
+    return Picked(image, "your image", _OWN_ORIGIN)
+
+
+def keep_within(key: str, length: int) -> None:
+    """Move a place that was picked where there was more to the last one there is now.
+
+    Called before the widget of that key is drawn. One that still exists is kept, too: with another
+    maximum Streamlit takes the widget for a new one and would begin with its default.
+    """
+    if key in st.session_state:
+        st.session_state[key] = min(st.session_state[key], length - 1)
+
+
+def model_picker(among: Collection[str] | None = None, default: str = "") -> str:
+    """Ask for a network in the bar; offers the download of one that is not there yet.
+
+    `among` names those that suit the view; without it all are offered. Such a view keeps its choice
+    to itself: the network of all other views may be one that it cannot show. `default` is the
+    network until one is chosen.
+    """
+    key = NETWORK if among is None else SUITABLE_NETWORK
+    cards = {name: card for name, card in _cards().items() if among is None or name in among}
+    default = default if default in cards else next(iter(cards))
+    title = cards[address.next_choice(NETWORK, [*cards], default, key=key)].title
+    menu = frame.bar().network.popover(f"Network: {title}", key="network_menu")
+    with menu:
+        name = address.choice(
+            NETWORK,
+            [*cards],
+            default,
+            lambda key: st.selectbox(
+                "Network",
+                [*cards],
+                format_func=lambda name: _model_title(cards[name]),
+                key=key,
+                on_change=network_choices.forget,
+            ),
+            key=key,
+        )
+        st.caption(cards[name].summary)
+    if not zoo.is_ready(cards[name]):
+        _offer_network(cards[name])
+        st.stop()
+    with menu:
+        return network_choices.ask(name, _image_for(name))
+
+
+def _image_for(model_name: str) -> ImageInput:
+    """Give the image that a page will show with a network: the chosen one, or its example."""
+    choice = st.session_state.get(_CHOICE, (None,))[0]
+    return (choice or _from_source(*example_for(model_name))).image
+
+
+def card_of(model_name: str) -> ModelCard:
+    """Give the card of a network that was picked, also of one that this session brought."""
+    return _cards()[zoo.plain_name(model_name)]
+
+
+def _cards() -> dict[str, ModelCard]:
+    cards = {card.name: card for card in zoo.list_models()}
+    guest = st.session_state.get(GUEST)
+    return cards | {guest.name: guest.card} if guest is not None else cards
+
+
+def _offer_network(card: ModelCard) -> None:
+    st.info(
+        f"{card.title} is not on this computer yet. Download it once, or choose a network without "
+        "“download” after its name."
+    )
+    is_ready, fetch = partial(zoo.is_ready, card), partial(zoo.download_weights, card)
+    downloads.offer(downloads.Wanted(card.name, card.title, card.download_bytes, is_ready, fetch))
+
+
+def _model_title(card: ModelCard) -> str:
+    if card.download_url is None or zoo.is_ready(card):
+        return card.title
+    return f"{card.title} (download)"
+
+
+def layer_picker(
+    model_name: str,
+    label: str = "Layer",
+    *,
+    key: str = "layer",
+    default: str | None = None,
+    disabled: bool = False,
+) -> str:
+    """Ask for a layer with maps; the last one is the default if none is given."""
+    model = shared.model(model_name)
+    names = [name for name, shape in model.map_shapes.items() if max(shape[:2]) > 1]
+    return st.selectbox(
+        label,
+        names,
+        index=names.index(default or model.default_cam_layer),
+        format_func=lambda name: f"{name} ({' × '.join(map(str, model.map_shapes[name]))})",
+        key=key,
+        bind="query-params",
+        help="Rows × columns × channels. Later layers are coarser and more class-specific.",
+        disabled=disabled,
+    )
+
+
+def class_picker(model_name: str, best: Prediction) -> int:
+    """Ask for a class by its name; the most probable one is the default."""
+    names = shared.model(model_name).class_names
+    picked = st.selectbox(
+        "Class",
+        [_BEST, *range(len(names))],
+        format_func=lambda i: "predicted class" if i == _BEST else names[i],
+        key="class",
+        bind="query-params",
+        help="Type to search. Any class can be chosen, even an improbable one.",
+    )
+    return best.class_index if picked == _BEST else picked

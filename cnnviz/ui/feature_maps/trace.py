@@ -1,0 +1,239 @@
+"""Trace of one unit: its receptive field on the image, and its activation recomputed."""
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import figures, zoo
+from cnnviz.network import IMAGE
+from cnnviz.ui import shared
+from cnnviz.ui.components import tiles
+from cnnviz.ui.controls import Picked, keep_within, layer_strip
+from cnnviz.ui.shell.display import download, number, show_painted, show_picture, show_scale
+
+if TYPE_CHECKING:
+    from cnnviz.features.unit_trace import CellTrace, WindowStep
+
+_ROW, _COLUMN = "trace_row", "trace_column"
+_MAX_SIDE_PX = 448
+_MAX_CELLS = 49  # entries of the largest kernel shown as numbers
+_MAX_SUMMANDS = 12
+
+
+def show(model_name: str, picked: Picked) -> None:
+    """Let the user choose a unit; show its receptive field and recompute its activation."""
+    layer_name = layer_strip.choose_layer(model_name, picked)
+    values = shared.layer_maps(model_name, picked.image, layer_name)
+    height, width, num_channels = values.shape
+    first, second, third = st.columns(3)
+    with first:
+        channel = layer_strip.choose_channel(num_channels)
+    one = values[..., channel]
+    strongest = np.unravel_index(int(one.argmax()), one.shape)
+    with second:
+        row = _choose("Row", _ROW, height, int(strongest[0]))
+    with third:
+        column = _choose("Column", _COLUMN, width, int(strongest[1]))
+    trace = shared.cell_trace(model_name, picked.image, layer_name, channel, row, column)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _show_map(one, row, column, layer_name, channel)
+    with right:
+        _show_field(model_name, picked, trace)
+    _explain_field(trace)
+    st.subheader("The activation, recomputed step by step")
+    _show_steps(trace, layer_name)
+
+
+def _choose(label: str, key: str, length: int, default: int) -> int:
+    keep_within(key, length)
+    return int(st.number_input(label, 0, length - 1, default, key=key, bind="query-params"))
+
+
+def _show_map(one: np.ndarray, row: int, column: int, layer_name: str, channel: int) -> None:
+    scale = layer_strip.value_scale(one)
+    height, width = one.shape
+    sheet = figures.enlarge(figures.colourize(one, scale), _MAX_SIDE_PX)
+    factor = len(sheet) // height
+
+    def pick(place: int) -> None:
+        st.session_state[_ROW], st.session_state[_COLUMN] = divmod(place, width)
+
+    tiles.pick_tile(
+        sheet,
+        tiles.Grid(width, height * width, factor, factor, 0),
+        key="cells",
+        picked=row * width + column,
+        labels=[f"row {place // width}, column {place % width}" for place in range(one.size)],
+        alt=f"Units of channel {channel} of {layer_name}",
+        on_pick=pick,
+    )
+    show_scale(scale)
+    st.markdown(f":small[Channel {channel} of `{layer_name}`: click a unit.]")
+
+
+def _show_field(model_name: str, picked: Picked, trace: "CellTrace") -> None:
+    view = zoo.model_view(shared.model(model_name).card, picked.image)
+    scale = figures.unsigned_scale(trace.gradient, colour_map="inferno")
+    painted = figures.overlay(view, figures.colourize(trace.gradient, scale), 0.65)
+    if trace.seen_rows and trace.seen_columns:
+        large = figures.enlarged_with_frame(
+            painted, trace.seen_rows, trace.seen_columns, side_px=_MAX_SIDE_PX
+        )
+    else:
+        large = figures.enlarge(painted, _MAX_SIDE_PX)
+    show_painted(
+        large,
+        scale,
+        "Green frame: the receptive field. Brightness: |∂ unit / ∂ pixel|, the mean over the color "
+        "channels.",
+        "The receptive field on the image",
+    )
+
+
+def _explain_field(trace: "CellTrace") -> None:
+    if trace.seen_rows is None or trace.seen_columns is None:
+        st.markdown(
+            "The receptive field of this unit is unknown: an earlier layer has an unsupported type."
+        )
+        return
+    rows, columns = trace.seen_rows, trace.seen_columns
+    if not rows or not columns:
+        st.markdown("The receptive field of this unit covers only padding.")
+        return
+    area = len(rows) * len(columns)
+    gradients = np.sort(trace.gradient.ravel())[::-1]
+    told = (
+        "The gradient is zero at every pixel: a ReLU is inactive, or saturated at its upper limit."
+    )
+    if gradients[0] > 0:
+        half = int(np.searchsorted(gradients.cumsum(), gradients.sum() / 2)) + 1
+        told = (
+            f"Half of the gradient magnitude lies in **{half:,}** of them (**{half / area:.0%}**): "
+            "the effective receptive field is smaller."
+        )
+    st.markdown(
+        f"**What you see.** The receptive field spans rows {rows[0]} to {rows[-1]} and columns "
+        f"{columns[0]} to {columns[-1]}: {len(rows)} × {len(columns)} = {area:,} pixels. {told}"
+        "\n\n**Try this.** Click a unit at the border: the image edge clips its receptive field. "
+        "Choose an earlier layer: the field shrinks.\n\n"
+        ":small[Luo et al. 2016, arXiv:1701.04128.]"
+    )
+
+
+def _show_steps(trace: "CellTrace", layer_name: str) -> None:
+    from cnnviz.features.unit_trace import WindowStep
+
+    if not trace.steps:
+        st.info(
+            f"`{layer_name}` cannot be recomputed here. The network's activation is "
+            f"{number(trace.value, 6)}. Choose a convolution, activation or pooling layer."
+        )
+        return
+    for step in trace.steps:
+        if isinstance(step, WindowStep):
+            _show_window(step)
+        else:
+            name = "" if step.layer_name == IMAGE else f"`{step.layer_name}`, "
+            st.markdown(f"**{name}{step.kind}**: {step.formula} = **{number(step.value, 6)}**")
+    rebuilt = trace.rebuilt
+    assert rebuilt is not None
+    st.markdown(
+        f"The network computed **{number(trace.value, 6)}** in 32-bit floating point; in 64-bit "
+        f"the result is **{number(rebuilt, 6)}**. The difference is "
+        f"{abs(trace.value - rebuilt):.1g}, a rounding error."
+    )
+
+
+def _show_window(step: "WindowStep") -> None:
+    size = layer_strip.size_text(step.patch.shape[:2])
+    if step.kernel is None:
+        st.markdown(
+            f"**`{step.layer_name}`, {step.kind}**: the "
+            f"{'maximum' if 'Max' in step.kind else 'mean'} of a {size} window on channel "
+            f"{step.channels[0]} of `{step.source}` = **{number(step.value, 6)}**"
+        )
+        if step.patch[..., 0].size <= _MAX_CELLS:
+            cells = np.nan_to_num(step.patch[..., 0])
+            scale = layer_strip.value_scale(cells)
+            sheet = figures.number_grid(cells, scale, text="{:.3g}")
+            show_picture(sheet, "Activations in the window, without padding", "Window")
+        return
+    sums = step.partial_sums
+    names = _channel_names(step)
+    order = np.argsort(-np.abs(sums), kind="stable")
+    st.markdown(
+        f"**`{step.layer_name}`, {step.kind}**: a {size} window on {len(names)} "
+        f"channel{'s' if len(names) > 1 else ''} of `{step.source}`. Each channel contributes a "
+        "weighted sum. The sums and the bias are added."
+    )
+    place = int(
+        st.selectbox(
+            "Input channel",
+            order.tolist(),
+            format_func=lambda i: f"{names[i]}: sum {number(float(sums[i]), 4)}",
+            key="trace_slice",
+        )
+    )
+    _show_products(step, place, names[place])
+    shown = order[:_MAX_SUMMANDS]
+    parts = [_summand(float(sums[i])) for i in shown]
+    others = len(order) - len(shown)
+    if others:
+        rest = float(sums[order[_MAX_SUMMANDS:]].sum())
+        parts.append(f"{_summand(rest)} ({others} more channels)")
+    parts.append(f"{_summand(step.bias)} (bias)")
+    st.markdown(f"**Total**: {' '.join(parts)} = **{number(step.value, 6)}**")
+    download(
+        f"Inputs, weights and products (CSV, {step.patch.size:,} rows)",
+        f"{step.layer_name.replace('/', '-')}-unit.csv",
+        lambda: factors_csv(step),
+    )
+
+
+def _summand(value: float) -> str:
+    return f"{'−' if value < 0 else '+'} {number(abs(value), 5)}"
+
+
+def _channel_names(step: "WindowStep") -> list[str]:
+    if step.source == IMAGE and len(step.channels) == 3:
+        return ["red", "green", "blue"]
+    return [f"channel {channel}" for channel in step.channels]
+
+
+def _show_products(step: "WindowStep", place: int, name: str) -> None:
+    assert step.kernel is not None
+    kernels, patches = step.kernel[..., place], step.patch[..., place]
+    products = step.products[..., place]
+    columns = st.columns(3)
+    for column, values, title in zip(
+        columns,
+        (patches, kernels, products),
+        (f"Patch of {name}", "× kernel", f"= products, sum {number(float(products.sum()), 5)}"),
+        strict=True,
+    ):
+        scale = layer_strip.value_scale(values)
+        small = values.size <= _MAX_CELLS
+        sheet = (
+            figures.number_grid(values, scale, text="{:.3g}" if values.size <= 25 else "{:.2g}")
+            if small
+            else figures.colourize(values, scale)
+        )
+        with column:
+            show_painted(sheet, scale, title, title)
+
+
+def factors_csv(step: "WindowStep") -> bytes:
+    """Return each input, weight and product of a convolution window as CSV, a row for each."""
+    assert step.kernel is not None
+    table = io.StringIO()
+    writer = csv.writer(table)
+    writer.writerow(["channel", "row", "column", "input", "weight", "product"])
+    for (i, j, k), value in np.ndenumerate(step.patch):
+        weight = float(step.kernel[i, j, k])
+        cells = (int(step.channels[k]), int(step.rows[i]), int(step.columns[j]))
+        writer.writerow([*cells, float(value), weight, float(value) * weight])
+    return table.getvalue().encode()

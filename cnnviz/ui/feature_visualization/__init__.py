@@ -1,0 +1,1 @@
+"""The page of feature visualization: images that maximize a filter."""

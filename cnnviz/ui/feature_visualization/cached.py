@@ -1,0 +1,117 @@
+"""Pictures that excite filters, and the film of how they came to be."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import figures, zoo
+from cnnviz.feature_visualization import disk_cache
+from cnnviz.feature_visualization.objectives import Target as AscentTarget
+from cnnviz.feature_visualization.recipe import Recipe
+from cnnviz.images import ImageInput
+from cnnviz.ui.shared.networks import model
+from cnnviz.ui.shell import jobs
+
+if TYPE_CHECKING:
+    from cnnviz.feature_visualization.filter_image import FilterImage
+
+_BATCH = 8  # filters that climb together
+
+
+def filter_images(
+    model_name: str,
+    targets: Sequence[AscentTarget],
+    recipe: Recipe,
+    seed: int,
+    begin_with: ImageInput | None,
+    show: Callable[[Any], None],
+) -> "tuple[FilterImage, ...] | None":
+    """Make pictures that excite some targets; None while they are being made.
+
+    They are kept on disk, but never those that begin with a picture or come from a network of a
+    visitor: what a visitor brings is gone with the session.
+    """
+    network = model(model_name)
+    is_kept = begin_with is None and model_name in {card.name for card in zoo.list_models()}
+
+    def work(report: jobs.Report) -> "tuple[FilterImage, ...]":
+        from cnnviz.feature_visualization import Progress, visualize
+
+        keys = [
+            disk_cache.picture_key(network, target, recipe, seed + i)
+            for i, target in enumerate(targets)
+            if is_kept
+        ]
+        kept = [one for one in map(disk_cache.load_picture, keys) if one is not None]
+        if len(kept) == len(targets):
+            return tuple(kept)
+        found: list[FilterImage] = []
+
+        def show_all(progress: Progress) -> None:
+            report(
+                len(found) * recipe.steps + progress.step * min(_BATCH, len(targets) - len(found)),
+                len(targets) * recipe.steps,
+                replace(progress, pixels=[*(one.pixels for one in found), *progress.pixels]),
+            )
+
+        for first in range(0, len(targets), _BATCH):
+            now = targets[first : first + _BATCH]
+            found += visualize(
+                network,
+                [target.objective(network) for target in now],
+                recipe,
+                seeds=[seed + first + i for i in range(len(now))],
+                begin_with=begin_with,
+                on_step=show_all,
+            )
+        if len(found) > 1:  # nobody looks at so many films
+            found = [replace(one, frames=one.frames[-1:]) for one in found]
+        for key, one in zip(keys, found, strict=False):  # without keys nothing is kept
+            disk_cache.keep_picture(key, one)
+        return tuple(found)
+
+    digest = begin_with.digest if begin_with else ""
+    key = ("ascent", model_name, tuple(targets), recipe, seed, digest)
+    title = (
+        "Optimizing the image"
+        if len(targets) == 1
+        else f"Optimizing images for {len(targets)} filters"
+    )
+    return jobs.result_of(key, title, work, show)
+
+
+def filters_at_steps(
+    model_name: str, layer_name: str, channels: tuple[int, ...], steps: tuple[int, ...]
+) -> list[list[np.ndarray]] | None:
+    """Make pictures for some filters as they were at some steps of the training."""
+
+    def work(report: jobs.Report) -> list[list[np.ndarray]]:
+        from cnnviz.feature_visualization import Progress, channel, suggested_recipe, visualize
+        from cnnviz.network.loading import load_checkpoint
+
+        rows = []
+        for done, step in enumerate(steps):
+            then = load_checkpoint(model_name, step)
+            objectives = [channel(then, layer_name, place) for place in channels]
+            recipe = suggested_recipe(then, objectives[0])
+
+            def tell(progress: Progress, before: int = done * recipe.steps) -> None:
+                report(before + progress.step, len(steps) * progress.steps)
+
+            found = visualize(then, objectives, recipe, seeds=channels, on_step=tell)
+            rows.append([one.pixels for one in found])
+        return rows
+
+    model(model_name)
+    key = ("ascent at steps", model_name, layer_name, channels, steps)
+    return jobs.result_of(key, "Optimizing images at earlier training steps", work)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def film(frames: tuple[bytes, ...], shape: tuple[int, int]) -> bytes:
+    """Make a GIF of raw frames (height × width, RGB); the last one stays a while."""
+    pictures = [np.frombuffer(frame, np.uint8).reshape(*shape, 3) for frame in frames]
+    return figures.encode_gif(pictures)

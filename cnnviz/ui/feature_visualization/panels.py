@@ -1,0 +1,463 @@
+"""Panels of the feature visualization page: objective, live optimization and result."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import figures, zoo
+from cnnviz.errors import CnnvizError
+from cnnviz.feature_visualization.atlas import LayerAtlas, find_atlas
+from cnnviz.feature_visualization.filter_image import FilterImage
+from cnnviz.feature_visualization.objectives import TARGETS, Target
+from cnnviz.feature_visualization.recipe import LECTURE, Recipe, size_text, suggested_recipe
+from cnnviz.images import image_from_pixels
+from cnnviz.ui import controls, shared
+from cnnviz.ui.controls import Picked, layer_strip
+from cnnviz.ui.controls.layer_strip import CHANNEL
+from cnnviz.ui.feature_visualization import cached
+from cnnviz.ui.shell.display import download, number, show_chart, show_picture
+
+if TYPE_CHECKING:
+    from cnnviz.feature_visualization import Progress
+
+_PRESETS = {"good": "with regularizers", "lecture": "plain gradient ascent"}
+_NUM_SHOWN = 8  # frames of the optimization
+_GRID = 64  # filters in the view of a whole layer
+_GRID_COLUMNS = 8
+_CHOICES = ("64 in order", "the 16 most active", "16 at random")
+_MAX_EPOCHS_SHOWN = 5
+_SIZES = (28, 32, 64, 96, 128, 160, 224)  # sides of images in pixels
+_FIRST = "grid_first"  # session key: the first filter shown
+
+
+def show_one(model_name: str, picked: Picked) -> None:
+    """Run gradient ascent for one objective; show its progress and its result."""
+    layer_name = layer_strip.choose_layer(model_name, picked, at_share=0.5)
+    settings, result = st.columns([1.2, 3], gap="medium")
+    with settings:
+        target = _choose_target(model_name, picked, layer_name)
+        recipe, seed = _choose_recipe(model_name, target)
+        from_photograph = st.toggle(
+            "Start from the image",
+            key="from_photograph",
+            bind="query-params",
+            help="Gradient ascent starts from your image if on, from noise if off.",
+        )
+    begin_with = picked.image if from_photograph else None
+    with result:
+        found = cached.filter_images(model_name, [target], recipe, seed, begin_with, _show_progress)
+        if found is None:
+            _show_from_atlas(model_name, target)
+        else:
+            _show_result(model_name, target, found[0])
+        _explain(recipe, target)
+
+
+def _choose_target(model_name: str, picked: Picked, layer_name: str) -> Target:
+    kind = st.selectbox(
+        "Objective",
+        TARGETS,
+        key="target",
+        bind="query-params",
+        format_func={
+            "filter": "channel mean",
+            "cell": "center unit of a channel",
+            "class": "class logit",
+            "class against the others": "class logit versus the others",
+            "whole layer": "whole layer (DeepDream)",
+        }.__getitem__,
+    )
+    if kind.startswith("class"):
+        best = shared.predictions(model_name, picked.image)[0]
+        return Target(kind, "", controls.class_picker(model_name, best))
+    if kind == "whole layer":
+        return Target(kind, layer_name, 0)
+    depth = shared.model(model_name).layer_shapes[layer_name][-1]
+    channel = layer_strip.choose_channel(depth)
+
+    def take_strongest() -> None:
+        maps = shared.layer_maps(model_name, picked.image, layer_name)
+        st.session_state[CHANNEL] = int(maps.mean(axis=(0, 1)).argmax())
+
+    st.button("Select the most active channel", on_click=take_strongest, width="stretch")
+    return Target(kind, layer_name, channel)
+
+
+def _choose_recipe(model_name: str, target: Target) -> tuple[Recipe, int]:
+    model = shared.model(model_name)
+    suggested = suggested_recipe(model, target.objective(model))
+    preset = st.selectbox(
+        "Preset",
+        [*_PRESETS],
+        format_func=_PRESETS.__getitem__,
+        key="preset",
+        bind="query-params",
+    )
+    seed = int(st.number_input("Seed", 0, 9999, key="seed", bind="query-params"))
+    sizes = _sizes_that_work(model_name, target, suggested)
+    if len(sizes) == 1:
+        st.caption(
+            f"Size: {size_text(*sizes[0])} pixels. No other size offered here works for "
+            f"{_subject(target)} of this network."
+        )
+    with st.expander("Size, steps and regularizers"):
+        height, width = _choose_size(sizes, target, suggested)
+        steps = st.select_slider(
+            "Steps", [40, 64, 128, 256, 512], 128, key="steps", bind="query-params"
+        )
+        fourier = st.toggle("Fourier basis", True, key="fourier", bind="query-params")
+        colours = st.toggle("Decorrelated color", True, key="uncorrelated", bind="query-params")
+        moves = st.toggle("Jitter, scaling and rotation", True, key="moves", bind="query-params")
+        variation = st.slider(
+            "Total variation penalty", 0.0, 100.0, 0.0, 5.0, key="roughness", bind="query-params"
+        )
+        l2 = st.slider("L2 penalty", 0.0, 100.0, 0.0, 5.0, key="contrast", bind="query-params")
+        blur = st.slider(
+            "Blur interval (steps)",
+            0,
+            16,
+            key="blur",
+            bind="query-params",
+            disabled=fourier,
+            help="Applies without the Fourier basis only; 0 turns blurring off.",
+        )
+    if preset == "lecture":
+        return replace(LECTURE, size_px=height, width_px=width), seed
+    recipe = replace(
+        suggested,
+        size_px=height,
+        width_px=width,
+        steps=steps,
+        basis="fourier" if fourier else "pixels",
+        colours=suggested.colours if colours else "none",
+        total_variation=variation,
+        l2=l2,
+        blur_every=0 if fourier else blur,
+    )
+    if not moves:
+        recipe = replace(recipe, jitter_px=0, scale=0, rotation_degrees=0)
+    return recipe, seed
+
+
+def _sizes_that_work(
+    model_name: str, target: Target, suggested: Recipe
+) -> tuple[tuple[int, int], ...]:
+    """Return the sizes to offer, at least one.
+
+    Raises
+    ------
+    CnnvizError
+        If the objective cannot be computed at any size.
+    """
+    from cnnviz.feature_visualization.sizes import check_size, working_sizes
+
+    model = shared.model(model_name)
+    sizes = working_sizes(model, target.objective(model), _SIZES)
+    if sizes:
+        return sizes
+    check_size(model, target.objective(model), suggested)
+    return (suggested.shape,)
+
+
+def _choose_size(
+    sizes: Sequence[tuple[int, int]], target: Target, suggested: Recipe
+) -> tuple[int, int]:
+    """Let the user choose one of several (height, width) pairs; return it."""
+    if len(sizes) == 1:
+        return sizes[0]
+    usual = 64 if suggested.size_px < 64 else 128
+    options = {
+        f"{height}" if height == width else f"{height} × {width}": (height, width)
+        for height, width in sizes
+    }
+    default = min(options, key=lambda option: abs(options[option][0] - usual))
+    is_whole = set(_SIZES) <= {height for height, _ in sizes}
+    return options[
+        st.select_slider(
+            "Size (pixels)",
+            [*options],
+            default,
+            key="size",
+            bind="query-params",
+            help=None if is_whole else f"Only sizes that work for {_subject(target)}.",
+        )
+    ]
+
+
+def _subject(target: Target) -> str:
+    """Return the name of what is computed, such as ``layer conv1``."""
+    return "the class scores" if target.kind.startswith("class") else f"layer {target.layer_name}"
+
+
+def _layer_atlas(model_name: str, layer_name: str) -> LayerAtlas | None:
+    atlas = find_atlas(model_name)
+    return atlas.layers.get(layer_name) if atlas else None
+
+
+def _show_from_atlas(model_name: str, target: Target) -> None:
+    """Show the atlas image of the channel while the optimization runs."""
+    layer = _layer_atlas(model_name, target.layer_name)
+    if target.kind == "filter" and layer is not None and target.index < layer.count:
+        (picture,) = layer.pictures(target.index, 1)
+        left, _ = st.columns(2)
+        with left:
+            show_picture(
+                picture,
+                f"Visualization of this filter from the atlas, seed {layer.seed + target.index}",
+                f"Filter {target.index} of {target.layer_name} in the atlas",
+            )
+
+
+def _show_progress(progress: "Progress") -> None:
+    left, right = st.columns(2)
+    with left:
+        show_picture(
+            progress.pixels[0],
+            f"After step {progress.step} of {progress.steps}",
+            "The image during optimization",
+        )
+    with right:
+        show_chart(
+            figures.objective_figure(progress.history[:, 0], progress.steps),
+            "The objective so far",
+            key=f"history {progress.step}",
+        )
+
+
+def _show_result(model_name: str, target: Target, found: FilterImage) -> None:
+    left, right = st.columns(2)
+    shape = found.pixels.shape[:2]
+    with left:
+        show_picture(
+            found.pixels,
+            f"Maximizes **{found.name}**, {size_text(*shape)}, seed {found.seed}",
+            found.name,
+        )
+    with right:
+        show_chart(
+            figures.objective_figure(found.objective_history, len(found.objective_history)),
+            "The objective at every step",
+            key="history",
+        )
+        _show_comparison(model_name, target, found)
+    steps = [step for step, _ in found.frames]
+    wanted = [0, *np.geomspace(1, steps[-1], _NUM_SHOWN - 1)]  # early steps change the image most
+    chosen = sorted({int(np.abs(np.array(steps) - step).argmin()) for step in wanted})
+    sheet = figures.mosaic(
+        [found.frames[i][1] for i in chosen],
+        [None] * len(chosen),
+        columns=len(chosen),
+        tile_px=112,
+        numbers=[steps[i] for i in chosen],
+        strip_px=20,
+    )
+    show_picture(sheet, "The image during optimization; numbers are steps.", "Optimization frames")
+    name = found.name.replace("/", "-").replace(", ", "-").replace(" ", "-")
+    first, second = st.columns(2)
+    with first:
+        download(
+            f"Image (PNG, {size_text(*shape)})",
+            f"{name}.png",
+            lambda: figures.encode_png(found.pixels),
+        )
+    with second:
+        frames = tuple(pixels.tobytes() for _, pixels in found.frames)
+        download(
+            f"Animation (GIF, {len(frames)} frames)",
+            f"{name}.gif",
+            lambda: cached.film(frames, shape),
+        )
+
+
+def _show_comparison(model_name: str, target: Target, found: FilterImage) -> None:
+    """Compare the result with the initial image and with real images."""
+    if found.is_dead:
+        st.warning(
+            "This filter is dead: the optimization did not change its activation. Its weights are "
+            "zero, or the ReLUs before it are always inactive."
+        )
+        return
+    if target.kind not in ("filter", "cell"):
+        st.markdown(
+            f"The objective changed from {number(found.start)} to **{number(found.reached)}**."
+        )
+        return
+    ends = []
+    for pixels in (found.frames[0][1], found.pixels):
+        image = image_from_pixels(pixels)
+        maps = shared.layer_maps(model_name, image, target.layer_name)
+        ends.append(float(maps[..., target.index].mean()))
+    best = ""
+    pictures = shared.collection_for(model_name, full=False)
+    real = shared.exemplars(model_name, pictures)
+    if real is not None:
+        means = real[target.layer_name].mean[:, target.index]
+        best = (
+            f" The most activating real image ({pictures.labels[int(means.argmax())]}) of "
+            f"{pictures.title} reaches {number(float(means.max()))}."
+        )
+    st.markdown(
+        f"Mean activation: {number(ends[0])} for the initial image, **{number(ends[1])}** for the "
+        f"result.{best}"
+    )
+
+
+def _explain(recipe: Recipe, target: Target) -> None:
+    how = (
+        f"{recipe.steps} steps of Adam"
+        if recipe.optimizer == "adam"
+        else f"{recipe.steps} normalized steps of one gray level"
+    )
+    regularizers = []
+    if recipe.basis == "fourier":
+        regularizers.append("a Fourier basis")
+    if recipe.colours != "none":
+        regularizers.append("decorrelated color")
+    if recipe.jitter_px:
+        regularizers.append(
+            f"random jitter (±{recipe.jitter_px:g} pixels), scaling (±{recipe.scale:.0%}) and "
+            f"rotation (±{recipe.rotation_degrees:g}°)"
+        )
+    words = "No regularizers: high-frequency noise dominates."
+    if regularizers:
+        words = f"Regularizers: {', '.join(regularizers)}."
+    what = "class's logit" if target.kind.startswith("class") else "activation"
+    st.markdown(
+        f"**What you see.** The weights are fixed and the *image* is optimized: {how} increase the "
+        f"{what}. {words}\n\n"
+        "$$x \\leftarrow x + \\eta\\,\\frac{\\partial\\,\\mathrm{objective}}{\\partial x}$$\n\n"
+        "**Try this.** Disable the regularizers one by one. Compare an early layer with a late "
+        "one.\n\n"
+        ":small[Erhan et al. 2009; Simonyan et al. 2013, arXiv:1312.6034; Olah et al. 2017, "
+        "doi:10.23915/distill.00007. A filter may also respond to other patterns.]"
+    )
+
+
+def show_layer(model_name: str, picked: Picked) -> None:
+    """Show feature visualizations of many filters of a layer, from the atlas or computed now."""
+    layer_name = layer_strip.choose_layer(model_name, picked, at_share=0.5)
+    depth = shared.model(model_name).layer_shapes[layer_name][-1]
+    choice = st.selectbox("Filters", _CHOICES, key="grid_choice", bind="query-params")
+    channels = _chosen_channels(model_name, picked, layer_name, choice, depth)
+    layer = _layer_atlas(model_name, layer_name)
+    if layer is not None and max(channels) < layer.count:
+        pictures = layer.pictures()
+        shown = [pictures[place] for place in channels]
+        note = f"From the atlas bundled with cnnviz (`{layer.command}`)."
+    else:
+        made = _made_now(model_name, layer_name, channels)
+        if made is None:
+            return
+        shown, note = [one.pixels for one in made], "Computed now."
+    sheet = figures.mosaic(
+        shown,
+        [None] * len(shown),
+        columns=min(_GRID_COLUMNS, len(shown)),
+        tile_px=_tile_px(max(shown[0].shape[:2])),
+        numbers=list(channels),
+        strip_px=20,
+    )
+    show_picture(
+        sheet,
+        f"Visualizations of {len(shown)} of the {depth} filters of `{layer_name}`. {note}",
+        f"Feature visualizations of {layer_name}",
+    )
+    st.markdown(
+        "**What you see.** Each image was optimized from noise to maximize one filter. Early "
+        "layers detect edges, colors and simple textures; later ones, patterns and object parts. "
+        "Plain gray marks a filter that gradient ascent cannot activate.\n\n"
+        "**Try this.** Choose another layer above. Compare two networks trained on the same data."
+    )
+
+
+def _tile_px(size_px: int) -> int:
+    """Return the tile side in pixels: an integer multiple of the image side, without padding."""
+    return size_px * max(1, 128 // size_px)
+
+
+def _chosen_channels(
+    model_name: str, picked: Picked, layer_name: str, choice: str, depth: int
+) -> tuple[int, ...]:
+    if choice == _CHOICES[0]:
+        first = 0
+        if depth > _GRID:
+            controls.keep_within(_FIRST, depth)
+            first = int(
+                st.number_input("From", 0, depth - 1, step=_GRID, key=_FIRST, bind="query-params")
+            )
+        return tuple(range(first, min(first + _GRID, depth)))
+    if choice == _CHOICES[1]:
+        means = shared.layer_maps(model_name, picked.image, layer_name).mean(axis=(0, 1))
+        return tuple(np.argsort(-means, kind="stable")[:16].tolist())
+    drawn = np.random.default_rng(0).choice(depth, min(16, depth), replace=False)
+    return tuple(sorted(drawn.tolist()))
+
+
+def _made_now(
+    model_name: str, layer_name: str, channels: Sequence[int]
+) -> tuple[FilterImage, ...] | None:
+    from cnnviz.feature_visualization import can_compute
+
+    model = shared.model(model_name)
+    targets = [Target("filter", layer_name, channel) for channel in channels]
+    objective = targets[0].objective(model)
+    suggested = suggested_recipe(model, objective).changed(steps=96)
+    recipe = suggested.changed(size_px=max(suggested.size_px // 2, 64))
+    if not can_compute(model, objective, *recipe.shape):
+        recipe = suggested
+    return cached.filter_images(model_name, targets, recipe, 0, None, _show_partial)
+
+
+def _show_partial(progress: Any) -> None:
+    sheet = figures.mosaic(
+        list(progress.pixels),
+        [None] * len(progress.pixels),
+        columns=_GRID_COLUMNS,
+        tile_px=_tile_px(max(progress.pixels[0].shape[:2])),
+        first_number=None,
+    )
+    show_picture(sheet, f"Step {progress.step} of {progress.steps}", "Images during optimization")
+
+
+def show_training(model_name: str, picked: Picked) -> None:
+    """Show feature visualizations of the same filters at several checkpoints."""
+    layer_name = layer_strip.choose_layer(model_name, picked, at_share=0.5)
+    steps = zoo.checkpoint_steps(model_name)
+    if not steps:
+        raise CnnvizError(
+            f"No checkpoints were saved for {shared.model(model_name).card.title}. "
+            "Choose Fashion Gabor CNN or SVHN Gabor CNN."
+        )
+    places = np.linspace(0, len(steps) - 1, min(len(steps), _MAX_EPOCHS_SHOWN)).round().astype(int)
+    chosen = tuple(steps[place] for place in places)
+    depth = shared.model(model_name).layer_shapes[layer_name][-1]
+    channels = tuple(range(min(_GRID_COLUMNS, depth)))
+    rows = cached.filters_at_steps(model_name, layer_name, channels, chosen)
+    if rows is None:
+        return
+    for step, pictures in zip(chosen, rows, strict=True):
+        text, sheet = st.columns([0.8, 5], vertical_alignment="center")
+        text.markdown("**before training**" if step == 0 else f"**step {step:,}**")
+        with sheet:
+            mosaic = figures.mosaic(
+                pictures,
+                [None] * len(pictures),
+                columns=len(pictures),
+                tile_px=_tile_px(max(pictures[0].shape[:2])),
+                numbers=list(channels),
+                strip_px=20,
+            )
+            st.image(
+                figures.encode_png(mosaic),
+                width="stretch",
+                alt=f"Visualizations after {step} steps",
+            )
+    st.markdown(
+        f"**What you see.** The first {len(channels)} filters of `{layer_name}`, visualized from "
+        "random initialization to the end of training. Every image starts from the same noise. "
+        "Before training, it reflects only random weights.\n\n"
+        "**Try this.** Compare the first layer with the last: which converges sooner?"
+    )

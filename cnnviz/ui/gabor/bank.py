@@ -1,0 +1,394 @@
+"""The parts of the filter bank views: all responses, what they are worth, many pictures."""
+
+import math
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import datasets, figures
+from cnnviz.classifiers.filter_bank import nearest
+from cnnviz.datasets import LabelledImages
+from cnnviz.filter_banks import BANKS, haar_decomposition
+from cnnviz.images import ImageInput
+from cnnviz.ui import shared
+from cnnviz.ui.controls import Picked
+from cnnviz.ui.gabor import cached
+from cnnviz.ui.gabor.one_filter import MAX_SIDE_PX
+from cnnviz.ui.shell import frame
+from cnnviz.ui.shell.display import number, show_map, show_painted, show_picture, show_scale
+
+_MOST_LEVELS = 5
+_RIVAL = "fashion-cnn"
+_TITLES = {kind.title: name for name, kind in BANKS.items()}
+_SIGMAS = (1.5, 2.0, 3.0, 4.0, 6.0)
+_ROOMY_PX = 64  # pictures of this side have room for the bell of the lowest wave
+_MANY_FILTERS = 8  # columns of the view of many pictures
+_DIGIT_PX = 28
+
+
+def show(picked: Picked) -> None:
+    """Show the responses of a whole bank to the image."""
+    column, stage = frame.columns()
+    with column:
+        image = shared.smaller(picked.image, MAX_SIDE_PX)
+        chosen = bank_choice(min(image.pixels.shape[:2]))
+        settings = tile_settings(len(cached.filter_bank(**chosen).names))
+    with stage:
+        show_bank(image, picked.label, chosen, **settings)
+
+
+def show_ten_images() -> None:
+    """Show the responses of a bank to one image of each class."""
+    column, stage = frame.columns()
+    with column:
+        chosen = bank_choice(_DIGIT_PX)
+    with stage:
+        show_many(chosen)
+
+
+def bank_choice(side_px: int) -> dict[str, Any]:
+    """Ask for a bank for pictures of a side; gives the arguments of `cached.filter_bank`."""
+    title = st.selectbox("Bank", [*_TITLES], key="bank", bind="query-params")
+    kind = BANKS[_TITLES[title]]
+    num_frequencies, num_thetas = 4, 8
+    sigmas: list[float] = []
+    if kind.name == "gabor":
+        num_frequencies = st.slider("Frequencies", 1, 6, 4, key="frequencies", bind="query-params")
+        num_thetas = st.slider("Orientations", 2, 8, 8, key="directions", bind="query-params")
+        sigmas = st.multiselect(
+            "Sigma (pixels)",
+            _SIGMAS,
+            key="sigmas",
+            bind="query-params",
+            placeholder="tied: one octave",
+            help="Empty: every filter has a bandwidth of one octave. Chosen ones combine with "
+            "every frequency and orientation.",
+        )
+    st.markdown(f":small[{kind.title}: {kind.note}. {kind.source}.]")
+    return {
+        "kind": kind.name,
+        "num_frequencies": num_frequencies,
+        "num_thetas": num_thetas,
+        "lowest": 0.08 if side_px >= _ROOMY_PX else 0.14,
+        "sigmas": tuple(sorted(sigmas)),
+    }
+
+
+def tile_settings(num_filters: int) -> dict[str, Any]:
+    """Ask how the responses are shown; gives arguments of `show_bank`."""
+    shared = st.toggle(
+        "Common scale for all maps",
+        True,
+        key="shared",
+        bind="query-params",
+        help="Off: each map is scaled to its own maximum, so weak ones look strong.",
+    )
+    by_energy = st.toggle(
+        "Sort by energy",
+        key="by_energy",
+        bind="query-params",
+        help="Energy: the mean square of a response. Filters keep their numbers.",
+    )
+    tiles = st.radio("Tiles", ["responses", "kernels"], key="tiles", bind="query-params")
+    enlarged = st.selectbox(
+        "Enlarge filter", ["strongest", *range(num_filters)], key="enlarged", bind="query-params"
+    )
+    return {
+        "shared": shared,
+        "by_energy": by_energy,
+        "tiles": tiles,
+        "enlarged": None if enlarged == "strongest" else enlarged,
+    }
+
+
+def show_bank(
+    image: ImageInput,
+    label: str,
+    bank: dict[str, Any],
+    *,
+    shared: bool,
+    by_energy: bool,
+    tiles: str,
+    enlarged: int | None,
+) -> None:
+    """Show all responses in one picture, one of them large, and what each filter is worth."""
+    filters = cached.filter_bank(**bank)
+    responses = cached.bank_responses(image, **bank)
+    worth = cached.bank_usefulness(image, **bank)
+    order = np.argsort(-worth.energy, kind="stable") if by_energy else np.arange(len(responses))
+    maps = responses if tiles == "responses" else filters.kernels.real
+    scale_of = figures.unsigned_scale if tiles == "responses" else figures.signed_scale
+    common = scale_of(maps)
+    scales = [common if shared else scale_of(maps[place]) for place in order]
+    what = f"Magnitude of the {len(maps)} responses to {label}"
+    if tiles == "kernels":
+        what = f"The {len(maps)} kernels" + (", real parts" if filters.kernels.imag.any() else "")
+    caption = f"{what}. {_layout(bank, by_energy)}"
+    sheet = figures.mosaic(
+        [maps[place] for place in order],
+        scales,
+        columns=_columns(bank),
+        numbers=order.tolist(),
+    )
+    if shared:
+        show_painted(sheet, common, caption, what)
+    else:
+        show_picture(sheet, f"{caption} Each tile has its own scale.", what)
+    strongest = int(worth.energy.argmax())
+    _show_one(bank, image, strongest if enlarged is None else min(enlarged, len(maps) - 1))
+    _show_worth(bank, image)
+    if bank["kind"] == "haar":
+        _show_decomposition(image, label)
+    _show_winners(bank, image, label)
+
+
+def _columns(bank: dict[str, Any]) -> int:
+    if bank["kind"] != "gabor":
+        return 8
+    return bank["num_thetas"] * max(len(bank["sigmas"]), 1)
+
+
+def _layout(bank: dict[str, Any], by_energy: bool) -> str:
+    if by_energy:
+        return "Sorted by energy."
+    if bank["kind"] != "gabor":
+        return ""
+    widths = f", each with {len(bank['sigmas'])} sigmas" if len(bank["sigmas"]) > 1 else ""
+    return (
+        "Rows: frequencies, from fine to coarse; columns: orientations, in steps of "
+        f"{180 / bank['num_thetas']:g}°{widths}."
+    )
+
+
+def _show_one(bank: dict[str, Any], image: ImageInput, place: int) -> None:
+    """Show one filter of the bank and its response, each on its own scale."""
+    filters = cached.filter_bank(**bank)
+    kernel, response = filters.kernels[place].real, cached.bank_responses(image, **bank)[place]
+    frequency, theta = cached.preferred_waves(**bank)[place]
+    wave = f"responds most to {frequency:.2f} cycles per pixel at {math.degrees(theta):.0f}°"
+    left, right = st.columns(2)
+    with left:
+        show_map(
+            kernel,
+            figures.signed_scale(kernel),
+            f"Filter {place}, {filters.names[place]}: {wave}",
+            f"Filter {place}",
+        )
+    with right:
+        show_map(
+            response,
+            figures.unsigned_scale(response),
+            f"Its response, maximum {number(float(response.max()))}",
+            f"Response {place}",
+        )
+
+
+def _show_worth(bank: dict[str, Any], image: ImageInput) -> None:
+    """Say in numbers which filters are useful for this picture."""
+    st.subheader("Redundancy of the bank")
+    worth, names = cached.bank_usefulness(image, **bank), cached.filter_bank(**bank).names
+    share = worth.energy / max(float(worth.energy.sum()), 1e-300)
+    most = np.sort(share)[::-1].cumsum()
+    enough = int(np.searchsorted(most, 0.9)) + 1
+    st.markdown(
+        f"The {len(names)} responses carry about as much information as "
+        f"**{worth.effective_filters:.1f}** independent ones. The **{enough}** with the most "
+        "energy "
+        "hold 90 % of it."
+    )
+    twins = [worth.twin(place) for place in range(len(names))]
+    st.dataframe(
+        [
+            {
+                "Number": place,
+                "Filter": names[place],
+                "Energy fraction": float(share[place]),
+                "Most similar": f"{twin}: {names[twin]}",
+                "Similarity": likeness,
+            }
+            for place, (twin, likeness) in enumerate(twins)
+        ],
+        hide_index=True,
+        height=300,
+        column_config={
+            "Number": st.column_config.NumberColumn(width=60),
+            "Filter": st.column_config.TextColumn(width=125),
+            "Energy fraction": st.column_config.ProgressColumn(
+                width=100, format="percent", min_value=0, max_value=float(share.max()) or 1.0
+            ),
+            "Most similar": st.column_config.TextColumn(width=145),
+            "Similarity": st.column_config.NumberColumn(
+                width=65, format="%.2f", help="Absolute correlation of the two responses"
+            ),
+        },
+        alt="Energy of each filter and the filter most similar to it",
+    )
+
+
+def _show_decomposition(image: ImageInput, label: str) -> None:
+    """Take the picture apart by Haar's wavelets, and put it together again."""
+    st.subheader("Haar decomposition")
+    levels = min(_MOST_LEVELS, int(math.log2(min(image.pixels.shape[:2]))) - 1)
+    num_levels = st.slider("Levels", 1, max(levels, 2), 2, key="levels", bind="query-params")
+    parts = haar_decomposition(image, num_levels)
+    rows, columns = parts.coarse
+    details = parts.coefficients.copy()
+    details[:rows, :columns] /= 2**num_levels  # as bright as the picture itself
+    scale = figures.signed_scale(details)
+    show_map(
+        details,
+        scale,
+        f"{label} after {num_levels} levels: the approximation ({rows} × {columns}) in the "
+        "corner; horizontal, vertical and diagonal details around it",
+        f"Haar decomposition of {label}",
+    )
+    st.markdown(
+        "**What you see.** Every level halves the image: averages in the corner, differences "
+        "around "
+        "it. The transform is invertible: after reconstruction no pixel differs by more than "
+        f"{parts.error:.0e}. Most differences are near zero, which compression exploits."
+    )
+
+
+def _show_winners(bank: dict[str, Any], image: ImageInput, label: str) -> None:
+    """Show at every pixel the direction and the frequency of the filter that answers most."""
+    responses = cached.bank_responses(image, **bank)
+    waves = np.array(cached.preferred_waves(**bank))
+    winners = responses.argmax(axis=0)
+    strength = responses.max(axis=0)
+    st.subheader("Which filter responds most, and where?")
+    left, right = st.columns(2)
+    with left:
+        if bank["kind"] == "blobs":
+            st.info("These filters have no orientation.")
+        else:
+            painted = figures.direction_picture(waves[winners, 1], strength)
+            show_picture(painted, _DIRECTIONS, f"Orientation of the strongest response to {label}")
+            st.html(figures.direction_bar())
+    with right:
+        frequencies = waves[winners, 0]
+        show_map(
+            frequencies,
+            figures.unsigned_scale(waves[:, 0]),
+            "Frequency of the strongest response, cycles per pixel: fine detail is bright",
+            f"Frequency of the strongest response to {label}",
+        )
+    st.markdown(
+        "**Try this.** Find a stroke of the digit in the left image: its color is the direction "
+        "across the stroke. Then choose Sobel: two filters suffice, the others are sums of them."
+    )
+
+
+_DIRECTIONS = (
+    "Orientation of the strongest response: color is the direction in which brightness changes; "
+    "dark is no response"
+)
+
+
+def show_many(bank: dict[str, Any]) -> None:
+    """Ask the same bank about ten pictures at once."""
+    title = st.radio(
+        "Images",
+        ["Ten kinds of clothing", "Ten digits"],
+        key="many",
+        bind="query-params",
+        horizontal=True,
+    )
+    images, names, responses = cached.responses_to_ten(title == "Ten digits", **bank)
+    filters = cached.filter_bank(**bank)
+    energies = np.array([[float((one**2).mean()) for one in answers] for answers in responses])
+    tells_apart = energies.std(axis=0) / np.maximum(energies.mean(), 1e-12)
+    chosen = np.sort(np.argsort(-tells_apart)[:_MANY_FILTERS])
+    top = figures.unsigned_scale(np.stack([answers[chosen] for answers in responses]))
+    tiles: list[np.ndarray] = []
+    scales: list[figures.Scale | None] = []
+    for image, answers in zip(images, responses, strict=True):
+        tiles += [image.pixels, *answers[chosen]]
+        scales += [None, *[top] * len(chosen)]
+    sheet = figures.mosaic(tiles, scales, columns=len(chosen) + 1, tile_px=96, first_number=None)
+    listed = ", ".join(f"{place} ({filters.names[place]})" for place in chosen)
+    show_picture(
+        sheet,
+        f"Rows: images ({', '.join(names)}); then the response magnitude of filters {listed}.",
+        f"Responses of {len(chosen)} filters to ten images",
+    )
+    show_scale(top)
+    st.markdown(
+        f"**What you see.** Of {len(filters.names)} filters, the {len(chosen)} whose energy "
+        "differs "
+        "most between the ten images. All maps share one scale.\n\n**Try this.** Find a filter "
+        "that "
+        "is bright for trousers and dark for pullovers. The energies of all filters are a feature "
+        "vector of the image."
+    )
+
+
+def show_features() -> None:
+    """Compare a classifier on filter energies with a trained network, and find neighbours."""
+    samples = datasets.fashion_mnist_samples()
+    classifier, features = cached.bank_classifier(), cached.sample_features()
+    by_bank = classifier.answers(features)
+    by_network = shared.answers_to_samples(_RIVAL, "fashion-mnist")
+    record = shared.training_record(_RIVAL)
+    left, right = st.columns(2)
+    left.metric("48 filter features", f"{classifier.accuracy:.1%} accuracy")
+    right.metric("Trained Fashion CNN", f"{record.accuracy:.1%} accuracy")
+    st.markdown(
+        f"On {classifier.num_held_out:,} test images. Left: logistic regression on the mean and "
+        f"variance of 24 Gabor responses, trained on {classifier.num_training:,} images "
+        f"in seconds. Right: a network that learned its filters from "
+        f"{record.facts['num_training_pictures']:,}."
+    )
+    bank_right, network_right = by_bank == samples.labels, by_network == samples.labels
+    st.subheader("Images that only one of them classifies correctly")
+    first, second = st.columns(2)
+    for column, title, chosen in (
+        (first, "Only the filters", bank_right & ~network_right),
+        (second, "Only the network", network_right & ~bank_right),
+    ):
+        with column:
+            _show_samples(np.flatnonzero(chosen)[:12], f"{title}: {int(chosen.sum())} of 200", 4)
+    _show_neighbours(samples, classifier.standardised(features))
+
+
+def _show_neighbours(samples: LabelledImages, described: np.ndarray) -> None:
+    """Show a picture and its nearest by what the filters say, float (N, K)."""
+    st.subheader("Nearest neighbors by filter features")
+    titles = [
+        f"{samples.class_names[label]} {i % 20 + 1}" for i, label in enumerate(samples.labels)
+    ]
+    place = st.selectbox(
+        "Image",
+        range(len(titles)),
+        format_func=titles.__getitem__,
+        key="like",
+        bind="query-params",
+    )
+    alike = nearest(described, place, 7)
+    _show_samples(
+        np.array([place, *alike]),
+        f"{titles[place]}, then its nearest neighbors: {', '.join(titles[i] for i in alike)}",
+        8,
+    )
+    same = int((samples.labels[alike] == samples.labels[place]).sum())
+    st.markdown(
+        f"**What you see.** {same} of the 7 nearest neighbors have the same class. The features "
+        "describe strokes and their orientations, not their positions: a mean discards position. "
+        "The network keeps positions and learned its filters.\n\n"
+        "**Try this.** Choose a shirt: its neighbors are the classes that the network confuses it "
+        "with. *The 200 images are the bundled test samples; the accuracies are those of the whole "
+        "test set.*"
+    )
+
+
+def _show_samples(places: np.ndarray, caption: str, columns: int) -> None:
+    images = datasets.fashion_mnist_samples().images[places]
+    if not len(images):
+        st.markdown(f":small[{caption}]")
+        return
+    tiles = [np.repeat(image[..., np.newaxis], 3, axis=2) for image in images]
+    sheet = figures.mosaic(
+        tiles, [None] * len(tiles), columns=columns, tile_px=84, first_number=None
+    )
+    show_picture(sheet, caption, caption)

@@ -1,0 +1,163 @@
+"""Orientation tuning, and learned kernels against designed ones."""
+
+import math
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import figures
+from cnnviz.errors import CnnvizError
+from cnnviz.filter_banks import (
+    grating,
+    kernel_tuning,
+)
+from cnnviz.filter_banks.gabor_fit import SMALLEST_SIDE, GaborFit
+from cnnviz.ui import shared
+from cnnviz.ui.gabor import cached, one_filter
+from cnnviz.ui.shell import address, frame
+from cnnviz.ui.shell.display import number, show_chart, show_map
+
+_NUM_THETAS = 24
+
+
+def show_tuning(model_name: str) -> None:
+    """Compare a Gabor filter with a channel of a network: gratings of every direction."""
+    column, stage = frame.columns()
+    with column:
+        chosen = one_filter.filter_settings()
+    with stage:
+        _show_tuning(chosen, model_name)
+
+
+def _show_tuning(chosen: dict[str, Any], model_name: str) -> None:
+    model = shared.model(model_name)
+    left, right = st.columns(2)
+    layer_name = left.selectbox(
+        "Layer",
+        model.map_layer_names,
+        index=model.map_layer_names.index(model.first_convolution),
+        key="tuned_layer",
+        bind="query-params",
+        format_func=lambda name: f"{name} ({model.layer_shapes[name][-1]} channels)",
+    )
+    frequency = chosen["frequency"]
+    thetas = np.arange(_NUM_THETAS) * np.pi / _NUM_THETAS
+    answers = cached.network_tuning(model_name, layer_name, frequency, _NUM_THETAS)
+    spread = answers.max(axis=0) - answers.min(axis=0)
+    channel = right.selectbox(
+        "Channel",
+        ["the most choosy", *range(answers.shape[1])],
+        key="tuned_channel",
+        bind="query-params",
+    )
+    place = int(spread.argmax()) if channel == "the most choosy" else int(channel)
+    kernel = cached.filter_kernel(**chosen)
+    designed = kernel_tuning(kernel, frequency, thetas.tolist())
+    figure = figures.polar_tuning(
+        thetas, {"Gabor filter": designed, f"{layer_name}, channel {place}": answers[:, place]}
+    )
+    plot, wave = st.columns([2, 1])
+    with plot:
+        show_chart(figure, "Tuning curves of filter and channel", key="tune")
+    with wave:
+        best = float(thetas[answers[:, place].argmax()])
+        stripes = grating(64, frequency, best)
+        show_map(
+            stripes,
+            figures.Scale(0, 1, "gray"),
+            f"A grating of {math.degrees(best):.0f}°, the channel's favourite",
+            "A grating in the channel's favourite direction",
+        )
+    st.markdown(
+        f"**What you see.** Stripes of {1 / frequency:.1f} pixels a period are shown in "
+        f"{_NUM_THETAS} directions; the distance from the middle is the answer as a share of the "
+        f"curve's own maximum ({number(float(designed.max()))} for the filter, "
+        f"{number(float(answers[:, place].max()))} for the channel). A direction and its opposite "
+        "look the same, so the curve is drawn twice. A narrow figure of eight is choosy, a circle "
+        "does not care.\n\n"
+        "**Try this.** Widen sigma: the filter gets choosier. Then look for a channel of the first "
+        "layer with the same figure."
+    )
+
+
+def show_learned(model_name: str) -> None:
+    """Fit a Gabor function to every first kernel of a network and show the fits."""
+    model = shared.model(model_name)
+    layer_name = model.first_convolution
+    weights = np.asarray(model.operations[layer_name].get_weights()[0])
+    if len(weights) < SMALLEST_SIDE:
+        raise CnnvizError(
+            f"The first kernels of {model.card.title} have {weights.shape[0]} × {weights.shape[1]} "
+            f"= {weights.shape[0] * weights.shape[1]} numbers, and a Gabor function has nine "
+            "parameters: it would fit anything and mean nothing. Choose a network with kernels of "
+            "7 × 7 or more, such as Fashion Gabor CNN or SVHN Gabor CNN."
+        )
+    fits = _all_fits(model_name, layer_name, weights)
+    places = sorted(fits, key=lambda place: -fits[place].r_squared)
+    place = st.selectbox(
+        "Kernel",
+        places,
+        format_func=lambda one: f"{one}: R² {fits[one].r_squared:.2f}",
+        key="fitted_kernel",
+        bind="query-params",
+    )
+    _show_fit(fits[place], place)
+    st.subheader("All kernels")
+    figure = figures.polar_fits(
+        [(one, fit.theta, fit.frequency, fit.r_squared) for one, fit in fits.items()]
+    )
+    show_chart(figure, "Direction and frequency of all fits", key="fits")
+    good = sum(fit.r_squared > 0.8 for fit in fits.values())
+    st.markdown(
+        "**What you see.** Each point is a kernel: its angle is the direction of its wave, its "
+        "distance from the middle the frequency in cycles per pixel; the larger, the better the "
+        f"fit. **{good} of {weights.shape[-1]}** kernels are Gabor functions for more than 80 % "
+        "of their variance. Nobody told the network to learn them. Jones and Palmer found the "
+        "same in the visual cortex of cats (1987).\n\n"
+        "**Try this.** Hand a fit to the sliders and let it look at a picture."
+    )
+
+
+def _all_fits(model_name: str, layer_name: str, weights: np.ndarray) -> dict[int, GaborFit]:
+    """Fit every kernel that is not empty; progress while it takes time."""
+    energy = (weights**2).sum(axis=(0, 1, 2))
+    alive = np.flatnonzero(energy > 1e-4 * energy.max())
+    bar = st.empty()
+    fits = {}
+    for done, place in enumerate(alive.tolist()):
+        if done % 4 == 0:
+            bar.progress(done / len(alive), f"Fitting kernel {done + 1} of {len(alive)}…")
+        fits[place] = cached.kernel_fit(model_name, layer_name, place)
+    bar.empty()
+    return fits
+
+
+def _show_fit(fit: GaborFit, place: int) -> None:
+    scale = figures.signed_scale(fit.kernel, fit.fitted, fit.residual)
+    columns = st.columns(3)
+    for column, title, values in zip(
+        columns,
+        (f"Kernel {place}", f"Nearest Gabor function, R² {fit.r_squared:.3f}", "What is left"),
+        (fit.kernel, fit.fitted, fit.residual),
+        strict=True,
+    ):
+        with column:
+            show_map(values, scale, title, title)
+    right, down = fit.centre
+    st.markdown(
+        f"Frequency **{fit.frequency:.3f}** cycles per pixel · theta **{fit.theta:.2f}** "
+        f"({math.degrees(fit.theta):.0f}°) · sigma **{fit.sigma:.1f}** px · aspect "
+        f"**{fit.aspect:.2f}** · phase **{math.degrees(fit.phase):.0f}°** · centre "
+        f"{number(right, 2)} px right, {number(down, 2)} px down"
+    )
+    if st.button("Hand these to the sliders", key="hand_over"):
+        st.session_state[address.wanted("gabor_view")] = "one-filter"
+        st.session_state[one_filter.WANTED] = {
+            "frequency": fit.frequency,
+            "theta": fit.theta,
+            "sigma": fit.sigma,
+            "aspect": fit.aspect,
+            "phase": abs(math.degrees(fit.phase)),
+        }
+        st.rerun()

@@ -1,0 +1,1 @@
+"""The page of live training: a small network learns while one watches."""

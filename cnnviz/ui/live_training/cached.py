@@ -1,0 +1,45 @@
+"""Small networks that are trained while one watches."""
+
+from typing import Any
+
+import streamlit as st
+
+from cnnviz import figures, zoo
+from cnnviz.datasets import LabelledImages
+from cnnviz.network.layer_table import LayerFacts
+from cnnviz.training.live.settings import LiveLook, LiveSettings, available_data, ten_pictures
+from cnnviz.ui.shell.server import keep_server_fast
+
+
+@st.cache_data(max_entries=1, ttl=600, show_spinner=False)
+def live_data() -> tuple[str, ...]:
+    """Name the data on this computer that a small network can be trained on."""
+    return available_data()
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def live_ten(data_name: str) -> LabelledImages:
+    """Give the ten pictures that are watched while a network learns."""
+    return ten_pictures(data_name)
+
+
+@st.cache_data(max_entries=16, show_spinner="Building the network…")
+def live_first_look(settings: LiveSettings) -> LiveLook:
+    """Look at a small network before any training."""
+    keep_server_fast()
+    from cnnviz.training import first_look
+
+    return first_look(settings)
+
+
+@st.cache_data(max_entries=16, show_spinner="Building the network…")
+def live_drawing(settings: LiveSettings) -> tuple[Any, tuple[LayerFacts, ...]]:
+    """Draw a small network before any training, and describe its layers."""
+    keep_server_fast()
+    from cnnviz.network.inspection import wrap_model
+    from cnnviz.network.layer_table import layer_table
+    from cnnviz.zoo.blocks import build_blocks
+
+    network = build_blocks(settings.network, settings.name, settings.seed)
+    rows = layer_table(wrap_model(network, zoo.card_for_model(network, settings.name)))
+    return figures.architecture_figure(rows, settings.network.input_shape), rows

@@ -1,0 +1,581 @@
+"""The parts of the page that trains: choices, buttons, what is seen meanwhile, and what is left."""
+
+import time
+import zipfile
+from collections.abc import Mapping
+from dataclasses import replace
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from cnnviz import figures
+from cnnviz.datasets import LabelledImages
+from cnnviz.network.layer_table import LayerFacts
+from cnnviz.training.live import queue
+from cnnviz.training.live.queue import LiveRun
+from cnnviz.training.live.settings import (
+    SAMPLES,
+    LiveLook,
+    LiveSettings,
+    LiveTrained,
+)
+from cnnviz.ui.controls import GUEST, NETWORK
+from cnnviz.ui.live_training import cached
+from cnnviz.ui.networks.panels import show_kernel_sheet
+from cnnviz.ui.shell import address, frame
+from cnnviz.ui.shell.display import download, number, show_chart, show_picture
+from cnnviz.ui.shell.server import keep_server_fast
+from cnnviz.zoo.blocks import KERNEL_SIZES, MAX_BLOCKS, MAX_FILTERS, POOLINGS
+
+ABSENCE_SECONDS = 10.0  # a tab that was closed for so long ends its training
+_RUN, _EARLIER = "live_run", "live_earlier"  # session keys: the run, rows of those before
+_MAX_EARLIER = 8
+_TITLES = {
+    "fashion-mnist": "Fashion-MNIST (clothing)",
+    "mnist": "MNIST (handwritten digits)",
+    "svhn": "SVHN (street-view digits)",
+    SAMPLES: "Bundled clothing (little data)",
+}
+_CHANGES = {
+    "none": "none",
+    "shift-flip": "shift and mirror",
+    "turn-shift-zoom": "turn, shift and zoom",
+}
+_HEADS = {"flatten": "all cells (Flatten)", "gap": "mean of each map (GAP)"}
+_OPTIMIZERS = {"adam": "Adam", "rmsprop": "RMSprop", "sgd": "SGD (plain)"}
+_LATER = {"double": f"twice as many, {MAX_FILTERS} at most", "same": "as many"}
+_PICTURES, _FEW = (500, 1000, 2000, 5000, 10_000, 20_000), (50, 100, 150)
+_RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+
+
+class _Presence:
+    """Whether the browser tab of this session is still open, asked from any thread."""
+
+    def __init__(self) -> None:
+        context = get_script_run_ctx()
+        self._session_id = context.session_id if context else ""
+        self._seen = time.monotonic()
+
+    def __call__(self) -> bool:
+        now = time.monotonic()
+        is_open = not runtime.exists() or runtime.get_instance().is_active_session(self._session_id)
+        self._seen = now if is_open else self._seen
+        return now - self._seen < ABSENCE_SECONDS
+
+
+def show() -> None:
+    """Let a small network be put together, trained and compared."""
+    column, stage = frame.columns()
+    with column:
+        settings = choose_settings()
+        show_use(settings)
+    with stage:
+        show_buttons(settings)
+        show_training(settings)
+        show_comparison()
+
+
+def choose_settings() -> LiveSettings:
+    """Ask for everything that decides how the network comes out.
+
+    Raises
+    ------
+    InvalidParameterError
+        If the network would be too slow to watch.
+    """
+    run = _run()
+    if run is not None:
+        _remember(run.settings)
+    is_locked = run is not None and run.is_active
+    how: dict[str, Any] = {"bind": "query-params", "disabled": is_locked}
+    data = st.selectbox(
+        "Data", cached.live_data(), format_func=_TITLES.__getitem__, key="live_data", **how
+    )
+    has_few = data == SAMPLES
+    num_pictures = st.select_slider(
+        "Training pictures",
+        _FEW if has_few else _PICTURES,
+        150 if has_few else 2000,
+        key="live_few" if has_few else "live_pictures",
+        format_func="{:,}".format,
+        **how,
+    )
+    blocks = st.radio(
+        "Blocks",
+        range(1, MAX_BLOCKS + 1),
+        index=1,
+        horizontal=True,
+        key="live_blocks",
+        help="A block is a convolution, ReLU and pooling.",
+        **how,
+    )
+    filters = st.select_slider(
+        "Filters in the first block", (4, 8, 16, 32), 16, key="live_filters", **how
+    )
+    kernel_size = st.radio(
+        "Kernel size",
+        KERNEL_SIZES,
+        index=1,
+        horizontal=True,
+        format_func=lambda side: f"{side} × {side}",
+        key="live_kernel",
+        **how,
+    )
+    rate = st.select_slider(
+        "Learning rate",
+        _RATES,
+        0.003,
+        key="live_rate",
+        format_func="{:g}".format,
+        help="How far each step goes down the slope of the loss.",
+        **how,
+    )
+    epochs = st.slider(
+        "Epochs", 1, 20, 5, key="live_epochs", help="Looks at all training pictures.", **how
+    )
+    with st.expander("More: pooling, head, optimiser …"):
+        rest = _choose_rest(how)
+    later = 2 if rest.pop("later") == "double" else 1
+    return LiveSettings(
+        data=data,
+        num_pictures=num_pictures,
+        filters=tuple(min(MAX_FILTERS, filters * later**place) for place in range(blocks)),
+        kernel_size=kernel_size,
+        learning_rate=rate,
+        epochs=epochs,
+        **rest,
+    )
+
+
+def _choose_rest(how: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "later": st.selectbox(
+            "Filters in later blocks",
+            [*_LATER],
+            format_func=_LATER.__getitem__,
+            key="live_later",
+            **how,
+        ),
+        "pooling": st.selectbox("Pooling", POOLINGS, key="live_pooling", **how),
+        "head": st.selectbox(
+            "Head", [*_HEADS], format_func=_HEADS.__getitem__, key="live_head", **how
+        ),
+        "dropout": st.slider(
+            *("Dropout", 0.0, 0.8, 0.0, 0.1),
+            key="live_dropout",
+            help="Share of the numbers before the last layer that is switched off by chance.",
+            **how,
+        ),
+        "batch_norm": st.toggle("Batch normalisation", key="live_norm", **how),
+        "optimizer": st.selectbox(
+            "Optimiser",
+            [*_OPTIMIZERS],
+            format_func=_OPTIMIZERS.__getitem__,
+            key="live_optimizer",
+            **how,
+        ),
+        "batch_size": st.select_slider(
+            "Pictures in a batch", (16, 32, 64, 128), 32, key="live_batch", **how
+        ),
+        "augmentation": st.selectbox(
+            "Change pictures by chance",
+            [*_CHANGES],
+            format_func=_CHANGES.__getitem__,
+            key="live_changes",
+            help="Mirroring suits clothing, not digits: a mirrored 2 is none. Try it.",
+            **how,
+        ),
+        "seed": st.number_input("Seed", 0, 9999, 1, key="live_seed", **how),
+    }
+
+
+def _remember(settings: LiveSettings) -> None:
+    """Set the widgets as the run was set, where another page has made them forget."""
+    is_double = len(settings.filters) == 1 or settings.filters[1] > settings.filters[0]
+    for key, value in {
+        "live_data": settings.data,
+        "live_few" if settings.data == SAMPLES else "live_pictures": settings.num_pictures,
+        "live_blocks": len(settings.filters),
+        "live_filters": settings.filters[0],
+        "live_kernel": settings.kernel_size,
+        "live_rate": settings.learning_rate,
+        "live_epochs": settings.epochs,
+        "live_later": "double" if is_double else "same",
+        "live_pooling": settings.pooling,
+        "live_head": settings.head,
+        "live_dropout": settings.dropout,
+        "live_norm": settings.batch_norm,
+        "live_optimizer": settings.optimizer,
+        "live_batch": settings.batch_size,
+        "live_changes": settings.augmentation,
+        "live_seed": settings.seed,
+    }.items():
+        if key not in st.session_state:
+            st.session_state[key] = value
+
+
+def _run() -> LiveRun | None:
+    return st.session_state.get(_RUN)
+
+
+def _shown(settings: LiveSettings) -> LiveRun | None:
+    """The run that the page is about: one that goes on, or the last one with these settings."""
+    run = _run()
+    return run if run is not None and (run.is_active or run.settings == settings) else None
+
+
+def show_buttons(settings: LiveSettings) -> None:
+    """Offer what can be done now: start, or pause, go on and stop."""
+    run = _run()
+    start, hold, stop, size = st.columns([1, 1, 1, 2.2], vertical_alignment="center")
+    is_active = run is not None and run.is_active
+    start.button(
+        "Start",
+        on_click=_start,
+        args=(settings,),
+        disabled=is_active,
+        width="stretch",
+        key="live start",
+    )
+    if run is not None and run.state == queue.PAUSED:
+        hold.button("Go on", on_click=run.go_on, width="stretch", key="live go on")
+    else:
+        can_pause = run is not None and is_active
+        hold.button(
+            "Pause",
+            on_click=run.pause if run else None,
+            disabled=not can_pause,
+            width="stretch",
+            key="live pause",
+        )
+    stop.button(
+        "Stop",
+        on_click=run.stop if run else None,
+        disabled=not is_active,
+        width="stretch",
+        key="live stop",
+    )
+    size.markdown(f"**{settings.network.num_parameters:,}** parameters")
+
+
+def _start(settings: LiveSettings) -> None:
+    run = _run()
+    if run is not None and run.is_active:
+        return
+    if run is not None and run.trained is not None:
+        earlier = [*st.session_state.get(_EARLIER, ()), _row(run.trained)]
+        st.session_state[_EARLIER] = earlier[-_MAX_EARLIER:]
+    keep_server_fast()
+    st.session_state[_RUN] = LiveRun(settings, is_wanted=_Presence())
+
+
+def show_training(settings: LiveSettings) -> None:
+    """Show the network as it learns, anew every second; before that as it begins."""
+    run = _shown(settings)
+    is_active = run is not None and run.is_active
+    st.fragment(_watch, run_every=1.0 if is_active else None)(settings, is_active)
+
+
+def _watch(settings: LiveSettings, was_active: bool) -> None:
+    run = _shown(settings)
+    if was_active and (run is None or not run.is_active):
+        st.rerun()
+    settings = run.settings if run is not None else settings
+    look = run.look if run is not None else None
+    look = look or cached.live_first_look(_untrained(settings))
+    _say_state(run, settings, look)
+    history = _with_running_epoch(look)
+    if len(history["loss"]):
+        _show_curves(history, settings)
+    else:
+        _show_network(settings)
+    _show_kernels(look)
+    _show_ten(cached.live_ten(settings.data), look)
+    _show_confusion(settings, look)
+    _explain(settings, look, history)
+
+
+def _untrained(settings: LiveSettings) -> LiveSettings:
+    """Leave out what does not matter before training."""
+    first = LiveSettings()
+    return replace(
+        settings,
+        num_pictures=first.num_pictures,
+        optimizer=first.optimizer,
+        learning_rate=first.learning_rate,
+        epochs=first.epochs,
+        augmentation=first.augmentation,
+    )
+
+
+def _say_state(run: LiveRun | None, settings: LiveSettings, look: LiveLook) -> None:
+    share = f"{look.accuracy:.1%} of {look.confusion.sum():,} held-out pictures"
+    if run is None:
+        st.info(
+            f"Not trained yet: the kernels are noise, and the answers are guesses ({share} happen "
+            "to be right). Press **Start** and watch."
+        )
+    elif run.state == queue.FAILED:
+        st.error(run.error)
+    elif run.state == queue.WAITING:
+        st.progress(0.0, _waiting(run.num_before))
+    elif run.is_active:
+        batches = f"batch {look.batches_done:,} of {look.num_batches:,}"
+        done = look.epochs_done + look.batches_done / max(look.num_batches, 1)
+        now = f"Epoch {min(look.epochs_done + 1, settings.epochs)} of {settings.epochs}, {batches}"
+        held = f" {_pause(run)}" if run.state == queue.PAUSED else ""
+        st.progress(min(done / settings.epochs, 1.0), f"{now}: {share} are right.{held}")
+    elif run.trained is None:
+        st.info("Stopped before the first epoch was over: nothing was kept.")
+    else:
+        last, seconds = run.trained.history[-1], sum(e["seconds"] for e in run.trained.history)
+        epochs = len(run.trained.history)
+        what = "Finished" if run.state == queue.FINISHED else "Stopped"
+        st.success(
+            f"{what}: {last['val_accuracy']:.1%} of the held-out pictures are named rightly after "
+            f"{epochs} epoch{'s' if epochs > 1 else ''} in {seconds:.0f} s."
+        )
+
+
+def _waiting(num_before: int) -> str:
+    if not num_before:
+        return "It begins…"
+    trainings = "training" if num_before == 1 else "trainings"
+    return (
+        f"{num_before} {trainings} before you. Yours begins by itself; leave this tab open. One "
+        "network is trained at a time on this server."
+    )
+
+
+def _pause(run: LiveRun) -> str:
+    if not run.num_behind:
+        return "Paused."
+    return f"Paused for {run.pause_left_s:.0f} s more: {run.num_behind} other(s) wait."
+
+
+def _with_running_epoch(look: LiveLook) -> dict[str, np.ndarray]:
+    """Give the curves, the last training point being that of the epoch that runs."""
+    keys = ("loss", "accuracy", "val_loss", "val_accuracy")
+    running = {key: (value,) for key, value in look.so_far.items()}
+    return {key: np.array([*look.history.get(key, ()), *running.get(key, ())]) for key in keys}
+
+
+def _show_curves(history: Mapping[str, np.ndarray], settings: LiveSettings) -> None:
+    left, right = st.columns(2)
+    for column, key, title in (
+        (left, "accuracy", "accuracy (share that is right)"),
+        (right, "loss", "loss"),
+    ):
+        figure = figures.learning_curves(history, key, title, 0.0)
+        figure.update_xaxes(range=[0.5, settings.epochs + 0.5], dtick=max(1, settings.epochs // 5))
+        if key == "accuracy":
+            figure.update_yaxes(range=[0, 1.02])
+        with column:
+            show_chart(figure, f"Curves of the {key} so far", key=f"live curve {key}")
+
+
+def _show_network(settings: LiveSettings) -> None:
+    drawing, rows = cached.live_drawing(_untrained(settings))
+    show_chart(drawing, "Drawing of the network", key="live drawing")
+    with st.expander(f"Layer by layer: {sum(row.num_parameters for row in rows):,} parameters"):
+        st.dataframe(
+            [_layer_row(row) for row in rows],
+            hide_index=True,
+            alt="Table of the layers and their parameters",
+        )
+
+
+def _layer_row(row: LayerFacts) -> dict[str, object]:
+    return {
+        "Layer": row.name,
+        "Kind": row.kind,
+        "Output": "×".join(map(str, row.output_shape)),
+        "Parameters": row.num_parameters,
+        "written out": row.parameter_formula,
+    }
+
+
+def _show_ten(ten: LabelledImages, look: LiveLook) -> None:
+    st.subheader("Ten pictures that it never trains on")
+    columns = [*st.columns(5), *st.columns(5)]
+    for place, column in enumerate(columns):
+        true, answer = ten.class_names[place], int(look.answers[place].argmax())
+        says = f"{ten.class_names[answer]}, {look.answers[place, answer]:.0%}"
+        verdict = f"**right: {says}**" if answer == place else f"wrong: {says}"
+        with column:
+            show_picture(ten.images[place], f"{true}  \n{verdict}", f"{true}, answered {says}")
+
+
+def _show_kernels(look: LiveLook) -> None:
+    st.subheader("First kernels")
+    side, _, _, many = look.kernels.shape
+    steps = look.epochs_done * look.num_batches + look.batches_done
+    when = f"after {steps:,} steps" if steps else "before training"
+    caption = f"All {many} kernels of the first layer, {side} × {side}, {when}."
+    show_kernel_sheet(look.kernels, True, caption, caption, is_brief=True)
+
+
+def _show_confusion(settings: LiveSettings, look: LiveLook) -> None:
+    st.subheader("What it confuses")
+    names = cached.live_ten(settings.data).class_names
+    figure = figures.confusion_figure(look.confusion, names)
+    figure.update_layout(height=480)
+    show_chart(
+        figure,
+        f"Confusion matrix of {look.confusion.sum()} held-out pictures",
+        key="live confusion",
+    )
+
+
+def _explain(settings: LiveSettings, look: LiveLook, history: Mapping[str, np.ndarray]) -> None:
+    ten = cached.live_ten(settings.data)
+    guess = 1 / len(ten.class_names)
+    lines = [
+        "**What you see.** The network is shown a batch of "
+        f"{settings.batch_size} pictures, its loss is measured, and every weight takes a small "
+        "step downhill; after all training pictures an epoch is over. Kernels begin as noise, "
+        f"answers as guesses (1 of {len(ten.class_names)}, a loss of ln {len(ten.class_names)} = "
+        f"{-np.log(guess):.2f})."
+    ]
+    if len(history["val_accuracy"]):
+        lines[0] += f" {_verdict(history, 2.5 * guess)}"
+    lines.append(_formula(settings))
+    if settings.data == SAMPLES:
+        lines.append(
+            "Trained on little data: with 150 pictures it can only learn a little, and figures are "
+            "not comparable with others."
+        )
+    lines.append(
+        "**Try this.** Take fewer training pictures and more epochs: when do the curves part? Then "
+        "a learning rate ten times larger, and ten times smaller."
+    )
+    lines.append(
+        f":small[{ten.origin} Training, held-out and the ten pictures never overlap. The same "
+        "choices and seed give the same figures again on this computer; closing or reloading this "
+        "tab ends the training. Adam: Kingma and Ba, 2015, arXiv:1412.6980.]"
+    )
+    st.markdown("\n\n".join(lines))
+
+
+def _verdict(history: Mapping[str, np.ndarray], least: float) -> str:
+    epochs = len(history["val_accuracy"])
+    validation = float(history["val_accuracy"][-1])
+    gap = float(history["accuracy"][epochs - 1]) - validation
+    if validation < least:
+        return (
+            f"After epoch {epochs} it is hardly better than guessing: give it more pictures or "
+            "epochs, or a smaller learning rate if the loss stands still."
+        )
+    if gap > 0.05:
+        return (
+            f"After epoch {epochs} training lies {100 * gap:.0f} points above validation: it "
+            "begins to know its pictures by heart (overfitting)."
+        )
+    return "Training and validation lie close together."
+
+
+def _formula(settings: LiveSettings) -> str:
+    rate = number(settings.learning_rate)
+    if settings.optimizer == "sgd":
+        return f"Each step: $w \\leftarrow w - {rate}\\,\\partial L/\\partial w$."
+    return (
+        f"Each step: $w \\leftarrow w - {rate}\\,m/\\sqrt{{v}}$, where $v$ is a running mean of "
+        "the squared slope $(\\partial L/\\partial w)^2$ and $m$ "
+        + (
+            "one of the slope."
+            if settings.optimizer == "adam"
+            else "is the slope $\\partial L/\\partial w$ itself."
+        )
+    )
+
+
+def show_use(settings: LiveSettings) -> None:
+    """Offer the trained network to all pages and as a file."""
+    run = _shown(settings)
+    if run is None or run.is_active or run.trained is None:
+        return
+    trained = run.trained
+    st.subheader("Use this network")
+    guest = st.session_state.get(GUEST)
+    if guest is not None and guest.name == trained.settings.name:
+        st.button("Close it", on_click=_close, width="stretch", key="live close")
+        st.markdown(f"«{guest.card.title}» is open under **Network**, on every page.")
+        frame.link("feature_maps", "Feature maps")
+        frame.link("class_activation", "Class activation maps")
+    elif st.button("Open on all pages", width="stretch", key="live open"):
+        _open(trained)
+    name = trained.settings.name
+    download("Network and card (ZIP)", f"{name}.zip", lambda: _zipped(trained))
+    download("Settings (JSON)", f"{name}.settings.json", trained.settings.to_json().encode)
+    st.markdown(
+        ":small[The network is for this session only. Unpacked into a folder that "
+        "`CNNVIZ_MODELS_DIR` names, the files are a network like those that come with cnnviz; "
+        "`cnnviz train-live` trains it again from the settings, number for number.]"
+    )
+
+
+def _open(trained: LiveTrained) -> None:
+    keep_server_fast()
+    from cnnviz.network.loading import adopt
+    from cnnviz.training import live_card, live_network
+
+    with st.spinner("Opening the network…"):
+        st.session_state[GUEST] = adopt(live_network(trained), live_card(trained))
+    st.session_state[address.wanted(NETWORK)] = trained.settings.name
+    st.rerun()
+
+
+def _close() -> None:
+    st.session_state.pop(GUEST, None)
+
+
+def _zipped(trained: LiveTrained) -> bytes:
+    from cnnviz.training import live_files
+
+    content = BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, part in live_files(trained).items():
+            archive.writestr(name, part)
+    return content.getvalue()
+
+
+def show_comparison() -> None:
+    """Set the trainings of this session side by side."""
+    run = _run()
+    rows = list(st.session_state.get(_EARLIER, ()))
+    if run is not None and not run.is_active and run.trained is not None:
+        rows.append(_row(run.trained))
+    if rows:
+        st.subheader("Your trainings")
+        st.dataframe(
+            rows,
+            hide_index=True,
+            column_config={
+                key: st.column_config.NumberColumn(format="percent")
+                for key in ("Training", "Validation")
+            },
+            alt="Table of the trainings of this session",
+        )
+
+
+def _row(trained: LiveTrained) -> dict[str, object]:
+    settings, last = trained.settings, trained.history[-1]
+    return {
+        "Training": last["accuracy"],
+        "Validation": last["val_accuracy"],
+        "Filters": "-".join(map(str, settings.filters)),
+        "Kernel": f"{settings.kernel_size}×{settings.kernel_size}",
+        "Parameters": settings.network.num_parameters,
+        "Pictures": settings.num_pictures,
+        "Epochs": settings.epochs,
+        "Rate": f"{settings.learning_rate:g}",
+        "Optimiser": settings.optimizer,
+        "Pooling": settings.pooling,
+        "Head": settings.head,
+        "Changes": settings.augmentation,
+        "Data": settings.data,
+    }

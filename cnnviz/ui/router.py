@@ -1,0 +1,101 @@
+"""Shows the pages of the table: navigation, bar, title, and the view that was chosen."""
+
+from typing import Any
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from cnnviz import paths
+from cnnviz.ui import controls
+from cnnviz.ui.pages import BY_NAME, IMAGE, NETWORK, PAGES, Page, View
+from cnnviz.ui.shell import address, frame
+
+HOME = "home"
+_ROUTED = "routed"  # session key: this session came through app.py
+
+
+def run() -> None:
+    """Show the page that was asked for, with the choice of image that serves all pages."""
+    st.session_state[_ROUTED] = True
+    page = _navigation()
+    controls.choose_picture()
+    page.run()
+
+
+def begin(title: str) -> None:
+    """Start a page: its window and, where it runs without app.py, its bar."""
+    frame.begin(title)
+    if _ROUTED not in st.session_state:
+        # A fresh server opens a page's address without app.py. From the next run on it would go
+        # through app.py and take all widgets for new ones: better now than after an upload.
+        st.session_state[_ROUTED] = True
+        _navigation()
+        st.rerun()
+    if not controls.has_choice():
+        controls.choose_picture()  # this page runs without app.py
+
+
+def show(name: str) -> None:
+    """Show a page of the table."""
+    page = BY_NAME[name]
+    begin(page.title)
+    with frame.user_errors():
+        view = _choose_view(page)
+        frame.headline(page.title, view.question)
+        chosen: list[Any] = []
+        if NETWORK in view.needs:
+            suitable = view.suitable() if view.suitable is not None else None
+            chosen.append(controls.model_picker(suitable, view.network))
+        if IMAGE in view.needs:
+            example = view.example() if view.example else controls.example_for(chosen[0])
+            chosen.append(controls.picked_picture(example))
+        else:
+            controls.leave_picture()
+        (_fragment if view.is_fragment else _draw)(page.name, view.slug, *chosen)
+
+
+def _draw(name: str, slug: str, *chosen: Any) -> None:
+    view = next(view for view in BY_NAME[name].views if view.slug == slug)
+    with frame.user_errors():
+        view.show(*chosen)
+
+
+_fragment = st.fragment(_draw)
+
+
+def _choose_view(page: Page) -> View:
+    titles = {view.slug: view.title for view in page.views}
+    first = next(iter(titles))
+    if len(titles) == 1:
+        return page.views[0]
+    with frame.bar().views:
+        slug = address.choice(
+            "view",
+            [*titles],
+            first,
+            lambda key: (
+                st.segmented_control(
+                    "View",
+                    [*titles],
+                    format_func=titles.__getitem__,
+                    key=key,
+                    required=True,
+                    label_visibility="collapsed",
+                )
+                or first
+            ),
+            key=f"{page.name}_view",
+        )
+    return next(view for view in page.views if view.slug == slug)
+
+
+def _page(name: str) -> StreamlitPage:
+    title = BY_NAME[name].title if name in BY_NAME else "Home"
+    return st.Page(paths.PAGES / f"{name}.py", title=title, url_path=name, default=name == HOME)
+
+
+def _navigation() -> StreamlitPage:
+    sections: dict[str, list[StreamlitPage]] = {"": [_page(HOME)]}
+    for page in PAGES:
+        sections.setdefault(page.section, []).append(_page(page.name))
+    return st.navigation(sections, position="top")

@@ -1,0 +1,52 @@
+"""Cached results that more than one page shows; keys are names and digests, caches are bounded.
+
+Pages ask for ``shared.xyz``. What one page alone shows is cached in that page's own folder.
+"""
+
+from cnnviz.ui.shared.confusions import (
+    ConfusionExamples,
+    answers_to_samples,
+    confusion_examples,
+)
+from cnnviz.ui.shared.images import collection_for, held_out_pictures, smaller
+from cnnviz.ui.shared.maps import (
+    ablated,
+    ablation,
+    cell_trace,
+    exemplars,
+    layer_maps,
+    layer_statistics,
+    overview,
+)
+from cnnviz.ui.shared.networks import (
+    checkpoint,
+    drawing,
+    layers,
+    model,
+    predictions,
+    predictions_by_scaling,
+    training_record,
+)
+
+__all__ = [
+    "ConfusionExamples",
+    "ablated",
+    "ablation",
+    "answers_to_samples",
+    "cell_trace",
+    "checkpoint",
+    "collection_for",
+    "confusion_examples",
+    "drawing",
+    "exemplars",
+    "held_out_pictures",
+    "layer_maps",
+    "layer_statistics",
+    "layers",
+    "model",
+    "overview",
+    "predictions",
+    "predictions_by_scaling",
+    "smaller",
+    "training_record",
+]

@@ -1,0 +1,66 @@
+"""Networks as they are: their answers, their layers, how they were trained."""
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import figures, zoo
+from cnnviz.images import ImageInput
+from cnnviz.network.layer_table import LayerFacts
+from cnnviz.network.prediction import Prediction
+from cnnviz.ui.shared.keys import BY_DIGEST
+from cnnviz.ui.shell.server import keep_server_fast
+from cnnviz.zoo import TrainingRecord
+
+
+def model(model_name: str):  # type: ignore[no-untyped-def]  # the type would load TensorFlow
+    """Give a network of the zoo; the process keeps the last few itself.
+
+    They are not in Streamlit's cache, because any visitor can clear that.
+    """
+    with st.spinner("Loading the network. This takes a few seconds the first time…"):
+        keep_server_fast()
+        from cnnviz.network.loading import load_model
+
+        return load_model(model_name)
+
+
+@st.cache_data(max_entries=256, hash_funcs=BY_DIGEST, show_spinner=False)
+def predictions(model_name: str, image: ImageInput, top: int = 5) -> tuple[Prediction, ...]:
+    """Name the most probable classes."""
+    return model(model_name).predict(image, top)
+
+
+@st.cache_data(max_entries=64, hash_funcs=BY_DIGEST, show_spinner=False)
+def predictions_by_scaling(
+    model_name: str, image: ImageInput, top: int = 3
+) -> dict[str, tuple[Prediction, ...]]:
+    """Predict the classes of an image under every input scaling that fits the network."""
+    return model(model_name).predict_by_scaling(image, top)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def layers(model_name: str) -> tuple[LayerFacts, ...]:
+    """Describe every layer of a network."""
+    from cnnviz.network.layer_table import layer_table
+
+    return layer_table(model(model_name))
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def drawing(model_name: str) -> Any:
+    """Draw a network."""
+    return figures.architecture_figure(layers(model_name), model(model_name).input_shape)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def training_record(model_name: str) -> TrainingRecord:
+    """Read how a network was trained."""
+    return zoo.training_record(model_name)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def checkpoint(model_name: str, step: int) -> dict[str, list[np.ndarray]]:
+    """Read the weights that a network had on the way."""
+    return zoo.checkpoint(model_name, step)

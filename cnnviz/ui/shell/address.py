@@ -1,0 +1,97 @@
+"""Choices that stand in the address as slugs: a copied link opens what was seen.
+
+Streamlit writes the label of an option into the address. Labels change with the words; slugs stay.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+_CHOICES = "address_choices"  # session key
+
+
+@dataclass(slots=True)
+class _Choices:
+    """What this session chose, by the keys of the widgets; kept where no widget is drawn."""
+
+    made: dict[str, str] = field(default_factory=dict)
+    drawn: dict[str, str] = field(default_factory=dict)  # what each widget showed last
+    in_address: dict[str, str | None] = field(default_factory=dict)  # by parameter, seen last
+
+
+def wanted(key: str) -> str:
+    """Name the session key of what a widget is to show on the next run, whatever it shows now.
+
+    The state of a widget cannot be set once it is drawn; what stands under this key can.
+    """
+    return f"{key}_wanted"
+
+
+def next_choice(parameter: str, options: Sequence[str], default: str, *, key: str) -> str:
+    """Tell what `choice` is about to show."""
+    choices = _choices()
+    touched = st.session_state.get(key)
+    in_address = st.query_params.get(parameter)
+    for value in (
+        st.session_state.get(wanted(key)),
+        None if touched == choices.drawn.get(key) else touched,
+        # a link, or the browser's history
+        None if in_address == choices.in_address.get(parameter) else in_address,
+        choices.made.get(key),
+    ):
+        if value in options:
+            return str(value)
+    return default
+
+
+def choice(
+    parameter: str, options: Sequence[str], default: str, ask: Callable[[str], str], *, key: str
+) -> str:
+    """Ask for one of several slugs, and keep it in the address and across pages.
+
+    Parameters
+    ----------
+    parameter : str
+        Name in the address.
+    options : sequence of str
+        The slugs that are allowed.
+    default : str
+        What is shown until something is chosen; needs no mention in the address.
+    ask : callable
+        Draws the widget of the key that it is given, and returns its value.
+    key : str
+        Key of the widget. What stands under `wanted(key)` is taken first, once it is an option.
+
+    Returns
+    -------
+    str
+        The chosen slug. A value in the address that is not known is named above the widget, and the
+        choice stays as it was.
+    """
+    choices = _choices()
+    in_address = st.query_params.get(parameter)
+    if in_address not in (None, choices.in_address.get(parameter), *options):
+        st.warning(f"The address asks for {parameter} “{in_address}”, which is not a choice here.")
+    is_touched = st.session_state.get(key) != choices.drawn.get(key)
+    shown = next_choice(parameter, options, default, key=key)
+    if st.session_state.get(wanted(key)) == shown:
+        del st.session_state[wanted(key)]
+    st.session_state[key] = shown
+    value = ask(key)
+    if value != default or is_touched:
+        choices.made[key] = value
+    choices.drawn[key] = value
+    if value == default:
+        st.query_params.pop(parameter, None)
+    elif in_address != value:
+        st.query_params[parameter] = value
+    choices.in_address[parameter] = None if value == default else value
+    return value
+
+
+def _choices() -> _Choices:
+    if _CHOICES not in st.session_state:
+        st.session_state[_CHOICES] = _Choices()
+    choices: _Choices = st.session_state[_CHOICES]
+    return choices

@@ -1,0 +1,144 @@
+"""Pictures and charts on a page: pictures always encoded here, maps with their numbers."""
+
+import base64
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import figures
+from cnnviz.figures import Scale
+from cnnviz.images import ImageInput, shrink_to_fit
+from cnnviz.network.prediction import Prediction
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+_THUMBNAIL_PX = 48
+CHART: dict[str, Any] = {"displaylogo": False}  # Streamlit drops the buttons that would do nothing
+
+
+def show_picture(pixels: np.ndarray, caption: str, alt: str, *, is_brief: bool = False) -> None:
+    """Show a picture as wide as its column, small ones with hard pixels; then its caption.
+
+    `is_brief` says that the next one comes within a second: the picture then travels in the message
+    itself, because the server would have dropped its file before a slow browser asks for it.
+    """
+    _show(pixels, alt, is_brief)
+    st.markdown(f":small[{caption}]")
+
+
+def show_map(values: np.ndarray, scale: Scale, caption: str, alt: str) -> None:
+    """Show an array of numbers with the bar that says which colour is which number."""
+    show_painted(figures.colourize(values, scale), scale, caption, alt)
+
+
+def show_painted(
+    pixels: np.ndarray, scale: Scale, caption: str, alt: str, *, is_brief: bool = False
+) -> None:
+    """Show a picture whose colours stand for numbers, its colour bar, and its caption.
+
+    `is_brief` as in `show_picture`.
+    """
+    _show(pixels, alt, is_brief)
+    show_scale(scale)
+    st.markdown(f":small[{caption}]")
+
+
+def _show(pixels: np.ndarray, alt: str, is_brief: bool = False) -> None:
+    large = figures.enlarge(pixels)
+    has_hard_pixels = len(large) > len(pixels)  # large squares: lossless is small, too
+    content = figures.encode_png(large) if has_hard_pixels else figures.encode_jpeg(large)
+    if is_brief:
+        kind = "png" if has_hard_pixels else "jpeg"
+        address = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+        st.image(address, alt=alt, width="stretch")
+    else:
+        st.image(content, alt=alt, width="stretch")
+
+
+def show_scale(scale: Scale) -> None:
+    """Draw a colour bar with numbers in the text colour of the theme."""
+    st.html(scale_bar(scale))
+
+
+def scale_bar(scale: Scale) -> str:
+    """Give a colour bar with numbers as HTML."""
+    stops = figures.colour_table(scale.colour_map)[:: 255 // 15]
+    gradient = ", ".join(f"rgb({r},{g},{b})" for r, g, b in stops)
+    numbers = [number(x, 2) for x in (scale.low, (scale.low + scale.high) / 2, scale.high)]
+    labels = "".join(f"<span>{text}</span>" for text in numbers)
+    return (
+        f'<div role="img" aria-label="Colours from {numbers[0]} to {numbers[2]}">'
+        f'<div style="height:0.7rem;border-radius:3px;'
+        f'background:linear-gradient(90deg,{gradient})"></div>'
+        f'<div style="display:flex;justify-content:space-between;font-size:0.8rem">{labels}</div>'
+        "</div>"
+    )
+
+
+def show_chart(figure: "go.Figure", alt: str, *, key: str, has_tools: bool = True) -> None:
+    """Show a plotly figure as wide as its column; `has_tools`: with buttons to look closer."""
+    config = CHART if has_tools else {**CHART, "displayModeBar": False}
+    st.plotly_chart(figure, config=config, alt=alt, key=key)
+
+
+def number(value: float, num_digits: int = 3) -> str:
+    """Write a number with as many digits as are sensible; zero is 0."""
+    is_plain = 100 <= abs(value) < 1e6  # without an exponent
+    written = f"{value:,.0f}" if is_plain else f"{value:.{num_digits}g}"
+    return written.replace("-", "−") if value else "0"
+
+
+def likelihood(prediction: Prediction, num_decimals: int = 1) -> str:
+    """Write the probability of a class; its raw score if the network gives no probabilities."""
+    if prediction.probability is None:
+        return f"score {number(prediction.logit)}"
+    return f"{prediction.probability:.{num_decimals}%}"
+
+
+def show_bars(predictions: Sequence[Prediction], *, with_logits: bool = False) -> None:
+    """List classes with a bar for each probability; raw scores stand without bars."""
+    for one in predictions:
+        if one.probability is None:
+            st.markdown(f"{one.label}: {likelihood(one)}")
+            continue
+        logit = f" (logit {one.logit:.2f})" if with_logits else ""
+        st.progress(one.probability, f"{one.label}: {likelihood(one)}{logit}")
+
+
+def exact(value: float) -> str:
+    """Write a number to four decimals, without zeros at the end."""
+    return f"{round(value, 4) + 0.0:.10g}".replace("-", "−")
+
+
+def added(parts: Sequence[float]) -> str:
+    """Write a sum: negative numbers are taken away."""
+    line = exact(parts[0])
+    for part in parts[1:]:
+        line += f" − {exact(-part)}" if part < 0 else f" + {exact(part)}"
+    return line
+
+
+def multiplied(weights: Sequence[float], values: Sequence[float]) -> str:
+    """Write a sum of products; negative numbers stand in brackets."""
+
+    def bracketed(value: float) -> str:
+        return f"({exact(value)})" if round(value, 4) < 0 else exact(value)
+
+    pairs = zip(weights, values, strict=True)
+    return " + ".join(f"{bracketed(weight)}·{bracketed(value)}" for weight, value in pairs)
+
+
+def download(label: str, file_name: str, make: Callable[[], bytes]) -> None:
+    """Offer a file that is made when it is asked for."""
+    st.download_button(label, make, file_name, on_click="ignore", width="stretch")
+
+
+def show_thumbnail(image: ImageInput, alt: str) -> None:
+    """Show a small image in the bar; it travels in the message itself."""
+    small = shrink_to_fit(image, 2 * _THUMBNAIL_PX).pixels
+    content = figures.encode_jpeg(figures.enlarge(small, 2 * _THUMBNAIL_PX))
+    address = f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
+    st.image(address, alt=alt, width=_THUMBNAIL_PX)

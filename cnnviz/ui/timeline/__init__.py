@@ -1,0 +1,1 @@
+"""The page of the training timeline: one image throughout training."""

@@ -1,0 +1,275 @@
+"""The parts of the training film page: what is filmed, the player, and the words below it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import figures, zoo
+from cnnviz.images import ImageInput
+from cnnviz.training.timeline import KernelFits, TrainingFilm, can_be_fitted
+from cnnviz.ui import controls, shared
+from cnnviz.ui.components import player
+from cnnviz.ui.controls import Picked
+from cnnviz.ui.controls.recipe_words import difference_table
+from cnnviz.ui.shell import address
+from cnnviz.ui.shell.display import download, number, show_picture
+from cnnviz.ui.timeline import cached, reel
+
+_NONE = "none"
+_FRAME_MS = 500  # of the GIF
+_BESIDE = "beside"  # session key of the second network
+_PLAYED = "films_played"  # session key: scenes, films and fits that the player shows
+_PAIRS = {
+    "First layer with and without the cure for noise": ("svhn-small", "svhn-small-noisy"),
+    "With and without augmentation": ("svhn-few", "svhn-few-augmented"),
+    "Digits and clothes": ("svhn-gabor", "fashion-gabor"),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """What is filmed: a network, a picture, and where to look."""
+
+    model_name: str
+    picked: Picked
+    layer_name: str
+    cam_layer_name: str
+    class_index: int | None
+
+    @property
+    def image(self) -> ImageInput:
+        """The picture."""
+        return self.picked.image
+
+
+def show(model_name: str, picked: Picked) -> None:
+    """Show a network throughout its training, beside a second one if wanted."""
+    show_scenes(choose(model_name, picked))
+
+
+def choose(model_name: str, picked: Picked) -> tuple[Scene, ...]:
+    """Ask for a second network, the layer of the maps, the class, and the layer of the evidence."""
+    model = shared.model(model_name)
+    pairs, second, maps, classes, more = st.columns(
+        [0.6, 1.5, 1.4, 1.1, 0.6], vertical_alignment="bottom"
+    )
+    with pairs, st.popover("Pairs", width="stretch", help="Two networks worth comparing."):
+        for title, pair in _PAIRS.items():
+            st.button(title, on_click=_take, args=pair, width="stretch")
+    with second:
+        beside = _choose_second(model_name)
+    with maps:
+        layer_name = controls.layer_picker(
+            model_name, "Maps of layer", key="film_layer", default=model.first_convolution
+        )
+    with classes:
+        best = shared.predictions(model_name, picked.image)[0]
+        class_index = controls.class_picker(model_name, best)
+    with more, st.popover("More", width="stretch"):
+        cam_layer_name = controls.layer_picker(
+            model_name, "Evidence on layer", key="film_cam_layer"
+        )
+    scene = Scene(model_name, picked, layer_name, cam_layer_name, class_index)
+    return (scene, _scene_beside(scene, beside)) if beside else (scene,)
+
+
+def _take(model_name: str, beside: str) -> None:
+    st.session_state[address.wanted(controls.SUITABLE_NETWORK)] = model_name
+    st.session_state[_BESIDE] = beside
+
+
+def _choose_second(model_name: str) -> str | None:
+    others = [name for name in cached.filmed_networks() if name != zoo.plain_name(model_name)]
+    beside = st.selectbox(
+        "Beside it",
+        [_NONE, *others],
+        format_func=lambda name: name if name == _NONE else controls.card_of(name).title,
+        key=_BESIDE,
+        bind="query-params",
+        help="A second network in step with the first: after as many steps of training.",
+    )
+    return None if beside == _NONE else beside
+
+
+def _scene_beside(scene: Scene, model_name: str) -> Scene:
+    """Look at a second network in the same way, as far as it has the same layers and classes."""
+    first, second = shared.model(scene.model_name), shared.model(model_name)
+    maps = second.map_shapes
+    is_alike = first.class_names == second.class_names
+    return Scene(
+        model_name,
+        controls.picture_beside(scene.picked, model_name),
+        scene.layer_name if scene.layer_name in maps else second.first_convolution,
+        scene.cam_layer_name if scene.cam_layer_name in maps else second.default_cam_layer,
+        scene.class_index if is_alike else None,
+    )
+
+
+def show_scenes(scenes: Sequence[Scene]) -> None:
+    """Show the film, or say how far it is; then what it shows, and the files."""
+    stage, waiting = st.container(), st.container()
+    with stage:
+        films = [_film_of(scene) for scene in scenes]
+    made = [film for film in films if film is not None]
+    fits: list[KernelFits | None] = [None] * len(scenes)
+    if len(made) == len(scenes):
+        with waiting:
+            fits = [_fits_of(film) for film in made]
+        st.session_state[_PLAYED] = tuple(zip(scenes, made, fits, strict=True))
+    with stage:
+        _play_last()
+    for scene, film, fit in zip(scenes, films, fits, strict=True):
+        picture, words = st.columns([1, 4.2], gap="medium")
+        with picture:
+            _show_input(scene)
+        if film is not None:
+            with words:
+                _explain(scene, film, fit)
+                _offer(scene, film, fit)
+    if len(scenes) > 1:
+        _explain_pair(scenes)
+    _explain_all()
+
+
+def _play_last() -> None:
+    """Play the films that were made last.
+
+    The player stays on the page while others are made: taken away it would forget its place.
+    """
+    played = st.session_state.get(_PLAYED, ())
+    if played:
+        reels = [cached.film_reel(film, scene.image, fit) for scene, film, fit in played]
+        player.play(reels, key="film")
+
+
+def _show_input(scene: Scene) -> None:
+    view = zoo.model_view(controls.card_of(scene.model_name), scene.image)
+    size = f"{view.shape[0]} × {view.shape[1]}"
+    show_picture(
+        view,
+        f"What goes in: {scene.picked.label}, {size}",
+        f"{scene.picked.label}, as {scene.model_name} sees it",
+    )
+
+
+def _film_of(scene: Scene) -> TrainingFilm | None:
+    return cached.training_film(
+        scene.model_name,
+        scene.image,
+        scene.layer_name,
+        scene.class_index,
+        scene.cam_layer_name,
+    )
+
+
+def _fits_of(film: TrainingFilm) -> KernelFits | None:
+    if not can_be_fitted(film.frames[0].kernels):
+        return None
+    return cached.film_fits(film.name)
+
+
+def _explain(scene: Scene, film: TrainingFilm, fits: KernelFits | None) -> None:
+    """Tell what happens in one film with its numbers."""
+    first, last = film.frames[0], film.frames[-1]
+    label = film.class_names[film.class_index]
+    answers = [film.class_names[int(frame.logits.argmax())] for frame in film.frames]
+    settled = len(answers)
+    while settled and answers[settled - 1] == answers[-1]:
+        settled -= 1
+    farthest = max(
+        last.drift, key=lambda name: np.nan_to_num(last.drift[name].relative_change, posinf=0)
+    )
+    nearest = max(last.drift, key=lambda name: np.nan_to_num(last.drift[name].cosine))
+    lines = [
+        f"**What you see: {controls.card_of(film.name).title}, «{scene.picked.label}».** Before "
+        f"training it says «{answers[0]}» with {first.probabilities.max():.0%}, which is chance; "
+        f"from step {film.frames[settled].step:,} on it says «{answers[-1]}», at the end with "
+        f"{last.probabilities.max():.0%}. The evidence is for «{label}».",
+        _weights_moved(film, farthest, nearest),
+    ]
+    if fits is not None:
+        num = fits.r_squared.shape[1]
+        begun, *_, ended = (fits.r_squared >= reel.GOOD_FIT).sum(axis=1)
+        lines.append(
+            f"A Gabor function explains at least {reel.GOOD_FIT:.0%} of the variance (R²) of "
+            f"{begun} of {num} kernels before training and of {ended} at the end: "
+            + ("noise became edges and bars." if 2 * ended > num else "much noise stays.")
+        )
+    st.markdown(" ".join(lines))
+
+
+def _explain_pair(scenes: Sequence[Scene]) -> None:
+    """Say what is different about two networks."""
+    records = {
+        controls.card_of(scene.model_name).title: shared.training_record(scene.model_name)
+        for scene in scenes
+    }
+    lines = [f"{title}: {record.facts['summary']}" for title, record in records.items()]
+    right = [
+        f"{record.accuracy:.1%} of {record.facts['num_held_out_pictures']:,} with {title}"
+        for title, record in records.items()
+    ]
+    st.markdown(
+        "**In what the two differ.** " + " ".join(lines) + "\n\n" + difference_table(records)
+    )
+    st.markdown(
+        f"Right on held-out pictures: {', '.join(right)}. One run of each, not a mean. Each film "
+        "has scales of its own: compare the numbers at the bars, too."
+    )
+
+
+def _weights_moved(film: TrainingFilm, farthest: str, nearest: str) -> str:
+    far, near = film.frames[-1].drift[farthest], film.frames[-1].drift[nearest]
+    return (
+        f"`{farthest}` moved most, {number(far.relative_change, 2)} times the length that it began "
+        f"with; `{nearest}` still points most nearly where it began (cosine {near.cosine:.2f})."
+    )
+
+
+def _explain_all() -> None:
+    st.markdown(
+        "All parts come from the same weights. A colour means the same number in the whole film, "
+        "so what is faint at the start *is* weak. For the weights $w$ of a layer, begun with "
+        "$w_0$:\n\n"
+        "$$\\text{change} = \\frac{\\lVert w - w_0 \\rVert}{\\lVert w_0 \\rVert}, \\qquad "
+        "\\text{cosine} = \\frac{w \\cdot w_0}{\\lVert w \\rVert\\,\\lVert w_0 \\rVert}$$\n\n"
+        "**Try this.** Stop at step 30, 100 and 300: which comes first, kernels that look like "
+        "something, or the right answer? Ask for the evidence for a wrong class. Let a second "
+        "network learn beside it.\n\n"
+        ":small[Weights were kept in half precision. Cosine with the start: Carbonnelle and De "
+        "Vleeschouwer 2018, arXiv:1806.01603. Fits: Jones and Palmer 1987. Evidence: Selvaraju et "
+        "al. 2017, arXiv:1610.02391; it is evidence, not proof.]"
+    )
+
+
+def _offer(scene: Scene, film: TrainingFilm, fits: KernelFits | None) -> None:
+    """Offer the film to take home."""
+    card = controls.card_of(film.name)
+    picture, numbers = st.columns(2)
+    with picture:
+        download(
+            "The film (GIF)",
+            f"{film.name}-film.gif",
+            lambda: figures.encode_gif(reel.stills(film, card, scene.image), _FRAME_MS),
+        )
+    with numbers:
+        download(
+            "Its numbers (NPZ)",
+            f"{film.name}-film.npz",
+            lambda: figures.arrays_npz(_arrays(film, fits)),
+        )
+
+
+def _arrays(film: TrainingFilm, fits: KernelFits | None) -> dict[str, np.ndarray]:
+    """Stack what the frames hold, the step first."""
+    arrays = {"steps": np.array([frame.step for frame in film.frames])}
+    for what in ("epoch", "kernels", "maps", "heatmap", "scores", "probabilities"):
+        arrays[what] = np.stack([getattr(frame, what) for frame in film.frames])
+    arrays["layers"] = np.array([*film.frames[0].drift])
+    for what in ("relative_change", "cosine"):
+        arrays[what] = np.array(
+            [[getattr(one, what) for one in frame.drift.values()] for frame in film.frames]
+        )
+    return arrays if fits is None else arrays | {"r_squared": fits.r_squared}

@@ -1,0 +1,264 @@
+"""A training film as what the player in the browser takes: pictures as addresses, and numbers."""
+
+import base64
+from typing import Any
+
+import numpy as np
+
+from cnnviz import figures, zoo
+from cnnviz.figures import TRAINING, VALIDATION, Scale
+from cnnviz.images import ImageInput, image_from_pixels, shrink_to_fit
+from cnnviz.training.timeline import FilmFrame, KernelFits, TrainingFilm
+from cnnviz.training.weight_drift import LayerDrift
+from cnnviz.ui.shell.display import number, scale_bar
+from cnnviz.zoo import ModelCard, TrainingRecord
+
+GOOD_FIT = 0.8  # R² from which a kernel is called a Gabor function
+_PICTURE_PX = 320
+_MOST_MAPS, _MOST_KERNELS = 64, 32
+_MOST_CLASSES = 10
+_OPACITY = 0.5
+
+Panel = dict[str, Any]
+
+
+def make_reel(
+    film: TrainingFilm,
+    card: ModelCard,
+    record: TrainingRecord,
+    image: ImageInput,
+    fits: KernelFits | None,
+) -> dict[str, Any]:
+    """Paint all frames and write all numbers; `fits` may come later."""
+    return {
+        "title": card.title,
+        "steps": [frame.step for frame in film.frames],
+        "epochs": [frame.epoch for frame in film.frames],
+        "panels": [
+            _kernels(film, card, fits),
+            _maps(film),
+            _evidence(film, card, image),
+            _curves(film, record),
+            _drift(film),
+            _probabilities(film),
+        ],
+    }
+
+
+def painted_kernels(kernels: np.ndarray, card: ModelCard, reach: float) -> list[np.ndarray]:
+    """Paint kernels (kh, kw, C, K) of any number of colours, grey for zero; NaN is grey, too."""
+    coloured = zoo.rgb_kernels(card, kernels) if kernels.shape[2] == 3 else kernels
+    shape = (*kernels.shape[:2], 3, kernels.shape[3])
+    values = np.nan_to_num(np.broadcast_to(coloured, shape))
+    painted = np.clip(0.5 + 0.5 * values / reach, 0, 1)
+    return list(np.rint(painted * 255).astype(np.uint8).transpose(3, 0, 1, 2))
+
+
+def kernel_reach(film: TrainingFilm) -> float:
+    """Find the largest weight of a first kernel in the whole film."""
+    return max(float(np.abs(frame.kernels).max()) for frame in film.frames) or 1.0
+
+
+def _kernels(film: TrainingFilm, card: ModelCard, fits: KernelFits | None) -> Panel:
+    reach = kernel_reach(film)
+    count = min(film.frames[0].kernels.shape[-1], _MOST_KERNELS)
+
+    def strip(kernels: np.ndarray) -> str:
+        return _png(np.concatenate(painted_kernels(kernels[..., :count], card, reach), axis=1))
+
+    quality = fits.r_squared[:, :count] if fits else None
+    below = ", Gabor fit, R²" if fits else ""
+    return {
+        "kind": "kernels",
+        "title": f"Kernels of {film.kernel_layer_name}{below}",
+        "alt": f"{count} first-layer kernels, grey for zero",
+        "side": list(film.frames[0].kernels.shape[:2]),
+        "count": count,
+        "kernels": [strip(frame.kernels) for frame in film.frames],
+        "fits": [strip(one) for one in fits.fitted] if fits else [],
+        "quality": [_rounded(row) for row in quality] if quality is not None else [],
+        "bar": scale_bar(Scale(-reach, reach, "gray")),
+        "says": [
+            _kernel_words(frame, None if quality is None else quality[place])
+            for place, frame in enumerate(film.frames)
+        ],
+    }
+
+
+def _kernel_words(frame: FilmFrame, quality: np.ndarray | None) -> str:
+    words = f"Now ±{number(float(np.abs(frame.kernels).max()), 2)}."
+    if quality is None or np.isnan(quality).all():
+        return words
+    good = int((quality >= GOOD_FIT).sum())
+    return f"{words} R² ≥ {GOOD_FIT}: {good} of {len(quality)}."
+
+
+def map_scale(film: TrainingFilm) -> Scale:
+    """Give the scale that all maps of the film share."""
+    stack = [frame.maps for frame in film.frames]
+    has_signs = any(bool((maps < 0).any()) for maps in stack)
+    return figures.signed_scale(*stack) if has_signs else figures.unsigned_scale(*stack)
+
+
+def map_sheet(maps: np.ndarray, scale: Scale) -> np.ndarray:
+    """Set the maps (h, w, K) of one frame into one picture."""
+    shown = maps[..., :_MOST_MAPS].transpose(2, 0, 1)
+    columns, most_px = (8, 56) if len(shown) > 24 else (min(6, len(shown)), 96)
+    side = max(maps.shape[:2])
+    tile_px = most_px // side * side if side <= most_px else most_px
+    return figures.mosaic(
+        shown,
+        [scale] * len(shown),
+        columns=min(columns, len(shown)),
+        tile_px=tile_px,
+        first_number=None,
+    )
+
+
+def _maps(film: TrainingFilm) -> Panel:
+    scale, depth = map_scale(film), film.frames[0].maps.shape[-1]
+    what = "All" if depth <= _MOST_MAPS else f"{_MOST_MAPS} of"
+    return {
+        "kind": "sheet",
+        "title": f"{what} {depth} maps of {film.layer_name}",
+        "alt": f"Maps of {film.layer_name} for the picture",
+        "frames": [_png(map_sheet(frame.maps, scale)) for frame in film.frames],
+        "bar": scale_bar(scale),
+        "says": [
+            f"Now {number(float(frame.maps.min()), 2)} to {number(float(frame.maps.max()), 2)}."
+            for frame in film.frames
+        ],
+    }
+
+
+def heat_scale(film: TrainingFilm) -> Scale:
+    """Give the scale that all heatmaps of the film share."""
+    return figures.unsigned_scale(*(frame.heatmap for frame in film.frames), colour_map="inferno")
+
+
+def overlays(film: TrainingFilm, card: ModelCard, image: ImageInput) -> list[np.ndarray]:
+    """Lay the heatmap of every frame over the picture."""
+    small = shrink_to_fit(image, _PICTURE_PX)
+    under = image_from_pixels(figures.enlarge(small.pixels, _PICTURE_PX))
+    seen, scale = zoo.seen_part(card, under), heat_scale(film)
+    return [
+        figures.overlay_part(under.pixels, frame.heatmap, scale, _OPACITY, seen)
+        for frame in film.frames
+    ]
+
+
+def _evidence(film: TrainingFilm, card: ModelCard, image: ImageInput) -> Panel:
+    label = film.class_names[film.class_index]
+    pictures = overlays(film, card, image)
+    return {
+        "kind": "sheet",
+        "title": f"Evidence for «{label}»",
+        "alt": f"The picture with the evidence for {label}",
+        "frames": [_address(figures.encode_jpeg(one, 88), "jpeg") for one in pictures],
+        "bar": scale_bar(heat_scale(film)),
+        "says": [_heat_words(frame, film.cam_layer_name) for frame in film.frames],
+    }
+
+
+def _heat_words(frame: FilmFrame, layer_name: str) -> str:
+    top = float(frame.heatmap.max())
+    cells = " × ".join(map(str, frame.heatmap.shape))
+    if top <= 0:
+        return f"No cell of {layer_name} speaks for it."
+    return f"Now 0 to {number(top, 2)}, {cells} cells of {layer_name}."
+
+
+def _curves(film: TrainingFilm, record: TrainingRecord) -> Panel:
+    looks = (("training", "", TRAINING, ""), ("validation", "val_", VALIDATION, "7 4"))
+
+    def lines(key: str) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": name,
+                "values": record.history[prefix + key].tolist(),
+                "colour": colour,
+                "dash": dash,
+            }
+            for name, prefix, colour, dash in looks
+        ]
+
+    return {
+        "kind": "curves",
+        "title": "Learning curves, over epochs",
+        "charts": [
+            {"title": "accuracy", "lines": lines("accuracy")},
+            {"title": "loss", "lines": lines("loss")},
+        ],
+    }
+
+
+def _drift(film: TrainingFilm) -> Panel:
+    names = [*film.frames[0].drift]
+    changes = np.array(
+        [[frame.drift[name].relative_change for name in names] for frame in film.frames]
+    )
+    changes = np.where(np.isfinite(changes), changes, 0)  # what began at zero has no share
+    top = float(changes.max()) or 1.0
+    return {
+        "kind": "bars",
+        "title": "How far each layer has moved",
+        "alt": "Relative change of the weights of each layer, and cosine with the start",
+        "names": names,
+        "picked": -1,
+        "shares": [_rounded(row / top) for row in changes],
+        "texts": [[_drift_words(one) for one in frame.drift.values()] for frame in film.frames],
+        "says": [f"‖w − w₀‖ / ‖w₀‖ · cosine. A full bar is {number(top, 2)}."] * len(film.frames),
+    }
+
+
+def _drift_words(drift: LayerDrift) -> str:
+    return f"{_short(drift.relative_change)} · {_short(drift.cosine)}"
+
+
+def _probabilities(film: TrainingFilm) -> Panel:
+    values = np.stack([frame.probabilities for frame in film.frames])
+    best = np.argsort(-values.max(axis=0), kind="stable")[:_MOST_CLASSES]
+    shown = sorted({*best.tolist(), film.class_index})
+    return {
+        "kind": "bars",
+        "title": "What the network says",
+        "alt": "Probability of each class",
+        "names": [film.class_names[place] for place in shown],
+        "picked": shown.index(film.class_index),
+        "shares": [_rounded(row[shown]) for row in values],
+        "texts": [[f"{share:.1%}" for share in row[shown]] for row in values],
+        "says": [_answer(film, frame) for frame in film.frames],
+    }
+
+
+def _answer(film: TrainingFilm, frame: FilmFrame) -> str:
+    best, wanted = film.class_names[int(frame.logits.argmax())], film.class_names[film.class_index]
+    return f"«{best}» leads; logit of «{wanted}» {_short(float(frame.logits[film.class_index]))}."
+
+
+def _short(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−") if np.isfinite(value) else "–"
+
+
+def _rounded(values: np.ndarray) -> list[float | None]:
+    return [None if np.isnan(value) else round(float(value), 4) for value in values]
+
+
+def _png(pixels: np.ndarray) -> str:
+    return _address(figures.encode_png(pixels), "png")
+
+
+def _address(content: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def stills(film: TrainingFilm, card: ModelCard, image: ImageInput) -> list[np.ndarray]:
+    """Draw every frame as one picture: kernels, maps, and the evidence over the picture."""
+    reach, scale = kernel_reach(film), map_scale(film)
+    sheets = []
+    for frame, overlay in zip(film.frames, overlays(film, card, image), strict=True):
+        tiles = painted_kernels(frame.kernels[..., :_MOST_KERNELS], card, reach)
+        kernels = figures.mosaic(tiles, [None] * len(tiles), tile_px=56, first_number=None)
+        title = f"{card.name}, step {frame.step:,} (epoch {frame.epoch:.1f})"
+        sheets.append(figures.in_a_row([kernels, map_sheet(frame.maps, scale), overlay], title))
+    return sheets

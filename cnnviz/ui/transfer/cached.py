@@ -1,0 +1,52 @@
+"""Five networks that reuse one base to a different degree."""
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from cnnviz.images import ImageInput
+from cnnviz.ui.shell import jobs
+from cnnviz.ui.shell.server import keep_server_fast
+
+if TYPE_CHECKING:
+    from cnnviz.training.transfer_comparison import Anatomy, Evidence
+
+_one_comparison = threading.Lock()
+
+
+def reuse_anatomies() -> "tuple[Anatomy, ...] | None":
+    """What of the five compared networks was trained; None while they are being taken apart."""
+
+    def work(report: jobs.Report) -> "tuple[Anatomy, ...]":
+        keep_server_fast()
+        from cnnviz.training.transfer_comparison import NETWORKS, take_apart
+
+        found: list[Anatomy] = []
+        for name in NETWORKS:
+            report(len(found), len(NETWORKS))
+            found.append(take_apart(name))
+        return tuple(found)
+
+    return jobs.result_of(("anatomies",), "Comparing the five networks", work)
+
+
+def reuse_evidence(image: ImageInput, show: Callable[[Any], None]) -> "tuple[Evidence, ...] | None":
+    """What each of the five says about a picture and why; None while they are being asked."""
+
+    def work(report: jobs.Report) -> "tuple[Evidence, ...]":
+        keep_server_fast()
+        from cnnviz.training.transfer_comparison import NETWORKS, look_at
+
+        while not _one_comparison.acquire(timeout=0.2):  # the networks are built and not kept
+            report(0, len(NETWORKS))
+        try:
+            found: list[Evidence] = []
+            for name in NETWORKS:
+                report(len(found), len(NETWORKS), tuple(found))
+                found.append(look_at(name, image))
+            return tuple(found)
+        finally:
+            _one_comparison.release()
+
+    title = "Computing predictions and maps of five networks"
+    return jobs.result_of(("reuse evidence", image.digest), title, work, show)

@@ -1,0 +1,305 @@
+"""Classes of a visitor's own: bring pictures, train a head, see what it is worth, take it along.
+
+What is brought stays in the session: nothing is written to disk.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import datasets, figures
+from cnnviz.statistics import wilson_interval
+from cnnviz.training.head.labeled_images import (
+    MAX_CLASSES,
+    MAX_PICTURES,
+    MIN_CLASSES,
+    MIN_PICTURES,
+    CheckedClasses,
+    NamedPicture,
+    bundled_classes,
+    check_classes,
+    plain_name,
+)
+from cnnviz.ui import shared
+from cnnviz.ui.controls import GUEST, NETWORK, PICTURE_TYPES, Picked
+from cnnviz.ui.shell import address, frame
+from cnnviz.ui.shell.display import download, show_chart, show_picture
+from cnnviz.ui.transfer import cached_classes
+
+if TYPE_CHECKING:
+    from cnnviz.training.head.fitting import TrainedHead
+
+_BUNDLED, _OWN = "bundled clothing", "your own pictures"
+_EXAMPLE = ("Sneaker", "Bag", "Shirt")
+_A_ROW = 8  # pictures of a class in the overview
+_MAX_WRONG = 16
+_MAX_PROBLEMS = 10  # that are written out
+_CLASSES, _PROBLEMS = "own_classes", "own_class_problems"  # session keys: what was brought
+_PENDING = "own_classes_pending"  # session key: files that are being read
+_FEATURES, _HEAD = "own_class_features", "own_class_head"  # session keys: what was computed
+_OPENING = "own_head_opening"  # session key: the head that is being put on its base
+
+
+def show(picked: Picked) -> None:
+    """Train a head on classes of one's own."""
+    column, stage = frame.columns()
+    with column:
+        classes = chosen_classes()
+    with stage:
+        show_head(classes, picked)
+
+
+def chosen_classes() -> CheckedClasses:
+    """Ask what the head shall learn from."""
+    source = st.radio("Learn from", [_BUNDLED, _OWN], key="own_source", bind="query-params")
+    if source == _OWN:
+        return _own_classes()
+    st.markdown(f"Kinds of clothing, {MIN_CLASSES} to {MAX_CLASSES}, 20 pictures of each")
+    places = st.columns(2)
+    names = [
+        name
+        for number, name in enumerate(datasets.FASHION_CLASSES)
+        if places[number % 2].checkbox(name, name in _EXAMPLE, key=f"own_bundled {name}")
+    ]
+    return bundled_classes(names)
+
+
+def _own_classes() -> CheckedClasses:
+    """Take pictures class by class, and list what is there."""
+    with st.form("own class", clear_on_submit=True):
+        name = st.text_input("Name of a class", placeholder="for example: mugs", max_chars=40)
+        files = st.file_uploader(
+            "Its pictures",
+            type=[*PICTURE_TYPES, "zip"],
+            accept_multiple_files=True,
+            help=f"{MIN_PICTURES} to {MAX_PICTURES} for a class, better 20. Or a ZIP with a folder "
+            "for each class: then the name is not needed.",
+        )
+        if st.form_submit_button("Add these pictures", width="stretch"):
+            _take(plain_name(name), [(file.name, file.getvalue()) for file in files])
+    _finish_reading()
+    classes = check_classes(st.session_state.get(_CLASSES, {}))
+    _list_classes(classes)
+    st.markdown(
+        ":small[Your pictures stay in this session and are never written to disk. They are gone "
+        "when you close the page.]"
+    )
+    return classes
+
+
+def _take(name: str, files: list[tuple[str, bytes]]) -> None:
+    needs_name = any(not file_name.lower().endswith(".zip") for file_name, _ in files)
+    problem = ""
+    if not files:
+        problem = "No pictures were chosen. Drop some, then press the button."
+    elif needs_name and not name:
+        problem = "The class has no name yet. Write what the pictures show and add them again."
+    else:
+        st.session_state[_PENDING] = (uuid4().hex, name, files)
+    st.session_state[_PROBLEMS] = [problem] if problem else []
+
+
+def _finish_reading() -> None:
+    """Put what has been read to what is there; what is wrong with the rest is kept as sentences."""
+    if _PENDING not in st.session_state:
+        return
+    result = cached_classes.own_pictures(*st.session_state[_PENDING])
+    if result is None:
+        return
+    del st.session_state[_PENDING]
+    found, problems = result
+    classes: dict[str, Sequence[NamedPicture]] = dict(st.session_state.get(_CLASSES, {}))
+    for name, pictures in found.items():
+        classes[name] = [*classes.get(name, ()), *pictures]
+    checked = check_classes(classes)
+    st.session_state[_CLASSES] = {
+        name: checked.of_class(label) for label, name in enumerate(checked.class_names)
+    }
+    st.session_state[_PROBLEMS] = [*problems, *checked.refused]
+
+
+def _list_classes(classes: CheckedClasses) -> None:
+    problems = st.session_state.get(_PROBLEMS, [])
+    if problems:
+        more = len(problems) - _MAX_PROBLEMS
+        rest = [f"And {more} more."] if more > 0 else []
+        st.error("\n\n".join([*problems[:_MAX_PROBLEMS], *rest]))
+    for label, name in enumerate(classes.class_names):
+        told, button = st.columns([2.2, 1], vertical_alignment="center")
+        told.markdown(f"**{name}**: {len(classes.of_class(label))}")
+        button.button("Drop", on_click=_drop, args=(name,), key=f"drop {name}", width="stretch")
+
+
+def _drop(name: str) -> None:
+    st.session_state[_CLASSES].pop(name, None)
+    st.session_state[_PROBLEMS] = []
+
+
+def show_head(classes: CheckedClasses, picked: Picked) -> None:
+    """Show what is learned from, what came of it, and how to take it along."""
+    is_own = st.session_state.get("own_source") == _OWN and classes.is_complete
+    if not classes.is_complete:
+        lines = "\n".join(f"- {sentence}" for sentence in classes.missing)
+        st.info(f"Not enough yet to train a head:\n\n{lines}\n\nUntil then: the bundled example.")
+        classes = bundled_classes(_EXAMPLE)
+    _show_pictures(classes)
+    head = _own_head(classes) if is_own else _bundled_head(classes)
+    if head is None:
+        return
+    _show_result(classes, head)
+    _show_answer(head, picked)
+    _take_along(head)
+    _explain(classes, head)
+
+
+def _bundled_head(classes: CheckedClasses) -> "TrainedHead | None":
+    result = cached_classes.own_head(classes, {}, is_shared=True)
+    return None if result is None else result[0]
+
+
+def _own_head(classes: CheckedClasses) -> "TrainedHead | None":
+    """Train the head of a visitor's classes, or give the one that this session has of them."""
+    kept = st.session_state.get(_HEAD)
+    if kept is not None and kept[0] == classes.digest:
+        return kept[1]
+    result = cached_classes.own_head(classes, st.session_state.get(_FEATURES, {}), is_shared=False)
+    if result is None:
+        return None
+    head, st.session_state[_FEATURES] = result
+    st.session_state[_HEAD] = (classes.digest, head)
+    return head
+
+
+def _show_pictures(classes: CheckedClasses) -> None:
+    rows = [classes.of_class(label)[:_A_ROW] for label in range(len(classes.class_names))]
+    views = [picture.image.pixels for row in rows for picture in row]
+    sheet = figures.mosaic(
+        views, [None] * len(views), columns=_A_ROW, tile_px=112, first_number=None
+    )
+    counts = ", ".join(
+        f"{name} ({len(classes.of_class(label))})" for label, name in enumerate(classes.class_names)
+    )
+    show_picture(
+        sheet,
+        f"The first {_A_ROW} pictures of each class, from top to bottom: {counts}.",
+        f"Pictures of {', '.join(classes.class_names)}",
+    )
+
+
+def _show_result(classes: CheckedClasses, head: "TrainedHead") -> None:
+    st.subheader("How good is the head?")
+    low, high = wilson_interval(head.num_right, len(head.answers))
+    st.markdown(
+        f"**{head.num_right} of {len(head.answers)}** pictures (**{head.accuracy:.1%}**) are named "
+        "rightly by a head that did not learn from them. So few pictures leave the range from "
+        f"**{low:.1%} to {high:.1%}** open (95 %, Wilson)."
+    )
+    matrix, wrong = st.columns([1.5, 1], gap="medium")
+    with matrix:
+        show_chart(
+            figures.confusion_figure(head.confusion, head.class_names),
+            "Confusion matrix of the head, on pictures that it did not learn from",
+            key="own confusion",
+        )
+    with wrong:
+        _show_wrong(classes, head)
+
+
+def _show_wrong(classes: CheckedClasses, head: "TrainedHead") -> None:
+    places = np.flatnonzero(head.answers != classes.labels)[:_MAX_WRONG]
+    if not len(places):
+        st.markdown("None of them was named wrongly.")
+        return
+    views = [classes.pictures[place].image.pixels for place in places]
+    names = head.class_names
+    lines = [
+        f"{number}: {classes.pictures[place].file_name}, «{names[classes.labels[place]]}», was "
+        f"called «{names[head.answers[place]]}»"
+        for number, place in enumerate(places, start=1)
+    ]
+    sheet = figures.mosaic(
+        views, [None] * len(views), columns=min(len(views), 3), tile_px=168, first_number=1
+    )
+    show_picture(sheet, "  \n".join(lines), "Pictures that were named wrongly")
+
+
+def _show_answer(head: "TrainedHead", picked: Picked) -> None:
+    st.subheader("What does it say about the picture in the sidebar?")
+    shares = head.probabilities(cached_classes.picture_features(picked.image))[0]
+    picture, answer = st.columns([1, 2.2], gap="medium")
+    with picture:
+        pixels = shared.smaller(picked.image, 512).pixels
+        show_picture(pixels, picked.label, picked.label)
+    with answer:
+        for place in np.argsort(-shares):
+            share = float(shares[place])
+            st.progress(share, f"{head.class_names[place]}: {share:.1%}")
+        st.markdown(
+            ":small[It knows no other answer: also for a picture of something else the "
+            "probabilities add up to 100 %.]"
+        )
+
+
+def _take_along(head: "TrainedHead") -> None:
+    """Open the network on all pages, or save it."""
+    st.subheader("Take it along")
+    guest = st.session_state.get(GUEST)
+    if guest is not None and guest.name == head.name:
+        st.success(f"«{guest.card.title}» is open under **Network**, on every page.")
+        frame.link("class_activation", "Class activation maps")
+        st.button("Close this network", on_click=_close)
+    elif st.session_state.get(_OPENING) == head.name:
+        model = cached_classes.own_network(head)
+        if model is not None:
+            st.session_state[GUEST] = model
+            st.session_state[address.wanted(NETWORK)] = model.name
+            del st.session_state[_OPENING]
+            st.rerun()
+    else:
+        st.button("Open it on all pages", on_click=_open, args=(head.name,))
+    download("Network and card (ZIP, 14 MB)", "own-head.zip", lambda: _archive(head))
+    st.markdown(
+        ":small[The ZIP holds own-head.keras and own-head.json. In the folder that "
+        "`CNNVIZ_MODELS_DIR` names they appear on every page; Keras 3 opens the first one.]"
+    )
+
+
+def _open(head_name: str) -> None:
+    st.session_state[_OPENING] = head_name
+
+
+def _close() -> None:
+    st.session_state.pop(GUEST, None)
+
+
+def _archive(head: "TrainedHead") -> bytes:
+    from cnnviz.training.head.fitting import head_archive
+
+    return head_archive(head)
+
+
+def _explain(classes: CheckedClasses, head: "TrainedHead") -> None:
+    num_features, num_classes = head.kernel.shape
+    trained = head.kernel.size + head.bias.size
+    st.markdown(
+        f"**What you see.** EfficientNet-Lite0 stays as it is and describes each picture by "
+        f"{num_features:,} numbers: the means of its last maps. The head gives each class one "
+        f"weight for each of them and a bias, {num_features:,} · {num_classes} + {num_classes} = "
+        f"**{trained:,}** numbers, and that is all that is learned here. The figures come from "
+        "cross-validation: four times a head learns from three quarters and is tested on the "
+        "rest, so each picture is tested once.\n\n"
+        "$$P(\\text{class}) = \\mathrm{softmax}(W^\\top f + b), \\qquad f \\in "
+        f"\\mathbb{{R}}^{{{num_features}}},\\; W \\in \\mathbb{{R}}^{{{num_features} \\times "
+        f"{num_classes}}}$$\n\n"
+        "The range takes the pictures for independent: if yours show one thing on one table, "
+        "others will be named worse than it says.\n\n"
+        "**Try this.** Take two classes that look alike, such as Shirt and Pullover. Photograph "
+        "two things on two different tables and ask by Grad-CAM whether the head looks at the "
+        "table.\n\n"
+        ":small[Donahue et al. 2014, «DeCAF», arXiv:1310.1531; Razavian et al. 2014, «CNN features "
+        "off-the-shelf», arXiv:1403.6382. Head: scikit-learn's logistic regression, C = 1. Bundled "
+        "pictures: Fashion-MNIST (Zalando, MIT).]"
+    )
