@@ -1,3 +1,3 @@
-from cnnviz.ui import home
+from cnnviz.ui.home import gallery
 
-home.show()
+gallery.show()

@@ -110,7 +110,7 @@ def test_a_network_trained_here_says_what_it_was_trained_with(model: str) -> Non
     app = open_page(PATH, network=model)
     assert not app.exception
     assert not app.error
-    assert f"{model} itself was trained with: rotation ±" in texts(app)
+    assert f"{zoo.find_card(model).title} itself was trained with: rotation ±" in texts(app)
 
 
 @pytest.mark.parametrize("source", ["svhn", "house-numbers", "fashion-mnist", "upload"])

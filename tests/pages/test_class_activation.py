@@ -12,8 +12,8 @@ from cnnviz.attribution.registry import METHODS
 from cnnviz.attribution.targets import one_class
 from cnnviz.figures import encode_png
 from cnnviz.network.inspected_model import LoadedModel
-from cnnviz.ui import controls
 from cnnviz.ui.class_activation import cached, heat_map
+from cnnviz.ui.controls import pickers
 from cnnviz.ui.pages import BY_NAME
 from cnnviz.ui.shell import jobs
 from tests.conftest import slow_unless
@@ -128,7 +128,7 @@ def test_the_python_on_the_page_gives_the_same_map(
 
 def test_the_python_of_fused_layers_gives_the_same_map() -> None:
     asked = heat_map.Asked(METHODS["layer-cam"], "conv3", one_class(9), (), fused_with=("conv2",))
-    picked = controls._from_source("fashion-mnist", "ankle-boot-1")
+    picked = pickers._from_source("fashion-mnist", "ankle-boot-1")
     names: dict[str, Any] = {}
     exec(heat_map.python_for("fashion-cnn", picked, asked), names)
     expected = cached.fused_evidence("fashion-cnn", picked.image, ("conv3", "conv2"), asked.target)
@@ -337,7 +337,7 @@ def test_the_table_marks_methods_that_are_slow_on_this_network() -> None:
 
 
 def test_the_map_on_the_page_is_the_map_of_the_package() -> None:
-    picked = controls._from_source("natural", "coffee")
+    picked = pickers._from_source("natural", "coffee")
     found = cached.evidence("efficientnet-lite0", picked.image, "cam", "head_relu6", one_class(967))
     assert found is not None
     buffer = io.BytesIO(cnnviz.figures.heatmap_npz(found))

@@ -89,7 +89,7 @@ def test_a_layer_that_the_second_network_lacks_is_replaced() -> None:
 @pytest.mark.parametrize("model", ["efficientnet-lite0", "nothing"])
 def test_a_network_without_checkpoints_is_not_offered(model: str) -> None:
     app = opened(network=model, beside="nothing")
-    assert app.selectbox(key="suitable_model").options == [
+    assert app.selectbox(key="suitable_network").options == [
         "Fashion Gabor CNN",
         "SVHN few",
         "SVHN few, augmented",

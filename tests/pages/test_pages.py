@@ -95,6 +95,7 @@ def test_a_page_that_cannot_show_a_wanted_network_leaves_it_to_the_next() -> Non
 
         from cnnviz.ui import controls
 
+        controls.choose_picture()
         controls.model_picker(st.session_state["among"])
 
     app = AppTest.from_function(script, default_timeout=120)
@@ -133,7 +134,7 @@ def test_an_unknown_view_or_network_is_named_and_replaced() -> None:
 def test_a_chosen_network_goes_along_to_the_next_page_and_back() -> None:
     app = open_page("pages/class_activation.py")
     app.selectbox(key="network").select("svhn-gabor").run()
-    assert app.query_params["network"] == ["svhn-gabor"]
+    assert app.query_params["network"] == "svhn-gabor"
     app.switch_page("pages/feature_maps.py").run()
     assert app.selectbox(key="network").value == "svhn-gabor"
     app.selectbox(key="network").select("fashion-cnn").run()
@@ -188,7 +189,7 @@ def test_the_ends_of_the_gabor_sliders_work(key: str, value: float) -> None:
 def test_the_prediction_and_its_map_are_for_the_picked_picture() -> None:
     app = open_page("pages/class_activation.py")
     app.selectbox(key="source").select("natural").run()
-    app.selectbox(key="natural").select("coffee").run()
+    app.selectbox(key="image_natural").select("coffee").run()
     assert not app.exception
     assert "espresso" in texts(app)
     app.selectbox(key="class").select(285).run()
@@ -243,7 +244,7 @@ def test_more_digits_are_offered_only_where_they_are_missing(
 
 
 def test_the_bank_shows_all_filters_and_enlarges_the_one_asked_for() -> None:
-    app = open_page("pages/gabor.py", view="Filter bank")
+    app = open_page("pages/gabor.py", view="filter-bank")
     assert not app.exception
     assert "32 responses" in texts(app)
     app.selectbox(key="enlarged").select(31).run()
@@ -297,7 +298,7 @@ def test_every_bank_works_in_every_view(bank: str, view: str) -> None:
 
 
 def test_a_bank_can_combine_several_sigmas_and_haar_takes_pictures_apart() -> None:
-    app = open_page("pages/gabor.py", view="Filter bank")
+    app = open_page("pages/gabor.py", view="filter-bank")
     app.multiselect(key="sigmas").select(2.0).select(4.0).run()
     assert not app.exception
     assert "64 responses" in texts(app)
@@ -307,7 +308,7 @@ def test_a_bank_can_combine_several_sigmas_and_haar_takes_pictures_apart() -> No
 
 
 def test_filters_as_features_are_compared_with_a_network() -> None:
-    app = open_page("pages/gabor.py", view="Features")
+    app = open_page("pages/gabor.py", view="features")
     assert not app.exception
     assert not app.error
     assert app.metric[0].value.endswith("accuracy")
@@ -317,7 +318,7 @@ def test_filters_as_features_are_compared_with_a_network() -> None:
 
 
 def test_the_pass_band_is_shown_for_any_filter() -> None:
-    app = open_page("pages/gabor.py", view="Frequency domain", frequency="0.45", sigma="8")
+    app = open_page("pages/gabor.py", view="frequency-domain", frequency="0.45", sigma="8")
     assert not app.exception
     assert "of the image's energy" in texts(app)
 
@@ -495,10 +496,10 @@ def test_examples_of_a_confusion_are_shown_or_explained() -> None:
 @pytest.mark.parametrize(
     ("network", "what_to_do"),
     [
-        ("Pets frozen", "Get 'Dogs vs. Cats' from Kaggle"),
-        ("Digits CNN", "Put mnist.npz into a folder"),
-        ("SVHN Gabor CNN", "No example in the bundled samples (SVHN, four test digits)"),
-        ("SVHN Gabor CNN", "Put svhn.npz into a folder"),
+        ("cats-dogs-features", "Get 'Dogs vs. Cats' from Kaggle"),
+        ("mnist-cnn", "Put mnist.npz into a folder"),
+        ("svhn-gabor", "No example in the bundled samples (SVHN, four test digits)"),
+        ("svhn-gabor", "Put svhn.npz into a folder"),
     ],
 )
 def test_without_examples_the_page_says_how_to_see_some(network: str, what_to_do: str) -> None:
@@ -635,6 +636,7 @@ def test_a_network_of_a_visitor_works_on_every_page_until_it_is_closed(
     app.segmented_control(key="models_view").set_value("own-network").run()
     next(button for button in app.button if button.label == "Close this network").click().run()
     assert not app.exception
+    app.segmented_control(key="models_view").set_value("layers").run()
     assert app.selectbox(key="network").value == "efficientnet-lite0"
 
 
@@ -665,8 +667,8 @@ def test_the_folder_of_own_networks_is_listed_with_what_is_wrong(
         ("pages/models.py", {"view": "layers"}),
         ("pages/models.py", {"view": "training"}),
         ("pages/models.py", {"view": "weights"}),
-        ("pages/gabor.py", {"view": "Orientation tuning"}),
-        ("pages/gabor.py", {"view": "Learned kernels"}),
+        ("pages/gabor.py", {"view": "orientation-tuning"}),
+        ("pages/gabor.py", {"view": "learned-kernels"}),
         ("pages/feature_maps.py", {}),
         ("pages/filters.py", {}),
         ("pages/class_activation.py", {}),
@@ -740,7 +742,7 @@ def test_every_view_of_the_feature_maps_works(view: str, model: str) -> None:
     app = finished(open_page("pages/feature_maps.py", view=view, network=model))
     assert not app.exception
     assert not app.error
-    assert "**What you see.**" in texts(app) or view == "One filter"
+    assert "**What you see.**" in texts(app) or view == "one-filter"
 
 
 @pytest.mark.parametrize("view", MAPS_VIEWS[:-1])
@@ -793,7 +795,7 @@ def test_the_traced_number_is_the_networks_own() -> None:
 
 @pytest.mark.parametrize(
     "view",
-    ["One filter", "Whole layer", pytest.param("During training", marks=pytest.mark.slow)],
+    ["one-filter", "whole-layer", pytest.param("during-training", marks=pytest.mark.slow)],
 )
 def test_every_view_of_feature_visualization_works(view: str) -> None:
     app = finished(open_page("pages/filters.py", view=view, network="svhn-gabor"))

@@ -71,7 +71,7 @@ def test_the_first_look_says_what_to_do_and_shows_an_untrained_network() -> None
     app = open_page(PAGE)
     assert not app.exception
     assert not app.error
-    assert app.title[0].value == "Train a small network"
+    assert app.title[0].value == "Live training"
     assert "Press **Start**" in app.info[0].value
     assert len(app.image) == 11  # ten pictures and the kernels
     assert len(app.get("plotly_chart")) == 2  # the drawing and the confusions

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from cnnviz import figures
 from cnnviz.errors import CnnvizError
@@ -13,13 +14,18 @@ from cnnviz.network.layer_table import LayerFacts
 from cnnviz.ui import shared
 from cnnviz.ui.components import tiles
 from cnnviz.ui.controls.pickers import Picked, keep_within
+from cnnviz.ui.shell import frame
 
 LAYER, CHANNEL = "maps_layer", "channel"  # session keys, also of the address
-_STRIP_PX, _STRIP_COLUMNS = 56, 14
+_STRIP_PX, _MAX_COLUMNS = 56, 30
 
 
-def choose_layer(model_name: str, picked: Picked, at_share: float = 0.0) -> str:
-    """Show a thumbnail of each layer and a list of all layers; return the name of the chosen one.
+def columns(
+    model_name: str, picked: Picked, at_share: float = 0.0
+) -> tuple[str, DeltaGenerator, DeltaGenerator]:
+    """Lay out a view of one layer: thumbnails of all layers above controls and stage.
+
+    Returns the name of the chosen layer, the column of controls and the stage.
 
     `at_share`, 0 to 1, is the relative depth of the default layer.
     """
@@ -29,7 +35,8 @@ def choose_layer(model_name: str, picked: Picked, at_share: float = 0.0) -> str:
     model = shared.model(model_name)
     order = model.map_layer_names
     strip = st.container()
-    chosen = st.selectbox(
+    column, stage = frame.columns()
+    chosen = column.selectbox(
         "Layer",
         order,
         index=order.index(names[round(at_share * (len(names) - 1))]),
@@ -39,28 +46,29 @@ def choose_layer(model_name: str, picked: Picked, at_share: float = 0.0) -> str:
         help="Height × width × channels; each thumbnail above is the layer's most active map.",
     )
     at = next((i for i, name in enumerate(names) if order.index(name) >= order.index(chosen)), -1)
-    columns = min(len(names), _STRIP_COLUMNS)
+    num_rows = -(-len(names) // _MAX_COLUMNS)
+    num_columns = -(-len(names) // num_rows)  # rows of the same length
     previews = [_preview(glances[name]) for name in names]
     sheet = figures.mosaic(
         [preview for preview, _ in previews],
         [scale for _, scale in previews],
-        columns=columns,
+        columns=num_columns,
         tile_px=_STRIP_PX,
         first_number=None,
     )
     with strip:
         tiles.pick_tile(
             sheet,
-            tile_grid(len(names), columns, _STRIP_PX),
+            tile_grid(len(names), num_columns, _STRIP_PX),
             key="strip",
             picked=at,
             labels=[f"{name}, {size_text(model.map_shapes[name])}" for name in names],
             alt=f"The most active map of each layer of {model.card.title}, from first to last",
             on_pick=lambda place: st.session_state.update({LAYER: names[place]}),
-            max_height_px=170,
+            max_height_px=120,
             max_width_px=round(1.4 * sheet.shape[1]),
         )
-    return chosen
+    return chosen, column, stage
 
 
 def _blocks(model_name: str) -> list[Block]:

@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -14,9 +13,6 @@ from cnnviz.ui import shared
 from cnnviz.ui.controls import network_choices
 from cnnviz.ui.shell import address, display, downloads, frame
 from cnnviz.zoo import ModelCard
-
-if TYPE_CHECKING:
-    from streamlit.delta_generator import DeltaGenerator
 
 PHOTOGRAPH, DIGIT = ("natural", "chelsea"), ("svhn", "svhn-0-5")  # examples of the pages
 _EXAMPLES = {  # of networks, by the data they were trained on
@@ -87,21 +83,13 @@ def picked_picture(example: tuple[str, str]) -> Picked:
 
     `example` names a source of `cnnviz.datasets` and one of its pictures.
     """
-    picked, below = _taken(example)
+    choice, thumbnail, below = st.session_state.pop(_CHOICE)
+    picked: Picked = choice or _from_source(*example)
+    with thumbnail:
+        display.show_thumbnail(picked.image, f"In use: {picked.label}")
     if picked.origin != _OWN_ORIGIN:
         below.caption(f"{picked.label}. {picked.origin}")
     return picked
-
-
-def _taken(example: tuple[str, str]) -> tuple[Picked, "DeltaGenerator"]:
-    """Take the choice of this run, show its thumbnail, and give the place for a word about it."""
-    if _CHOICE not in st.session_state:
-        choose_picture()  # this page runs without app.py
-    choice, thumbnail, below = st.session_state.pop(_CHOICE)
-    picked = choice or _from_source(*example)
-    with thumbnail:
-        display.show_thumbnail(picked.image, f"The chosen image: {picked.label}")
-    return picked, below
 
 
 def has_choice() -> bool:
@@ -111,7 +99,7 @@ def has_choice() -> bool:
 
 def leave_picture() -> None:
     """Say beside the image picker that no image is used here."""
-    _, below = _taken(PHOTOGRAPH)
+    _, _, below = st.session_state.pop(_CHOICE)
     below.caption("Not used in this view. Your choice is kept for the others.")
 
 

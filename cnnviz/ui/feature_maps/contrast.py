@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from cnnviz import datasets, figures, zoo
 from cnnviz.errors import InvalidParameterError
@@ -28,8 +29,7 @@ def _other_picture(model_name: str) -> tuple[ImageInput, str]:
     """Ask for a second picture."""
     titles = {source.name: source.title for source in datasets.SOURCES}
     kind, _ = controls.example_for(model_name)
-    left, right = st.columns(2)
-    source = left.selectbox(
+    source = st.selectbox(
         "Compare with",
         [*titles],
         index=[*titles].index(kind),
@@ -38,7 +38,7 @@ def _other_picture(model_name: str) -> tuple[ImageInput, str]:
         bind="query-params",
     )
     names = datasets.picture_names(source)
-    name = right.selectbox(
+    name = st.selectbox(
         "Second image",
         names,
         index=min(1, len(names) - 1),
@@ -51,11 +51,17 @@ def _other_picture(model_name: str) -> tuple[ImageInput, str]:
 
 def show_pair(model_name: str, picked: Picked) -> None:
     """Show the same filters for two pictures, those that differ most first."""
-    layer_name = layer_strip.choose_layer(model_name, picked)
-    other, label = _other_picture(model_name)
+    layer_name, column, stage = layer_strip.columns(model_name, picked)
+    with stage:
+        _draw_pair(model_name, picked, layer_name, column)
+
+
+def _draw_pair(model_name: str, picked: Picked, layer_name: str, column: DeltaGenerator) -> None:
+    with column:
+        other, label = _other_picture(model_name)
     first = shared.layer_maps(model_name, picked.image, layer_name)
     second = shared.layer_maps(model_name, other, layer_name)
-    rank_by = st.radio(
+    rank_by = column.radio(
         "Rank by",
         ["difference of the means", "difference in standard deviations"],
         key="rank_by",
@@ -155,14 +161,22 @@ def parse_channels(text: str, num_channels: int) -> tuple[int, ...]:
 
 def show_ablation(model_name: str, picked: Picked) -> None:
     """Switch filters off and watch the classes; rank all filters by their effect."""
-    layer_name = layer_strip.choose_layer(model_name, picked)
+    layer_name, column, stage = layer_strip.columns(model_name, picked)
+    with stage:
+        _draw_ablation(model_name, picked, layer_name, column)
+
+
+def _draw_ablation(
+    model_name: str, picked: Picked, layer_name: str, column: DeltaGenerator
+) -> None:
     model = shared.model(model_name)
     num_channels = model.layer_shapes[layer_name][-1]
     before = shared.ablated(model_name, picked.image, layer_name, ())
     best = shared.predictions(model_name, picked.image)[0]
-    target = controls.class_picker(model_name, best)
+    with column:
+        target = controls.class_picker(model_name, best)
     alone = shared.ablation(model_name, picked.image, layer_name)
-    mode = st.radio(
+    mode = column.radio(
         "Channels listed below are",
         ["ablated", "the only ones kept"],
         key="off_mode",
@@ -172,11 +186,11 @@ def show_ablation(model_name: str, picked: Picked) -> None:
     if alone is not None:
         effect = before[target] - alone[:, target]
         top = np.argsort(-effect, kind="stable")[:5]
-        st.button(
+        column.button(
             "Select the five channels with the largest effect",
             on_click=lambda: st.session_state.update({_OFF: ", ".join(map(str, sorted(top)))}),
         )
-    text = st.text_input(
+    text = column.text_input(
         "Channels", key=_OFF, bind="query-params", placeholder="numbers and ranges, such as 1, 5-9"
     )
     named = parse_channels(text, num_channels)
@@ -233,8 +247,15 @@ def _show_classes(
 
 def show_embedding(model_name: str, picked: Picked) -> None:
     """Place pictures by what a layer says about them."""
-    layer_name = layer_strip.choose_layer(model_name, picked)
-    full = st.toggle("Use the whole test set", key="full_search", bind="query-params")
+    layer_name, column, stage = layer_strip.columns(model_name, picked)
+    with stage:
+        _draw_embedding(model_name, picked, layer_name, column)
+
+
+def _draw_embedding(
+    model_name: str, picked: Picked, layer_name: str, column: DeltaGenerator
+) -> None:
+    full = column.toggle("Use the whole test set", key="full_search", bind="query-params")
     pictures = shared.collection_for(model_name, full)
     found = shared.exemplars(model_name, pictures)
     if found is None:

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from cnnviz import figures, zoo
 from cnnviz.features.feature_maps import ORDERS, MapStatistics
@@ -36,11 +37,15 @@ _MAX_ROWS = 10  # layers in the view of the whole network
 
 def show_all(model_name: str, picked: Picked) -> None:
     """Show all feature maps of a layer in one mosaic, and the selected one enlarged."""
-    layer_name = layer_strip.choose_layer(model_name, picked)
+    layer_name, column, stage = layer_strip.columns(model_name, picked)
+    with stage:
+        _draw_all(model_name, picked, layer_name, column)
+
+
+def _draw_all(model_name: str, picked: Picked, layer_name: str, column: DeltaGenerator) -> None:
     values = shared.layer_maps(model_name, picked.image, layer_name)
     numbers = shared.layer_statistics(model_name, picked.image, layer_name)
-    left, middle, right = st.columns([2, 2, 1])
-    scale_by = left.selectbox(
+    scale_by = column.selectbox(
         "Color scale",
         [*_SCALES],
         format_func=_SCALES.__getitem__,
@@ -49,8 +54,8 @@ def show_all(model_name: str, picked: Picked) -> None:
         help="A shared scale keeps magnitudes comparable; a scale per map also shows faint "
         "structure.",
     )
-    by = middle.selectbox("Sort by", ORDERS, key="sort_by", bind="query-params")
-    with right:
+    by = column.selectbox("Sort by", ORDERS, key="sort_by", bind="query-params")
+    with column:
         channel = layer_strip.choose_channel(values.shape[-1])
     scales = _scales(model_name, picked, values, scale_by)
     order = numbers.order(by)
@@ -218,10 +223,16 @@ def _show_dead(model_name: str, layer_name: str, numbers: MapStatistics) -> None
 
 def show_one(model_name: str, picked: Picked) -> None:
     """Show one filter: its map, kernel, histogram and maximally activating images."""
-    layer_name = layer_strip.choose_layer(model_name, picked)
+    layer_name, column, stage = layer_strip.columns(model_name, picked)
+    with stage:
+        _draw_one(model_name, picked, layer_name, column)
+
+
+def _draw_one(model_name: str, picked: Picked, layer_name: str, column: DeltaGenerator) -> None:
     values = shared.layer_maps(model_name, picked.image, layer_name)
     numbers = shared.layer_statistics(model_name, picked.image, layer_name)
-    channel = layer_strip.choose_channel(values.shape[-1])
+    with column:
+        channel = layer_strip.choose_channel(values.shape[-1])
     one = values[..., channel]
     scale = layer_strip.value_scale(one)
     model = shared.model(model_name)

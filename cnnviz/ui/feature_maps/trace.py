@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from cnnviz import figures, zoo
 from cnnviz.network import IMAGE
@@ -25,22 +26,25 @@ _MAX_SUMMANDS = 12
 
 def show(model_name: str, picked: Picked) -> None:
     """Let the user choose a unit; show its receptive field and recompute its activation."""
-    layer_name = layer_strip.choose_layer(model_name, picked)
+    layer_name, column, stage = layer_strip.columns(model_name, picked)
+    with stage:
+        _draw(model_name, picked, layer_name, column)
+
+
+def _draw(model_name: str, picked: Picked, layer_name: str, column: DeltaGenerator) -> None:
     values = shared.layer_maps(model_name, picked.image, layer_name)
     height, width, num_channels = values.shape
-    first, second, third = st.columns(3)
-    with first:
+    with column:
         channel = layer_strip.choose_channel(num_channels)
     one = values[..., channel]
     strongest = np.unravel_index(int(one.argmax()), one.shape)
-    with second:
+    with column:
         row = _choose("Row", _ROW, height, int(strongest[0]))
-    with third:
-        column = _choose("Column", _COLUMN, width, int(strongest[1]))
-    trace = shared.cell_trace(model_name, picked.image, layer_name, channel, row, column)
+        place = _choose("Column", _COLUMN, width, int(strongest[1]))
+    trace = shared.cell_trace(model_name, picked.image, layer_name, channel, row, place)
     left, right = st.columns(2, gap="medium")
     with left:
-        _show_map(one, row, column, layer_name, channel)
+        _show_map(one, row, place, layer_name, channel)
     with right:
         _show_field(model_name, picked, trace)
     _explain_field(trace)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from cnnviz import figures, zoo
 from cnnviz.errors import CnnvizError
@@ -35,9 +36,13 @@ _FIRST = "grid_first"  # session key: the first filter shown
 
 def show_one(model_name: str, picked: Picked) -> None:
     """Run gradient ascent for one objective; show its progress and its result."""
-    layer_name = layer_strip.choose_layer(model_name, picked, at_share=0.5)
-    settings, result = st.columns([1.2, 3], gap="medium")
-    with settings:
+    layer_name, column, stage = layer_strip.columns(model_name, picked, at_share=0.5)
+    with stage:
+        _draw_one(model_name, picked, layer_name, column)
+
+
+def _draw_one(model_name: str, picked: Picked, layer_name: str, column: DeltaGenerator) -> None:
+    with column:
         target = _choose_target(model_name, picked, layer_name)
         recipe, seed = _choose_recipe(model_name, target)
         from_photograph = st.toggle(
@@ -47,13 +52,12 @@ def show_one(model_name: str, picked: Picked) -> None:
             help="Gradient ascent starts from your image if on, from noise if off.",
         )
     begin_with = picked.image if from_photograph else None
-    with result:
-        found = cached.filter_images(model_name, [target], recipe, seed, begin_with, _show_progress)
-        if found is None:
-            _show_from_atlas(model_name, target)
-        else:
-            _show_result(model_name, target, found[0])
-        _explain(recipe, target)
+    found = cached.filter_images(model_name, [target], recipe, seed, begin_with, _show_progress)
+    if found is None:
+        _show_from_atlas(model_name, target)
+    else:
+        _show_result(model_name, target, found[0])
+    _explain(recipe, target)
 
 
 def _choose_target(model_name: str, picked: Picked, layer_name: str) -> Target:
@@ -338,10 +342,15 @@ def _explain(recipe: Recipe, target: Target) -> None:
 
 def show_layer(model_name: str, picked: Picked) -> None:
     """Show feature visualizations of many filters of a layer, from the atlas or computed now."""
-    layer_name = layer_strip.choose_layer(model_name, picked, at_share=0.5)
+    layer_name, column, stage = layer_strip.columns(model_name, picked, at_share=0.5)
+    with stage:
+        _draw_layer(model_name, picked, layer_name, column)
+
+
+def _draw_layer(model_name: str, picked: Picked, layer_name: str, column: DeltaGenerator) -> None:
     depth = shared.model(model_name).layer_shapes[layer_name][-1]
-    choice = st.selectbox("Filters", _CHOICES, key="grid_choice", bind="query-params")
-    channels = _chosen_channels(model_name, picked, layer_name, choice, depth)
+    choice = column.selectbox("Filters", _CHOICES, key="grid_choice", bind="query-params")
+    channels = _chosen_channels(model_name, picked, layer_name, choice, depth, column)
     layer = _layer_atlas(model_name, layer_name)
     if layer is not None and max(channels) < layer.count:
         pictures = layer.pictures()
@@ -379,16 +388,23 @@ def _tile_px(size_px: int) -> int:
 
 
 def _chosen_channels(
-    model_name: str, picked: Picked, layer_name: str, choice: str, depth: int
+    model_name: str,
+    picked: Picked,
+    layer_name: str,
+    choice: str,
+    depth: int,
+    column: DeltaGenerator,
 ) -> tuple[int, ...]:
     if choice == _CHOICES[0]:
         first = 0
         if depth > _GRID:
             controls.keep_within(_FIRST, depth)
             first = int(
-                st.number_input("From", 0, depth - 1, step=_GRID, key=_FIRST, bind="query-params")
+                column.number_input(
+                    "From", 0, depth - 1, step=_GRID, key=_FIRST, bind="query-params"
+                )
             )
-        return tuple(range(first, min(first + _GRID, depth)))
+        return tuple(range(int(first), min(int(first) + _GRID, depth)))
     if choice == _CHOICES[1]:
         means = shared.layer_maps(model_name, picked.image, layer_name).mean(axis=(0, 1))
         return tuple(np.argsort(-means, kind="stable")[:16].tolist())
@@ -424,7 +440,14 @@ def _show_partial(progress: Any) -> None:
 
 def show_training(model_name: str, picked: Picked) -> None:
     """Show feature visualizations of the same filters at several checkpoints."""
-    layer_name = layer_strip.choose_layer(model_name, picked, at_share=0.5)
+    layer_name, column, stage = layer_strip.columns(model_name, picked, at_share=0.5)
+    with stage:
+        _draw_training(model_name, picked, layer_name, column)
+
+
+def _draw_training(
+    model_name: str, picked: Picked, layer_name: str, column: DeltaGenerator
+) -> None:
     steps = zoo.checkpoint_steps(model_name)
     if not steps:
         raise CnnvizError(

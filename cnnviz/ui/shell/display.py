@@ -1,6 +1,7 @@
 """Pictures and charts on a page: pictures always encoded here, maps with their numbers."""
 
 import base64
+import html
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -137,8 +138,12 @@ def download(label: str, file_name: str, make: Callable[[], bytes]) -> None:
 
 
 def show_thumbnail(image: ImageInput, alt: str) -> None:
-    """Show a small image in the bar; it travels in the message itself."""
+    """Show the image in use, small, in the bar."""
     small = shrink_to_fit(image, 2 * _THUMBNAIL_PX).pixels
-    content = figures.encode_jpeg(figures.enlarge(small, 2 * _THUMBNAIL_PX))
-    address = f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
-    st.image(address, alt=alt, width=_THUMBNAIL_PX)
+    show_small(figures.enlarge(small, 2 * _THUMBNAIL_PX), alt, _THUMBNAIL_PX)
+
+
+def show_small(pixels: np.ndarray, alt: str, width_px: int) -> None:
+    """Show a small image that travels in the message itself."""
+    address = f"data:image/jpeg;base64,{base64.b64encode(figures.encode_jpeg(pixels)).decode()}"
+    st.html(f'<img src="{address}" alt="{html.escape(alt)}" width="{width_px}">')

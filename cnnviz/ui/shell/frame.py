@@ -71,7 +71,7 @@ def link(name: str, title: str, view: str = "") -> None:
     """Link to a page by its name, and to one of its views by its slug."""
     page = st.Page(paths.PAGES / f"{name}.py", title=title, url_path=name)
     query = {"view": view} if view else None
-    st.page_link(page, label=title, icon="➡️", query_params=query)
+    st.page_link(page, label=f"**{title}**", query_params=query)
 
 
 @contextmanager

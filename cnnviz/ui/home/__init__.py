@@ -1,0 +1,1 @@
+"""The home page: every page by a result for the image in use."""
