@@ -156,7 +156,7 @@ PAGES = (
                 "features",
                 "Features",
                 bank.show_features,
-                "How well do the responses of a fixed filter bank tell digits apart?",
+                "How well does a fixed filter bank classify clothing, compared with a network?",
                 (),
             ),
             View(

@@ -1,6 +1,6 @@
 """Small results, one for each page, for the image in use."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import streamlit as st
@@ -115,9 +115,15 @@ def _confusion(image: ImageInput) -> np.ndarray:
     return figures.colourize(counts, figures.unsigned_scale(counts))
 
 
-def _in_square(tiles: "list[np.ndarray] | np.ndarray") -> np.ndarray:
-    """Set four images into a square."""
-    return figures.mosaic(list(tiles), [None] * 4, columns=2, tile_px=_TILE_PX, first_number=None)
+def _in_square(tiles: Iterable[np.ndarray]) -> np.ndarray:
+    """Set four images into a square; pixels stay hard squares."""
+    large = [_nearest(tile) for tile in tiles]
+    return figures.mosaic(large, [None] * 4, columns=2, tile_px=_TILE_PX, first_number=None)
+
+
+def _nearest(pixels: np.ndarray) -> np.ndarray:
+    places = [np.arange(_TILE_PX) * side // _TILE_PX for side in pixels.shape[:2]]
+    return pixels[places[0]][:, places[1]]
 
 
 PREVIEWS: dict[str, Callable[[ImageInput], np.ndarray]] = {
