@@ -89,6 +89,22 @@ def test_a_broken_upload_is_explained_and_nothing_breaks(path: str) -> None:
     assert not app.error
 
 
+def test_a_removed_upload_is_gone_and_a_broken_one_is_not_shown() -> None:
+    app = open_page("pages/gabor.py", source="upload")
+    good = encode_png(skimage.data.coffee())
+    app.file_uploader[0].set_value(("coffee.png", good, "image/png")).run()
+    assert "your image" in texts(app)
+    app.file_uploader[0].set_value(("broken.png", b"no image", "image/png")).run()
+    assert len(app.error) == 1
+    assert "your image" not in texts(app)
+    app.file_uploader[0].set_value(("coffee.png", good, "image/png")).run()
+    assert "your image" in texts(app)
+    app.file_uploader[0].set_value(None).run()
+    assert not app.exception
+    assert "your image" not in texts(app)
+    assert "uploaded_image" not in app.session_state
+
+
 def test_a_page_that_cannot_show_a_wanted_network_leaves_it_to_the_next() -> None:
     def script() -> None:
         import streamlit as st

@@ -111,6 +111,46 @@ def test_a_stopped_job_can_be_tried_again() -> None:
     assert app.title[0].value == "7"
 
 
+def test_stop_of_one_visitor_leaves_the_work_to_the_others() -> None:
+    def work(report: jobs.Report) -> int:
+        for i in range(100):
+            report(i, 100)
+            time.sleep(0.02)
+        return 7
+
+    job = jobs.Job(work)
+    job.look("one")
+    job.look("another")
+    job.leave("one")
+    assert not job.is_stopping
+    job.leave("another")
+    assert job.is_stopping
+    job.wait(10)
+    assert job.is_stopped
+
+
+def test_who_closed_the_browser_does_not_keep_work_going(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "_LOOKS_WITHIN_S", 0.0)
+    job = jobs.Job(lambda report: time.sleep(0.3))
+    job.look("closed")
+    job.look("open")
+    time.sleep(0.01)
+    job.leave("open")
+    assert job.is_stopping
+
+
+def test_a_stopped_job_begins_anew_for_the_next_visitor() -> None:
+    app = AppTest.from_function(page_with_a_job, default_timeout=30).run()
+    (job,) = jobs._jobs.values()
+    app.button[0].click().run()
+    job.wait(10)
+    other = AppTest.from_function(page_with_a_job, default_timeout=30).run()
+    assert not other.info
+    (again,) = jobs._jobs.values()
+    again.wait(20)
+    assert other.run().title[0].value == "7"
+
+
 def test_only_so_many_results_are_kept() -> None:
     for i in range(jobs.MAX_JOBS + 5):
         jobs.result_of(("number", i), "Counting", lambda report, i=i: i + 1)

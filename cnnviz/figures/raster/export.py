@@ -11,10 +11,11 @@ import numpy as np
 from cnnviz.attribution.heatmap import ClassHeatmap
 
 
-def heatmap_npz(heatmap: ClassHeatmap) -> bytes:
-    """Pack a heatmap and where it came from into an NPZ file; `np.load` reads it back.
+def heatmap_npz(heatmap: ClassHeatmap, more: Mapping[str, Any] | None = None) -> bytes:
+    """Pack a heat map and where it came from into an NPZ file; `np.load` reads it back.
 
-    The array ``values`` is the map on the layer's own grid, in logits and not scaled.
+    The array ``values`` is the map on the layer's own grid, in logits and not scaled. `more` is
+    added, such as the name and probability of the class.
     """
     buffer = BytesIO()
     np.savez_compressed(
@@ -24,6 +25,7 @@ def heatmap_npz(heatmap: ClassHeatmap) -> bytes:
         class_index=heatmap.class_index,
         logit=heatmap.logit,
         method=heatmap.method,
+        **(more or {}),
     )
     return buffer.getvalue()
 

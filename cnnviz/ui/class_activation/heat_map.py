@@ -309,21 +309,36 @@ def _offer_downloads(
             f"{name}-map.png",
             lambda: figures.encode_png(figures.enlarge(figures.colourize(heatmap.values, scale))),
         )
-        download(f"Map (NPZ, {cells})", f"{name}.npz", lambda: figures.heatmap_npz(heatmap))
+        download(
+            f"Map (NPZ, {cells})",
+            f"{name}.npz",
+            lambda: figures.heatmap_npz(heatmap, _class_of(model_name, picked, heatmap)),
+        )
         download(
             "All settings (JSON)",
             f"{name}.json",
-            lambda: figures.heatmap_json(heatmap, _origin(model_name, picked)),
+            lambda: figures.heatmap_json(heatmap, _origin(model_name, picked, heatmap)),
         )
         st.markdown("The same map in Python:")
         st.code(python_for(model_name, picked, asked), language="python")
 
 
-def _origin(model_name: str, picked: Picked) -> Mapping[str, Any]:
+def _class_of(model_name: str, picked: Picked, heatmap: ClassHeatmap) -> Mapping[str, Any]:
+    """Name the class of a map and how probable it is for the image; nothing without a class."""
+    if heatmap.class_index is None:
+        return {}
+    model = shared.model(model_name)
+    every = shared.predictions(model_name, picked.image, len(model.class_names))
+    prediction = next(one for one in every if one.class_index == heatmap.class_index)
+    return {"class_name": prediction.label, "probability": prediction.probability}
+
+
+def _origin(model_name: str, picked: Picked, heatmap: ClassHeatmap) -> Mapping[str, Any]:
     from cnnviz.network.inspected_model import fingerprint
 
     model = shared.model(model_name)
     return {
+        **_class_of(model_name, picked, heatmap),
         "network": model_name,
         "network_fingerprint": fingerprint(model),
         "input_shape": list(model.input_shape),

@@ -5,7 +5,10 @@ export default function ({ data, parentElement, setStateValue }) {
   const rows = answer.length, columns = answer[0].length, side = kernel.length;
   const input = find(".input"), output = find(".output"), speed = find(".speed");
   const isStill = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-  let place = 0, reached = 0, playing = !isStill, timer = null;
+  // what goes on when other numbers come: a paused animation stays paused
+  const kept = (parentElement.kept ??= { playing: !isStill, timer: null });
+  clearTimeout(kept.timer);
+  let place = 0, reached = 0;
 
   const cellSize = (height, width) => Math.max(4, Math.floor(480 / Math.max(height, width)));
   const inCell = cellSize(padded.length, padded[0].length);
@@ -76,7 +79,7 @@ export default function ({ data, parentElement, setStateValue }) {
     const afterRelu = relu ? `, after the ReLU ${number(Math.max(sum + bias, 0))}` : "";
     find(".sum").textContent =
       `Row ${row}, column ${column}: the products add up to ${number(sum)}${afterBias}${afterRelu}`;
-    find(".play").textContent = playing ? "Pause" : "Play";
+    find(".play").textContent = kept.playing ? "Pause" : "Play";
   }
 
   function go(next) {
@@ -86,13 +89,13 @@ export default function ({ data, parentElement, setStateValue }) {
   }
 
   function tick() {
-    clearTimeout(timer);
-    if (playing) timer = setTimeout(() => { go(place + 1); tick(); }, 1000 / speed.value);
+    clearTimeout(kept.timer);
+    if (kept.playing) kept.timer = setTimeout(() => { go(place + 1); tick(); }, 1000 / speed.value);
   }
 
-  function stop() { playing = false; tick(); }
+  function stop() { kept.playing = false; tick(); }
 
-  find(".play").onclick = () => { playing = !playing; show(); tick(); };
+  find(".play").onclick = () => { kept.playing = !kept.playing; show(); tick(); };
   find(".back").onclick = () => { stop(); go(place - 1); };
   find(".step").onclick = () => { stop(); go(place + 1); };
   speed.oninput = tick;
@@ -107,5 +110,5 @@ export default function ({ data, parentElement, setStateValue }) {
   };
   show();
   tick();
-  return () => clearTimeout(timer);
+  return () => clearTimeout(kept.timer);
 }

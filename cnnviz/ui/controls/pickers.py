@@ -33,7 +33,8 @@ GUEST = "own_model"  # session key: the network that this session brought
 NETWORK = "network"  # key and parameter of the network that all pages share
 SUITABLE_NETWORK = "suitable_network"  # key of the network of a view that offers only some
 _CHOICE = "picture_choice"  # session key: what app.py hands to the page
-_UPLOADED, _UPLOAD_ID = "uploaded_image", "upload_id"  # session keys: the checked picture, its file
+_UPLOAD = "upload"  # key of the uploader
+_UPLOADED, _UPLOAD_ID = "uploaded_image", "upload_id"  # session keys: the checked image, its file
 PICTURE_TYPES = [*FILE_TYPES]
 
 
@@ -160,11 +161,14 @@ def _own_picture() -> Picked | None:
     brought = st.file_uploader(
         "Upload an image",
         type=PICTURE_TYPES,
+        key=_UPLOAD,
+        on_change=_forget_removed,
         help="PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC, up to 20 MB",
     )
     if st.toggle("Use the camera", key="camera_on"):
         brought = st.camera_input("Take a photo") or brought
     if brought is not None and st.session_state.get(_UPLOAD_ID) != brought.file_id:
+        st.session_state.pop(_UPLOADED, None)  # what is shown is what the uploader holds
         with frame.user_errors():
             st.session_state[_UPLOADED] = read_image(brought.getvalue())
             st.session_state[_UPLOAD_ID] = brought.file_id
@@ -176,6 +180,13 @@ def _own_picture() -> Picked | None:
     facts = " ".join(filter(None, [f"{width} × {height} pixels.", image.note]))
     st.caption(f"{facts} Your image stays in this session; a copied link does not contain it.")
     return Picked(image, "your image", _OWN_ORIGIN)
+
+
+def _forget_removed() -> None:
+    """Let go of an upload that was taken out of the uploader."""
+    if st.session_state.get(_UPLOAD) is None:
+        st.session_state.pop(_UPLOADED, None)
+        st.session_state.pop(_UPLOAD_ID, None)
 
 
 def keep_within(key: str, length: int) -> None:

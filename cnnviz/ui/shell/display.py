@@ -139,11 +139,15 @@ def download(label: str, file_name: str, make: Callable[[], bytes]) -> None:
 
 def show_thumbnail(image: ImageInput, alt: str) -> None:
     """Show the image in use, small, in the bar."""
-    small = shrink_to_fit(image, 2 * _THUMBNAIL_PX).pixels
-    show_small(figures.enlarge(small, 2 * _THUMBNAIL_PX), alt, _THUMBNAIL_PX)
+    small = figures.enlarge(shrink_to_fit(image, 2 * _THUMBNAIL_PX).pixels, 2 * _THUMBNAIL_PX)
+    st.html(f'<img src="{_inline(small)}" alt="{html.escape(alt)}" width="{_THUMBNAIL_PX}">')
 
 
 def show_small(pixels: np.ndarray, alt: str, width_px: int) -> None:
     """Show a small image that travels in the message itself."""
-    address = f"data:image/jpeg;base64,{base64.b64encode(figures.encode_jpeg(pixels)).decode()}"
-    st.html(f'<img src="{address}" alt="{html.escape(alt)}" width="{width_px}">')
+    st.image(_inline(pixels), alt=alt, width=width_px)
+
+
+def _inline(pixels: np.ndarray) -> str:
+    content = base64.b64encode(figures.encode_jpeg(pixels)).decode()
+    return f"data:image/jpeg;base64,{content}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from cnnviz.ui.shell.jobs import Job
+from cnnviz.ui.shell.jobs import Job, session
 
 _jobs: dict[str, Job] = {}  # one download of each thing for the whole server
 _lock = threading.Lock()
@@ -61,7 +61,8 @@ def _offer(wanted: Wanted) -> None:
     if job is not None and job.is_running:
         share, sentence = progress(job)
         st.progress(share, text=f"Fetching {wanted.title}: {sentence}")
-        st.button("Stop", on_click=job.stop, key=f"stop {wanted.name}")
+        job.look(session())
+        st.button("Stop", on_click=job.leave, args=(session(),), key=f"stop {wanted.name}")
         return
     if wanted.is_here():
         st.rerun()

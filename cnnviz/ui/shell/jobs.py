@@ -9,6 +9,7 @@ from typing import Any
 from weakref import WeakSet
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from cnnviz.errors import CnnvizError
 
@@ -16,6 +17,8 @@ Report = Callable[..., None]  # done, total, and perhaps what there is to see so
 MAX_JOBS = 12  # results kept by one server
 _PATIENCE_S = 0.6  # work that ends within it shows no progress bar
 _FAREWELL_S = 10.0  # for all jobs to end with the server
+_LOOKS_WITHIN_S = 5.0  # whoever did not look for so long has left
+_STOPPED = "stopped_jobs"  # session key: keys of the work that this session does not wait for
 _jobs: "OrderedDict[Hashable, Job]" = OrderedDict()
 _all_jobs: "WeakSet[Job]" = WeakSet()  # also those that a session or the downloads hold
 _lock = threading.Lock()
@@ -36,6 +39,7 @@ class Job:
         self._done, self._total = 0, 0
         self._started = time.monotonic()
         self._stop = threading.Event()
+        self._looked: dict[str, float] = {}  # session → when it looked last
         self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
         _all_jobs.add(self)
         self._thread.start()
@@ -56,6 +60,11 @@ class Job:
         self._done, self._total, self.latest = done, total, latest
 
     @property
+    def is_stopping(self) -> bool:
+        """Whether the work was asked to end."""
+        return self._stop.is_set()
+
+    @property
     def is_running(self) -> bool:
         """Whether the work goes on."""
         return self._thread.is_alive()
@@ -67,6 +76,17 @@ class Job:
     def stop(self) -> None:
         """Ask the work to end at its next report."""
         self._stop.set()
+
+    def look(self, session: str) -> None:
+        """Note that a session waits for the result."""
+        self._looked[session] = time.monotonic()
+
+    def leave(self, session: str) -> None:
+        """Stop waiting; the work ends if nobody else waits for it."""
+        self._looked.pop(session, None)
+        recently = time.monotonic() - _LOOKS_WITHIN_S
+        if not any(when > recently for when in list(self._looked.values())):
+            self.stop()
 
     @property
     def progress(self) -> tuple[float, str]:
@@ -103,25 +123,48 @@ def result_of(
     show : callable, optional
         Draws what there is so far, while the work goes on.
     """
+    if key in st.session_state.get(_STOPPED, ()):
+        st.info(f"{title}: stopped.")
+        _offer_again(key)
+        return None
     with _lock:
         job = _jobs.get(key)
-        if job is None:
+        if job is None or job.is_stopping:
             job = _jobs[key] = Job(work)
         _jobs.move_to_end(key)
         for old in [old for old, other in _jobs.items() if not other.is_running][:-MAX_JOBS]:
             del _jobs[old]
     job.wait(_PATIENCE_S)
     if job.is_running:
-        st.fragment(_watch, run_every=0.4)(job, title, show)
+        st.fragment(_watch, run_every=0.4)(job, key, title, show)
         return None
-    if job.is_stopped or job.error or job.value is None:
-        if job.is_stopped:
-            st.info(f"{title}: stopped.")
-        else:
-            st.error(job.error or "Something went wrong. Try again.")
-        st.button("Try again", on_click=forget, args=(key,), key=f"again {key}")
+    if job.error or job.value is None:
+        st.error(job.error or "Something went wrong. Try again.")
+        _offer_again(key)
         return None
     return job.value
+
+
+def _offer_again(key: tuple[Hashable, ...]) -> None:
+    st.button("Try again", on_click=_begin_again, args=(key,), key=f"again {key}")
+
+
+def _begin_again(key: tuple[Hashable, ...]) -> None:
+    st.session_state.get(_STOPPED, set()).discard(key)
+    job = _jobs.get(key)
+    if job is not None and not job.is_running and job.value is None:
+        forget(key)
+
+
+def _leave(job: Job, key: tuple[Hashable, ...]) -> None:
+    st.session_state.setdefault(_STOPPED, set()).add(key)
+    job.leave(session())
+
+
+def session() -> str:
+    """Name the session that this script runs for."""
+    context = get_script_run_ctx()
+    return context.session_id if context is not None else ""
 
 
 @atexit.register
@@ -144,11 +187,14 @@ def forget(key: Hashable) -> None:
     _jobs.pop(key, None)
 
 
-def _watch(job: Job, title: str, show: Callable[[Any], None] | None) -> None:
-    if not job.is_running:
+def _watch(
+    job: Job, key: tuple[Hashable, ...], title: str, show: Callable[[Any], None] | None
+) -> None:
+    if not job.is_running or key in st.session_state.get(_STOPPED, ()):
         st.rerun()
+    job.look(session())
     share, sentence = job.progress
     st.progress(share, f"{title}: {sentence}")
-    st.button("Stop", on_click=job.stop, key=f"stop {id(job)}")
+    st.button("Stop", on_click=_leave, args=(job, key), key=f"stop {id(job)}")
     if show is not None and job.latest is not None:
         show(job.latest)
