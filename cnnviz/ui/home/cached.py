@@ -41,13 +41,15 @@ def _square(pixels: np.ndarray) -> np.ndarray:
 
 
 def _convolution(image: ImageInput) -> np.ndarray:
-    gray = shrink_to_fit(image, SIDE_PX).pixels.mean(axis=-1)
+    gray = _square(image.pixels).mean(axis=-1)
     values = apply_layer(gray[..., None], _EDGE, LayerSettings()).rectified
     return figures.colourize(values, figures.signed_scale(values))
 
 
 def _gabor(image: ImageInput) -> np.ndarray:
-    values = gabor_response(shrink_to_fit(image, SIDE_PX), 0.15, np.pi / 4, 3.0).magnitude
+    values = gabor_response(
+        image_from_pixels(_square(image.pixels)), 0.15, np.pi / 4, 3.0
+    ).magnitude
     return figures.colourize(values, figures.unsigned_scale(values))
 
 

@@ -31,7 +31,7 @@ def show() -> None:
                     if page.section == section or (not page.section and section == INSIDE):
                         places[page.name] = _show_card(page)
         for name in sorted(places, key=NEEDS_NETWORK.__contains__):  # these take seconds at first
-            with places[name]:
+            with places[name], frame.user_errors():
                 title = next(page.title for page in PAGES if page.name == name)
                 show_small(preview(name, picked.image), title, SIDE_PX // 2)
     st.markdown(
