@@ -18,6 +18,7 @@ def run() -> None:
     """Show the page that was asked for, with the choice of image that serves all pages."""
     st.session_state[_ROUTED] = True
     page = _navigation()
+    address.begin_page(page.url_path)
     controls.choose_picture()
     page.run()
 

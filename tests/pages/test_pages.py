@@ -154,7 +154,10 @@ def test_a_chosen_network_goes_along_to_the_next_page_and_back() -> None:
     app.switch_page("pages/feature_maps.py").run()
     assert app.selectbox(key="network").value == "svhn-gabor"
     app.selectbox(key="network").select("fashion-cnn").run()
+    app.segmented_control(key="feature_maps_view").set_value("ablation").run()
+    assert app.query_params["view"] == "ablation"
     app.switch_page("pages/class_activation.py").run()
+    assert "view" not in app.query_params
     assert app.selectbox(key="network").value == "fashion-cnn"
     assert not app.warning
 

@@ -20,7 +20,7 @@ from cnnviz.network.prediction import Prediction
 from cnnviz.ui import controls, shared
 from cnnviz.ui.class_activation import cached
 from cnnviz.ui.controls import Picked
-from cnnviz.ui.shell import frame
+from cnnviz.ui.shell import address, frame
 from cnnviz.ui.shell.display import (
     download,
     number,
@@ -32,12 +32,12 @@ from cnnviz.ui.shell.display import (
 
 MAX_SIDE_PX = 768  # of the picture under the overlay; a projector shows no more
 PIXEL_PERCENTILE = 99.0  # where the scale of a map of single pixels ends
-_TARGETS = (
-    "one class",
-    "class A versus class B",
-    "sum of two classes",
-    "probability of a class",
-)
+_TARGETS = {
+    "class": "one class",
+    "contrast": "class A versus class B",
+    "sum": "sum of two classes",
+    "probability": "probability of a class",
+}
 _MOST_SLIDER = 512  # numbers that may be larger are typed in
 
 
@@ -70,13 +70,12 @@ def ask(model_name: str, predictions: Sequence[Prediction], *, fits_only: str = 
     """
     names = [name for name, method in METHODS.items() if not fits_only or method.is_on_a_layer]
     method = METHODS[
-        st.selectbox(
+        address.selectbox(
             "Method",
-            names,
-            index=names.index("grad-cam"),
-            format_func=lambda name: METHODS[name].title,
-            key="method" if not fits_only else "sum_method",
-            bind="query-params",
+            {name: METHODS[name].title for name in names},
+            key="sum_method" if fits_only else "method",
+            default="grad-cam",
+            parameter="method",
         )
     ]
     layer_name = controls.layer_picker(model_name, disabled="layer" not in method.needs)
@@ -92,16 +91,16 @@ def ask(model_name: str, predictions: Sequence[Prediction], *, fits_only: str = 
 
 
 def _ask_target(model_name: str, predictions: Sequence[Prediction]) -> Target:
-    kind = st.selectbox("Target", _TARGETS, key="map_target", bind="query-params")
+    kind = address.selectbox("Target", _TARGETS, key="map_target", parameter="target")
     class_index = controls.class_picker(model_name, predictions[0])
-    if kind == _TARGETS[3]:
+    if kind == "probability":
         return probability(class_index)
-    if kind == _TARGETS[0]:
+    if kind == "class":
         return one_class(class_index)
     names = shared.model(model_name).class_names
     others = [index for index in range(len(names)) if index != class_index]
     likely = [p.class_index for p in predictions if p.class_index != class_index]
-    if kind == _TARGETS[1]:
+    if kind == "contrast":
         other = st.selectbox(
             "Class B",
             others,

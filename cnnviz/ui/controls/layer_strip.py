@@ -14,9 +14,9 @@ from cnnviz.network.layer_table import LayerFacts
 from cnnviz.ui import shared
 from cnnviz.ui.components import tiles
 from cnnviz.ui.controls.pickers import Picked, keep_within
-from cnnviz.ui.shell import frame
+from cnnviz.ui.shell import address, frame
 
-LAYER, CHANNEL = "maps_layer", "channel"  # session keys, also of the address
+LAYER, CHANNEL = "maps_layer", "channel"  # session keys
 _STRIP_PX, _MAX_COLUMNS = 56, 30
 
 
@@ -36,15 +36,15 @@ def columns(
     order = model.map_layer_names
     strip = st.container()
     column, stage = frame.columns()
-    chosen = column.selectbox(
-        "Layer",
-        order,
-        index=order.index(names[round(at_share * (len(names) - 1))]),
-        key=LAYER,
-        bind="query-params",
-        format_func=lambda name: f"{name} ({size_text(model.map_shapes[name])})",
-        help="Height × width × channels; each thumbnail above is the layer's most active map.",
-    )
+    with column:
+        chosen = address.selectbox(
+            "Layer",
+            {name: f"{name} ({size_text(model.map_shapes[name])})" for name in order},
+            key=LAYER,
+            default=names[round(at_share * (len(names) - 1))],
+            parameter="layer",
+            help="Height × width × channels; each thumbnail above is the layer's most active map.",
+        )
     at = next((i for i, name in enumerate(names) if order.index(name) >= order.index(chosen)), -1)
     num_rows = -(-len(names) // _MAX_COLUMNS)
     num_columns = -(-len(names) // num_rows)  # rows of the same length

@@ -27,7 +27,6 @@ _DATA_OF = {  # of networks that brought no record, by their classes and channel
 }
 EXAMPLE, UPLOAD = "example", "upload"
 _OWN_ORIGIN = "Your own image"
-_OTHER_SOURCES = {EXAMPLE: "Example image", UPLOAD: _OWN_ORIGIN}
 _BEST = -1  # stands for the most probable class
 GUEST = "own_model"  # session key: the network that this session brought
 NETWORK = "network"  # key and parameter of the network that all pages share
@@ -55,20 +54,12 @@ def choose_picture() -> None:
     waits in the session until the page takes it with `picked_picture`.
     """
     bar = frame.new_bar()
-    titles = {source.name: source.title for source in datasets.SOURCES}
-    with bar.image, st.popover("Image", key="image_menu"):
-        source = address.choice(
-            "source",
-            [EXAMPLE, *titles, UPLOAD],
-            EXAMPLE,
-            lambda key: st.selectbox(
-                "Source",
-                [EXAMPLE, *titles, UPLOAD],
-                format_func=lambda name: _OTHER_SOURCES.get(name) or titles[name],
-                key=key,
-            ),
-            key="source",
-        )
+    samples = {source.name: source.title for source in datasets.SOURCES}
+    titles = {EXAMPLE: "Example image"} | samples | {UPLOAD: _OWN_ORIGIN}
+    source = address.next_choice("source", [*titles], EXAMPLE, key="source")
+    is_missing = source == UPLOAD and _UPLOADED not in st.session_state
+    with bar.image, st.popover("Upload an image" if is_missing else "Image", key="image_menu"):
+        source = address.selectbox("Source", titles, key="source")
         if source == UPLOAD:
             choice = _own_picture()
         elif source == EXAMPLE:
@@ -128,18 +119,8 @@ def _from_source(source_name: str, picture_name: str) -> Picked:
 
 
 def _sample(source_name: str) -> Picked:
-    names = datasets.picture_names(source_name)
-    name = address.choice(
-        "image",
-        names,
-        names[0],
-        lambda key: st.selectbox(
-            "Image",
-            names,
-            format_func=lambda name: datasets.picture_label(source_name, name),
-            key=key,
-        ),
-        key=f"image_{source_name}",
+    name = address.selectbox(
+        "Image", image_titles(source_name), key=f"image_{source_name}", parameter="image"
     )
     picked = _from_source(source_name, name)
     if source_name == "svhn" and not _all_digits_are_here():
@@ -150,6 +131,12 @@ def _sample(source_name: str) -> Picked:
                 downloads.Wanted("svhn", "the test set", size, _all_digits_are_here, fetch)
             )
     return picked
+
+
+def image_titles(source_name: str) -> dict[str, str]:
+    """Give names and labels of the images of a source."""
+    names = datasets.picture_names(source_name)
+    return {name: datasets.picture_label(source_name, name) for name in names}
 
 
 def _all_digits_are_here() -> bool:
@@ -212,18 +199,13 @@ def model_picker(among: Collection[str] | None = None, default: str = "") -> str
     title = cards[address.next_choice(NETWORK, [*cards], default, key=key)].title
     menu = frame.bar().network.popover(f"Network: {title}", key="network_menu")
     with menu:
-        name = address.choice(
-            NETWORK,
-            [*cards],
-            default,
-            lambda key: st.selectbox(
-                "Network",
-                [*cards],
-                format_func=lambda name: _model_title(cards[name]),
-                key=key,
-                on_change=network_choices.forget,
-            ),
+        name = address.selectbox(
+            "Network",
+            {name: _model_title(card) for name, card in cards.items()},
             key=key,
+            default=default,
+            parameter=NETWORK,
+            on_change=network_choices.forget,
         )
         st.caption(cards[name].summary)
     if not zoo.is_ready(cards[name]):
@@ -276,13 +258,11 @@ def layer_picker(
     """Ask for a layer with maps; the last one is the default if none is given."""
     model = shared.model(model_name)
     names = [name for name, shape in model.map_shapes.items() if max(shape[:2]) > 1]
-    return st.selectbox(
+    return address.selectbox(
         label,
-        names,
-        index=names.index(default or model.default_cam_layer),
-        format_func=lambda name: f"{name} ({' × '.join(map(str, model.map_shapes[name]))})",
+        {name: f"{name} ({' × '.join(map(str, model.map_shapes[name]))})" for name in names},
         key=key,
-        bind="query-params",
+        default=default or model.default_cam_layer,
         help="Rows × columns × channels. Later layers are coarser and more class-specific.",
         disabled=disabled,
     )

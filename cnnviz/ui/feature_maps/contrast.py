@@ -12,6 +12,7 @@ from cnnviz.features.feature_maps import embed
 from cnnviz.images import ImageInput
 from cnnviz.ui import controls, shared
 from cnnviz.ui.controls import Picked, layer_strip
+from cnnviz.ui.shell import address
 from cnnviz.ui.shell.display import (
     CHART,
     likelihood,
@@ -29,22 +30,11 @@ def _other_picture(model_name: str) -> tuple[ImageInput, str]:
     """Ask for a second picture."""
     titles = {source.name: source.title for source in datasets.SOURCES}
     kind, _ = controls.example_for(model_name)
-    source = st.selectbox(
-        "Compare with",
-        [*titles],
-        index=[*titles].index(kind),
-        format_func=titles.__getitem__,
-        key="other_source",
-        bind="query-params",
-    )
-    names = datasets.picture_names(source)
-    name = st.selectbox(
-        "Second image",
-        names,
-        index=min(1, len(names) - 1),
-        format_func=lambda one: datasets.picture_label(source, one),
-        key=f"other_{source}",
-        bind="query-params",
+    source = address.selectbox("Compare with", titles, key="other_source", default=kind)
+    images = controls.image_titles(source)
+    second = [*images][min(1, len(images) - 1)]
+    name = address.selectbox(
+        "Second image", images, key=f"other_{source}", default=second, parameter="other_image"
     )
     return datasets.picture(source, name), datasets.picture_label(source, name)
 

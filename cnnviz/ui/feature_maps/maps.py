@@ -14,6 +14,7 @@ from cnnviz.network.layer_table import LayerFacts
 from cnnviz.ui import shared
 from cnnviz.ui.components import tiles
 from cnnviz.ui.controls import Picked, layer_strip
+from cnnviz.ui.shell import address
 from cnnviz.ui.shell.display import (
     download,
     number,
@@ -45,15 +46,14 @@ def show_all(model_name: str, picked: Picked) -> None:
 def _draw_all(model_name: str, picked: Picked, layer_name: str, column: DeltaGenerator) -> None:
     values = shared.layer_maps(model_name, picked.image, layer_name)
     numbers = shared.layer_statistics(model_name, picked.image, layer_name)
-    scale_by = column.selectbox(
-        "Color scale",
-        [*_SCALES],
-        format_func=_SCALES.__getitem__,
-        key="scale_by",
-        bind="query-params",
-        help="A shared scale keeps magnitudes comparable; a scale per map also shows faint "
-        "structure.",
-    )
+    with column:
+        scale_by = address.selectbox(
+            "Color scale",
+            _SCALES,
+            key="scale_by",
+            help="A shared scale keeps magnitudes comparable; a scale per map also shows faint "
+            "structure.",
+        )
     by = column.selectbox("Sort by", ORDERS, key="sort_by", bind="query-params")
     with column:
         channel = layer_strip.choose_channel(values.shape[-1])

@@ -3,8 +3,9 @@
 Streamlit writes the label of an option into the address. Labels change with the words; slugs stay.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import streamlit as st
 
@@ -15,6 +16,7 @@ _CHOICES = "address_choices"  # session key
 class _Choices:
     """What this session chose, by the keys of the widgets; kept where no widget is drawn."""
 
+    page: str = ""
     made: dict[str, str] = field(default_factory=dict)
     drawn: dict[str, str] = field(default_factory=dict)  # what each widget showed last
     in_address: dict[str, str | None] = field(default_factory=dict)  # by parameter, seen last
@@ -88,6 +90,52 @@ def choice(
         st.query_params[parameter] = value
     choices.in_address[parameter] = None if value == default else value
     return value
+
+
+def selectbox(
+    label: str,
+    titles: Mapping[str, str],
+    *,
+    key: str,
+    default: str = "",
+    parameter: str = "",
+    **options: Any,
+) -> str:
+    """Ask for one of several slugs by their titles, as `choice` does.
+
+    Parameters
+    ----------
+    label : str
+    titles : mapping
+        Slug → what the option is called on screen.
+    key : str
+        Of the widget, and the parameter in the address if none is given.
+    default : str
+        The first slug if left out.
+    parameter : str
+    options
+        What else `st.selectbox` takes.
+    """
+    slugs = [*titles]
+
+    def ask(key: str) -> str:
+        return st.selectbox(label, slugs, format_func=titles.__getitem__, key=key, **options)
+
+    return choice(parameter or key, slugs, default or slugs[0], ask, key=key)
+
+
+def begin_page(name: str) -> None:
+    """Take what the page before wrote out of the address; its choices are kept.
+
+    Called in every run before any choice is drawn.
+    """
+    choices = _choices()
+    if choices.page not in ("", name):
+        for parameter, value in choices.in_address.items():
+            if value is not None and st.query_params.get(parameter) == value:
+                del st.query_params[parameter]
+                choices.in_address[parameter] = None
+    choices.page = name
 
 
 def _choices() -> _Choices:
