@@ -4,12 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from cnnviz import figures, zoo
 from cnnviz.network.layer_table import LayerFacts, table_totals
 from cnnviz.ui import shared
 from cnnviz.ui.controls import Picked, card_of
 from cnnviz.ui.networks.confusion import show_confusion
+from cnnviz.ui.networks.words import curves_verdict
+from cnnviz.ui.shell import frame
 from cnnviz.ui.shell.display import number, show_bars, show_chart, show_painted, show_picture
 from cnnviz.zoo import ModelCard, TrainingRecord
 
@@ -164,12 +167,18 @@ def show_training(model_name: str) -> None:
         )
         return
     record = shared.training_record(card.name)
-    st.markdown(
+    column, stage = frame.columns()
+    with stage:
+        _show_record(card, record, column)
+
+
+def _show_record(card: ModelCard, record: TrainingRecord, column: DeltaGenerator) -> None:
+    column.markdown(
         f"**{record.accuracy:.1%}** of {record.facts['num_held_out_pictures']:,} test images "
         f"are classified correctly, after {len(record.history['loss'])} epochs in "
         f"{duration(record.facts['training_seconds'])} on two processor cores."
     )
-    _show_curves(record)
+    _show_curves(record, column)
     show_confusion(card.name, record)
     with st.expander("Model card"):
         _show_facts(card, record)
@@ -187,39 +196,24 @@ def _show_card(card: ModelCard) -> None:
     st.markdown("\n".join(f"- **{what}**: {text}" for what, text in lines.items() if text))
 
 
-def _show_curves(record: TrainingRecord) -> None:
-    smoothing = st.slider(
+def _show_curves(record: TrainingRecord, column: DeltaGenerator) -> None:
+    smoothing = column.slider(
         "Smoothing",
         *(0.0, 0.9, 0.0, 0.1),
         key="smoothing",
         bind="query-params",
         help="Exponential moving average with this weight of the past. Points stay as measured.",
     )
-    left, right = st.columns(2)
-    for column, key, title in (
-        (left, "accuracy", "accuracy"),
-        (right, "loss", "loss"),
-    ):
-        figure = figures.learning_curves(record.history, key, title, smoothing)
-        with column:
+    for place, key in zip(st.columns(2), ("accuracy", "loss"), strict=True):
+        figure = figures.learning_curves(record.history, key, key, smoothing)
+        with place:
             show_chart(figure, f"Curves of the {key}", key=f"curve {key}")
-    history = record.history
-    gap = history["accuracy"][-1] - history["val_accuracy"][-1]
-    verdict = "training and validation accuracy end close together"
-    if gap > 0.1:
-        verdict = (
-            f"training accuracy ends {gap:.0%} above validation accuracy: the network overfits"
-        )
-    elif gap < -0.01:
-        verdict = (
-            "validation accuracy is higher: augmentation and dropout are active only in training"
-        )
     part = record.facts["validation"]
     note = "the test set" if part == "test" else f"the split “{part}”"
     st.markdown(
         f"**What you see.** Each point is an epoch, one pass over "
         f"{record.facts['num_training_pictures']:,} training images; validation means {note}. "
-        f"Here {verdict}.\n\n**Try this.** {_advice(record.facts['data'])}"
+        f"Here {curves_verdict(record.history)}\n\n**Try this.** {_advice(record.facts['data'])}"
     )
 
 
@@ -268,9 +262,16 @@ def show_weights(model_name: str) -> None:
     """Show the first kernels as pictures and how the weights of any layer are spread."""
     model = shared.model(model_name)
     names = [row.name for row in shared.layers(model_name) if row.parameter_formula]
-    _show_first_kernels(model_name, model.first_convolution)
+    column, stage = frame.columns()
+    with stage:
+        _show_first_kernels(model_name, model.first_convolution, column)
+        _show_distribution(model_name, names, column)
+
+
+def _show_distribution(model_name: str, names: Sequence[str], column: DeltaGenerator) -> None:
+    model = shared.model(model_name)
     st.subheader("Distribution of the weights")
-    name = st.selectbox("Layer", names, key="weights_of", bind="query-params")
+    name = column.selectbox("Distribution of layer", names, key="weights_of", bind="query-params")
     weights = np.asarray(model.operations[name].get_weights()[0])
     show_chart(figures.weight_histogram(weights), f"Weights of {name}", key="weights")
     small = float(np.mean(np.abs(weights) < 0.1 * np.abs(weights).max()))
@@ -281,13 +282,13 @@ def show_weights(model_name: str) -> None:
     )
 
 
-def _show_first_kernels(model_name: str, layer_name: str) -> None:
+def _show_first_kernels(model_name: str, layer_name: str, column: DeltaGenerator) -> None:
     model = shared.model(model_name)
     steps = zoo.checkpoint_steps(model_name)
     kernels = np.asarray(model.operations[layer_name].get_weights()[0])
     when = ""
     if steps:
-        step = st.select_slider(
+        step = column.select_slider(
             "Training step",
             steps,
             steps[-1],
@@ -297,7 +298,7 @@ def _show_first_kernels(model_name: str, layer_name: str) -> None:
         )
         kernels = shared.checkpoint(model_name, step)[layer_name][0]
         when = f" after {step:,} steps of training" if step else " before training"
-    is_common = st.toggle(
+    is_common = column.toggle(
         "Common scale for all kernels",
         True,
         key="shared_kernels",
