@@ -1,0 +1,66 @@
+"""Where things stand on the screen: bar, column of controls and stage, on projector and phone."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from cnnviz.ui.pages import PAGES
+from tests.browser.conftest import Server
+from tests.browser.test_app import open_page
+from tests.conftest import slow_unless
+
+pytestmark = pytest.mark.browser
+VIEWS = [f"/{page.name}?view={view.slug}" for page in PAGES for view in page.views]
+FIRST = [f"/{page.name}?view={page.views[0].slug}" for page in PAGES]
+BOX = "(name) => document.querySelector(`.st-key-${name}`)?.getBoundingClientRect().toJSON()"
+IS_CLIPPED = """() => {
+  const main = document.querySelector('[data-testid="stMain"]');
+  return main.scrollWidth > main.clientWidth + 1;
+}"""
+
+
+def box(page: Page, name: str) -> dict[str, Any] | None:
+    """Where a keyed container lies; None if it is not there."""
+    found: dict[str, Any] | None = page.evaluate(BOX, name)
+    return found
+
+
+@pytest.mark.parametrize("path", slow_unless(FIRST, VIEWS))
+def test_the_stage_has_most_of_a_projectors_screen(server: Server, page: Page, path: str) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    open_page(page, server.url + path)
+    assert not page.evaluate(IS_CLIPPED)
+    bar, stage, controls = (box(page, name) for name in ("bar", "stage", "controls"))
+    assert bar is not None
+    assert bar["bottom"] < 150
+    if stage is None or controls is None:  # a view without controls is a stage altogether
+        return
+    assert stage["width"] >= 0.6 * 1280
+    assert stage["left"] > controls["right"]
+    # layer thumbnails above the stage belong to what is looked at
+    top = (box(page, "strip") or stage)["top"]
+    assert top < 200
+    area = 0.5 * 1280 * (720 - bar["bottom"]) - (stage["top"] - top) * 1226
+    height = area / stage["width"]
+    page.wait_for_function(  # some results take a while
+        """(bottom) => document.querySelector('.st-key-stage').getBoundingClientRect().bottom
+                       >= bottom""",
+        arg=stage["top"] + height,
+        timeout=90_000,
+    )
+
+
+@pytest.mark.parametrize("path", slow_unless(FIRST, VIEWS))
+def test_on_a_phone_the_result_comes_before_the_controls(
+    server: Server, page: Page, path: str
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_page(page, server.url + path)
+    assert not page.evaluate(IS_CLIPPED)
+    stage, controls = box(page, "stage"), box(page, "controls")
+    if stage is None or controls is None:
+        return
+    assert stage["top"] < controls["top"]
+    assert stage["top"] < 844 * 0.7
+    assert stage["width"] > 340
