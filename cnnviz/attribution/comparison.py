@@ -16,8 +16,6 @@ from cnnviz.network import IMAGE
 if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel
 
-STEPS = 6  # of the curves behind a measure
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TableCell:
@@ -93,9 +91,7 @@ def compare_methods(
     for row in cells:
         for cell, observation in zip(tuple(row), cases, strict=True):
             if cell in row and cell.heatmap is not None:  # not measured yet
-                curves = pixel_curves(
-                    observation, cell.heatmap.values, steps=STEPS, on_progress=tell
-                )
+                curves = pixel_curves(observation, cell.heatmap.values, on_progress=tell)
                 measured = TableCell(cell.heatmap, score=curves.score)
                 row[:] = [measured if one is cell else one for one in row]
             done += 1

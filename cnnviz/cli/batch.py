@@ -22,7 +22,7 @@ COLUMNS = (
     *("picture", "method", "layer", "class", "label", "probability", "logit"),
     *("minimum", "maximum", "insertion", "deletion", "overlay"),
 )
-_MAX_SIDE_PX, _OPACITY, _PERCENTILE, _STEPS = 768, 0.5, 99.0, 8
+_MAX_SIDE_PX, _OPACITY, _PERCENTILE = 768, 0.5, 99.0
 
 Settings = dict[str, dict[str, Any]]  # of each method
 
@@ -187,7 +187,7 @@ def _explain_one(
     layer = "" if layer_name == IMAGE else layer_name
     heatmap = explain(model, image, method_name, layer_name=layer, target=target, **settings)
     case = observe(model, image, target, [])
-    curves = pixel_curves(case, heatmap.values, steps=_STEPS)
+    curves = pixel_curves(case, heatmap.values)
     overlay = stem.with_name(f"{stem.name}.{method_name}.png")
     overlay.write_bytes(figures.encode_png(_overlay(model, image, heatmap)))
     overlay.with_suffix(".npz").write_bytes(figures.heatmap_npz(heatmap))

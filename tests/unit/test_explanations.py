@@ -12,7 +12,9 @@ import pytest
 import cnnviz
 from cnnviz import datasets, figures
 from cnnviz.attribution.comparison import ComparisonTable, compare_methods
+from cnnviz.attribution.evaluation.faithfulness import curves_with_controls
 from cnnviz.attribution.heatmap import ClassHeatmap
+from cnnviz.attribution.observation import observe
 from cnnviz.attribution.registry import METHODS, explain, find_method, target_code
 from cnnviz.attribution.targets import Target, contrast, one_class, probability, sum_of
 from cnnviz.cli import main
@@ -67,6 +69,9 @@ def test_the_table_holds_what_the_methods_give(tiny: Tiny, picture: ImageInput) 
             assert cell.score is not None
             expected = explain(model, picture, name, layer_name=layer_name, target=target)
             np.testing.assert_allclose(cell.heatmap.values, expected.values, atol=1e-6)
+            observation = observe(model, picture, target, [layer_name])
+            alone = curves_with_controls(observation, {"map": cell.heatmap.values})["map"]
+            assert cell.score == pytest.approx(alone.score, abs=1e-6)  # one measure, one value
     assert seen[-1] == (12, 12)
 
 

@@ -13,6 +13,7 @@ from cnnviz.attribution.targets import Target, one_class
 from cnnviz.errors import DatasetError
 from cnnviz.images import ImageInput
 from cnnviz.network.cost import is_slow, part_of
+from cnnviz.ui.class_activation import words
 from cnnviz.ui.class_activation.cached import computed, observation
 from cnnviz.ui.shared.images import collection_for
 from cnnviz.ui.shared.keys import BY_DIGEST
@@ -36,7 +37,7 @@ def pixel_curves(
 
         seen = observation(model_name, image, target, (), network)
         return curves_with_controls(
-            seen, {"this map": heatmap.values}, kind=kind, on_progress=report
+            seen, {words.MAP: heatmap.values}, kind=kind, on_progress=report
         )
 
     key = ("curves", model_name, image.digest, target, kind, heatmap.digest)
@@ -112,7 +113,7 @@ def road_curves(
         from cnnviz.attribution.evaluation.faithfulness import RANDOM, control_maps, road
 
         seen = observation(model_name, image, target, (), network)
-        maps = {"this map": heatmap.values, RANDOM: control_maps(*seen.batch.shape[1:3])[RANDOM]}
+        maps = {words.MAP: heatmap.values, RANDOM: control_maps(*seen.batch.shape[1:3])[RANDOM]}
         return {
             name: road(seen, values, on_progress=part_of(report, place, len(maps)))
             for place, (name, values) in enumerate(maps.items())

@@ -12,7 +12,7 @@ from cnnviz.attribution.masking import BASELINES
 from cnnviz.attribution.targets import one_class, probability
 from cnnviz.images import ImageInput
 from cnnviz.ui import shared
-from cnnviz.ui.class_activation import cached, cached_trust, heat_map
+from cnnviz.ui.class_activation import cached, cached_trust, heat_map, words
 from cnnviz.ui.class_activation.heat_map import MAX_SIDE_PX, Asked, Look
 from cnnviz.ui.controls import Picked
 from cnnviz.ui.shell import frame
@@ -82,7 +82,7 @@ def _show_curves(
     curves = cached_trust.pixel_curves(model_name, picked.image, heatmap, asked.target, kind)
     if curves is None:
         return
-    mine = curves["this map"]
+    mine = curves[words.MAP]
     left, right = st.columns(2)
     for place, name, title in (
         (left, "deletion", "fraction of pixels removed"),
@@ -97,13 +97,12 @@ def _show_curves(
     if drop is None:
         return
     st.markdown(
-        _table(curves) + f"\n\nWith the map as a mask, the probability of {label} changes from "
-        f"{drop.before:.1%} to {drop.after:.1%}: "
-        f"{'an increase' if drop.has_increased else f'an average drop of {drop.drop:.0%}'}.\n\n"
+        f"{_table(curves)}\n\n"
+        f"{words.faithfulness_verdict({name: one.score for name, one in curves.items()})} "
+        f"{words.masked_change(drop.before, drop.after, label)}\n\n"
         "**What you see.** For a faithful map, the probability drops quickly when the top pixels "
-        "are deleted and rises quickly when they are inserted. Random order and a centered "
-        "Gaussian "
-        "are image-independent baselines. The vertical line is the fraction shown above.\n\n"
+        "are deleted and rises quickly when they are inserted. The vertical line is the fraction "
+        "shown above.\n\n"
         "**Try this.** Move *Removed pixels*. Change the replacement: black pixels are themselves "
         "a visible edge. Compare with the method *Gradient*.\n\n"
         ":small[Petsiuk et al., BMVC 2018, arXiv:1806.07421; average drop: Chattopadhay et al., "
@@ -120,7 +119,7 @@ def _table(curves: "dict[str, PixelCurves]") -> str:
     for name, found in curves.items():
         lines.append(
             f"| {name} | {found.deletion_area:.3f} | {found.insertion_area:.3f} "
-            f"| **{found.score:+.3f}** |"
+            f"| **{words.signed(found.score)}** |"
         )
     return "\n".join(lines)
 
@@ -133,7 +132,7 @@ def _show_road(
     if curves is None:
         return
     lines = {name: found.deletion for name, found in curves.items()}
-    shares = curves["this map"].shares
+    shares = curves[words.MAP].shares
     figure = figures.pixel_curves_figure(shares, lines, share, "fraction of pixels removed")
     show_chart(figure, "ROAD curves", key="road curves")
     st.markdown(
