@@ -376,6 +376,12 @@ PAGES = (
                 "Does the network still recognize an image after random changes?",
             ),
             View(
+                "each-transform",
+                "Each transform",
+                augmentation.show_each_transform,
+                "What does each transform do at both ends of its range?",
+            ),
+            View(
                 "learning-curves",
                 "Learning curves",
                 augmentation.show_curves,

@@ -1,4 +1,4 @@
-"""Pictures changed by chance, and what a network says to them."""
+"""Augmented images and their predictions."""
 
 import numpy as np
 import streamlit as st
@@ -14,7 +14,7 @@ from cnnviz.ui.shared.networks import model
 def augmented(
     model_name: str, image: ImageInput, augmentation: Augmentation, num: int, seed: int
 ) -> np.ndarray:
-    """Draw changed versions of a picture at a network's size, uint8 (num, h, w, 3)."""
+    """Draw random augmentations of an image at a network's size, uint8 (num, h, w, 3)."""
     return draws(zoo.model_view(model(model_name).card, image), augmentation, num, seed)
 
 
@@ -22,7 +22,7 @@ def augmented(
 def augmentation_extremes(
     model_name: str, image: ImageInput, augmentation: Augmentation
 ) -> dict[str, np.ndarray]:
-    """Change a picture at a network's size by one thing at a time."""
+    """Apply each transform alone to an image at a network's size."""
     return extremes(zoo.model_view(model(model_name).card, image), augmentation)
 
 
@@ -30,7 +30,7 @@ def augmentation_extremes(
 def invariance(
     model_name: str, image: ImageInput, augmentation: Augmentation, num: int, seed: int
 ) -> Invariance:
-    """Ask a network about a picture and about changed versions of it."""
+    """Predict an image and random augmentations of it."""
     network = model(model_name)
     versions = augmented(model_name, image, augmentation, num, seed)
     scores = network.logits_of_all([image, *(image_from_pixels(pixels) for pixels in versions)])

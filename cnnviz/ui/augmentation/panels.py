@@ -1,4 +1,4 @@
-"""The parts of the augmentation page: the recipe, its draws and their answers, learning curves."""
+"""Views of data augmentation: random samples, each transform alone, learning curves."""
 
 import json
 from collections.abc import Mapping
@@ -27,18 +27,18 @@ from cnnviz.ui.shell import frame
 from cnnviz.ui.shell.display import download, number, show_chart, show_picture
 from cnnviz.zoo import TrainingRecord
 
-_SAME, _OTHER = (11, 138, 143), (209, 96, 31)  # frames, in the colours of the bars
+_SAME, _OTHER = (11, 138, 143), (209, 96, 31)  # borders, in the colors of the bars
 _SEED, _LAST_SEED = "augmentation_seed", 9999  # session key of the seed, and its largest value
 _SHEET = (128, 128, 128)  # what a sheet is made of
 _COLUMNS = 4  # of the sheet of draws
 _TILE_PX = 224  # of a picture on a sheet, at most
 _FILL_TITLES = {
     "nearest": "the nearest pixel",
-    "reflect": "mirrored",
-    "wrap": "from the other side",
+    "reflect": "reflected",
+    "wrap": "wrapped around",
     "constant": "black",
 }
-_MAX_LABEL = 17  # letters of an answer beside its bar
+_MAX_LABEL = 17  # letters of a class beside its bar
 _LECTURE = "The lecture's"
 _KEYS = {  # session key of each number of a recipe
     "rotation_degrees": "rotation",
@@ -58,7 +58,7 @@ _PAIRS = {
 
 
 def _presets() -> dict[str, Augmentation]:
-    """Collect the lecture's recipe and every different one that a network here was trained with."""
+    """Collect the lecture's augmentation and those that networks here were trained with."""
     found = {_LECTURE: LECTURE}
     for recipe in RECIPES.values():
         if recipe.augmentation not in (*found.values(), UNCHANGED):
@@ -67,33 +67,41 @@ def _presets() -> dict[str, Augmentation]:
 
 
 def show_random_draws(model_name: str, picked: Picked) -> None:
-    """Show random draws of an augmentation, and what the network says to each."""
+    """Show random augmentations of the image, and the prediction for each."""
     column, stage = frame.columns()
     with column:
         augmentation, num, seed = settings()
     with stage:
         show_draws(model_name, picked, augmentation, num, seed)
+
+
+def show_each_transform(model_name: str, picked: Picked) -> None:
+    """Show each transform alone, at both ends of its range."""
+    column, stage = frame.columns()
+    with column:
+        augmentation, _, _ = settings()
+    with stage:
         show_extremes(model_name, picked, augmentation)
 
 
 def settings() -> tuple[Augmentation, int, int]:
-    """Ask for a recipe, the number of draws and their seed."""
+    """Ask for the ranges, the number of samples and their seed."""
     presets = _presets()
-    with st.popover("Recipes", width="stretch"):
+    with st.popover("Presets", width="stretch"):
         for title, recipe in presets.items():
             st.button(title, on_click=_take, args=(recipe,), width="stretch")
     here = st.empty()
     numbers = _movements()
-    st.button("Draw again", on_click=_draw_again, width="stretch")
-    with st.expander("More: light, border, seed"):
+    st.button("New samples", on_click=_draw_again, width="stretch")
+    with st.expander("More: contrast, brightness, border, seed"):
         numbers |= _light_and_border()
-        num = st.slider("Draws", 12, 24, 12, 4, key="num_draws", bind="query-params")
+        num = st.slider("Samples", 12, 24, 12, 4, key="num_draws", bind="query-params")
         seed = st.number_input(
             "Seed",
             *(0, _LAST_SEED, 1),
             key=_SEED,
             bind="query-params",
-            help="The same seed gives the same draws. «Draw again» takes the next one.",
+            help="The same seed gives the same samples. *New samples* takes the next seed.",
         )
     augmentation = Augmentation(**numbers)
     names = [title for title, recipe in presets.items() if recipe == augmentation]
@@ -111,44 +119,44 @@ def _draw_again() -> None:
 
 
 def _movements() -> dict[str, Any]:
-    """Ask how far the picture is moved."""
+    """Ask for the ranges of the geometric transforms."""
     return {
         "rotation_degrees": _bound(
-            "rotation_degrees", "Rotation", MAX_ROTATION_DEGREES, 1.0, "±%.0f°", "About the middle."
+            "rotation_degrees", "Rotation", MAX_ROTATION_DEGREES, 1.0, "±%.0f°", "About the center."
         ),
         "shift": _bound(
             *("shift", "Shift", MAX_SHIFT, 0.01, "±%.2f"),
-            "Share of width and of height that the picture is moved by.",
+            "Fraction of the width and of the height.",
         ),
         "shear_degrees": _bound(
             *("shear_degrees", "Shear", MAX_SHEAR_DEGREES, 0.5, "±%.1f°"),
-            "How far upright lines lean. The lecture's shear_range=0.2 was written when Keras read "
-            "it in radians: 11.5°. Later versions read 0.2 degrees, which nobody can see.",
+            "The tilt of vertical lines. The lecture's shear_range=0.2 was written when Keras took "
+            "it in radians: 11.5°. Later versions take degrees, and 0.2° is invisible.",
         ),
         "zoom": _bound(
             *("zoom", "Zoom", MAX_ZOOM, 0.01, "±%.2f"),
             "0.2 shows 80 to 120 % of the field of view.",
         ),
         "flip": st.toggle(
-            "Flip left to right",
+            "Horizontal flip",
             LECTURE.flip,
             key=_KEYS["flip"],
             bind="query-params",
-            help="For half of the draws. Not for digits: a mirrored 2 is none.",
+            help="Applied to half of the samples. Unsuitable for digits: a mirrored 2 is not a 2.",
         ),
     }
 
 
 def _light_and_border() -> dict[str, Any]:
-    """Ask how far the light is changed, and what comes in at the border."""
+    """Ask for the ranges of contrast and brightness, and for the filling of the border."""
     return {
         "contrast": _bound(
             *("contrast", "Contrast", MAX_CONTRAST, 0.01, "±%.2f"),
-            "0.2 makes the distance to the mean colour 0.8 to 1.2 times as large.",
+            "0.2 scales the distance to the mean color by 0.8 to 1.2.",
         ),
         "brightness": _bound(
             *("brightness", "Brightness", MAX_BRIGHTNESS, 0.01, "±%.2f"),
-            "0.2 adds or takes up to a fifth of white.",
+            "0.2 adds or subtracts up to 20 % of the range.",
         ),
         "fill": st.selectbox(
             "Border",
@@ -157,20 +165,20 @@ def _light_and_border() -> dict[str, Any]:
             format_func=lambda name: _FILL_TITLES[name],
             key=_KEYS["fill"],
             bind="query-params",
-            help="What comes in where the picture was moved away.",
+            help="How pixels outside the image are filled.",
         ),
     }
 
 
 def _bound(name: str, title: str, highest: float, step: float, text: str, explained: str) -> float:
-    """Ask for one bound of the recipe; the lecture's is the first."""
+    """Ask for one range; the default is the lecture's."""
     value = st.slider(
         title,
         *(0.0, highest, float(getattr(LECTURE, name)), step),
         format=text,
         key=_KEYS[name],
         bind="query-params",
-        help=f"{explained} Each draw takes a number between minus and plus this one.",
+        help=f"{explained} Each sample draws a value between minus and plus this one.",
     )
     return round(value, 4)
 
@@ -178,7 +186,7 @@ def _bound(name: str, title: str, highest: float, step: float, text: str, explai
 def show_draws(
     model_name: str, picked: Picked, augmentation: Augmentation, num: int, seed: int
 ) -> None:
-    """Show the picture, changed versions of it, and what the network says to each."""
+    """Show the image, random augmentations of it, and the prediction for each."""
     versions = cached.augmented(model_name, picked.image, augmentation, num, seed)
     found = cached.invariance(model_name, picked.image, augmentation, num, seed)
     network = shared.model(model_name)
@@ -187,10 +195,10 @@ def show_draws(
     sheet = _sheet(versions, found)
     show_picture(
         sheet,
-        f"{num} draws as a training would see them, seed {seed}, {_size(versions[0])} px, each "
-        f"with the probability of «{label}». Thin blue-green border: still the most probable "
-        "answer. Thick orange border: another one is.",
-        f"{num} changed versions of {picked.label}; {_kept(found)} keep the answer {label}",
+        f"{num} samples as in training, seed {seed}, {_size(versions[0])} px, with the probability "
+        f"of “{label}”. Thin blue-green border: same prediction as for the image. Thick orange "
+        "border: another prediction.",
+        f"{num} augmented versions of {picked.label}; {_kept(found)} keep the prediction {label}",
     )
     bars, words = st.columns([1.1, 1], gap="medium")
     with bars:
@@ -199,12 +207,12 @@ def show_draws(
                 [_short(network.class_names[i]) for i in found.answers],
                 *(found.probabilities, found.stays, found.before),
             ),
-            f"Probability of {label} in each draw",
+            f"Probability of {label} for each sample",
             key="draws",
         )
         st.markdown(
-            f":small[Probability of «{label}» in each draw; on the left what the draw was taken "
-            f"for. Dotted: the picture as it is, {found.before:.0%}.]"
+            f":small[Probability of “{label}” for each sample, with the predicted class on the "
+            f"left. Dotted: the image without augmentation, {found.before:.0%}.]"
         )
     with words:
         _explain_draws(found, label, augmentation)
@@ -215,17 +223,19 @@ def show_draws(
 def _show_summary(view: np.ndarray, picked: Picked, found: Invariance, label: str) -> None:
     picture, numbers = st.columns([1, 2.6], gap="medium")
     with picture:
-        show_picture(view, f"{picked.label}, {_size(view)} px", f"{picked.label}, not changed")
+        show_picture(
+            view, f"{picked.label}, {_size(view)} px", f"{picked.label}, without augmentation"
+        )
     with numbers:
-        st.markdown(f"As it is, the network says **{label}** ({found.before:.1%}).")
+        st.markdown(f"Prediction without augmentation: **{label}** ({found.before:.1%}).")
         same, mean, spread = st.columns(3)
-        same.metric("Same answer", _kept(found).replace(" of ", "/"))
-        mean.metric("Mean", f"{found.mean:.0%}", help="Mean probability of that answer.")
+        same.metric("Same prediction", _kept(found).replace(" of ", "/"))
+        mean.metric("Mean", f"{found.mean:.0%}", help="Mean probability of that class.")
         spread.metric(
             *("Spread", f"±{100 * found.spread:.0f}%"),
-            help="Standard deviation of that probability over the draws, in percentage points.",
+            help="Standard deviation of that probability over the samples, in percentage points.",
         )
-        st.progress(found.share, f"How invariant is it? {found.share:.0%} of the draws")
+        st.progress(found.share, f"Same prediction for {found.share:.0%} of the samples")
 
 
 def _sheet(versions: np.ndarray, found: Invariance) -> np.ndarray:
@@ -244,56 +254,53 @@ def _sheet(versions: np.ndarray, found: Invariance) -> np.ndarray:
 
 
 def _marked(pixels: np.ndarray, stays: bool) -> np.ndarray:
-    """Put a thin border around a picture that keeps its answer, else a thick one, equally wide."""
+    """Put a thin border around an image that keeps its class, else a thick one; sizes are equal."""
     if not stays:
         return figures.with_border(pixels, _OTHER, width_px=16)
     return figures.with_border(figures.with_border(pixels, _SAME, width_px=5), _SHEET, width_px=11)
 
 
 def _explain_draws(found: Invariance, label: str, augmentation: Augmentation) -> None:
-    num = len(found.answers)
     st.markdown(
-        f"**What you see.** Each tile is the picture, changed by chance: {described(augmentation)}."
-        f" {_verdict(found, label)} Training on such draws tells a network that they all are the "
-        "same thing.\n\n"
-        f"$$\\text{{share}} = \\frac{{{int(found.stays.sum())}}}{{{num}}} = "
-        f"{100 * found.share:.0f}\\,\\%$$\n\n"
-        f"Probability of «{label}»: {found.mean:.1%} on average, standard deviation "
-        f"{100 * found.spread:.1f} points."
+        f"**What you see.** Random augmentations of the image: {described(augmentation)}. "
+        f"{_verdict(found, label)} Training on such samples teaches a network that the class does "
+        "not change.\n\n"
+        f"Probability of “{label}”: {found.mean:.1%} on average, standard deviation "
+        f"{100 * found.spread:.1f} percentage points."
     )
 
 
 def _suggest(model_name: str, num: int) -> None:
     st.markdown(
-        f"**Try this.** Press «Draw again»: with {num} draws, one more or less is {100 / num:.0f} "
-        "points. Then choose Recipes, None, and turn by 90° or 180° only. Ask «Pets from scratch» "
-        f"and «Pets augmented» the same.{_own_recipe(model_name)}\n\n"
-        ":small[One seed serves all layers that move the picture, in the trainings here too: flip, "
-        "rotation, zoom and vertical shift of a draw come from one random number, so mirrored ones "
-        f"all turn the same way. What is said holds for {shared.model(model_name).card.title} and "
-        "this picture only. Azulay and Weiss, JMLR 2019, arXiv:1805.12177.]"
+        f"**Try this.** Press *New samples*: of {num} samples, one more or less is "
+        f"{100 / num:.0f} percentage points. Choose the preset *None* and rotate by 90° only. "
+        f"Compare *Pets from scratch* with *Pets augmented*.{_own_recipe(model_name)}\n\n"
+        ":small[As in the training runs here, all geometric layers share one seed: flip, rotation, "
+        "zoom and vertical shift of a sample come from one random number. The result holds for "
+        f"{shared.model(model_name).card.title} and this image only. Azulay and Weiss, JMLR 2019, "
+        "arXiv:1805.12177.]"
     )
 
 
 def _verdict(found: Invariance, label: str) -> str:
     if found.share == 1:
-        return f"The answer «{label}» survives them all."
+        return f"The prediction “{label}” is the same for all samples."
     if found.share >= 0.5:
-        return f"The answer «{label}» survives {_kept(found)}: mostly, not always."
-    survives = f"only {_kept(found)}" if found.share else "none of them"
+        return f"The prediction “{label}” is the same for {_kept(found)} samples."
+    kept = f"only {_kept(found)} samples" if found.share else "no sample"
     return (
-        f"The answer «{label}» survives {survives}: the network knows the picture as it "
-        "is, not as it might be."
+        f"The prediction “{label}” is the same for {kept}: the network is not invariant to these "
+        "transforms."
     )
 
 
 def _own_recipe(model_name: str) -> str:
-    """Say with what recipe the network itself was trained, where that is known."""
+    """Say with which augmentation the network was trained, where that is known."""
     if not zoo.has_training_record(model_name):
         return ""
     record = shared.training_record(model_name)
     own = described(Augmentation(**record.facts["augmentation"]))
-    return f" {record.facts['title']} itself was trained with: {own}."
+    return f" {record.facts['title']} was trained with: {own}."
 
 
 def _offer_files(
@@ -314,19 +321,20 @@ def _offer_files(
     }
     left, right = st.columns(2)
     with left:
-        download(f"The draws (PNG, {_size(sheet)})", "draws.png", lambda: figures.encode_png(sheet))
+        download(f"Samples (PNG, {_size(sheet)})", "samples.png", lambda: figures.encode_png(sheet))
     with right:
         download(
-            "The recipe (JSON)", "augmentation.json", lambda: json.dumps(recipe, indent=1).encode()
+            "Settings (JSON)", "augmentation.json", lambda: json.dumps(recipe, indent=1).encode()
         )
 
 
 def show_extremes(model_name: str, picked: Picked, augmentation: Augmentation) -> None:
-    """Show each change alone, at minus and at plus its bound."""
-    st.subheader("One thing at a time")
+    """Show each transform alone, at both ends of its range."""
     found = cached.augmentation_extremes(model_name, picked.image, augmentation)
     if not found:
-        st.info("This recipe changes nothing: every draw is the picture itself.")
+        st.info(
+            "No augmentation: every sample is the image itself. Move a slider or choose a preset."
+        )
         return
     captions = _extreme_captions(augmentation)
     places = [place for _ in range(-(-len(found) // 3)) for place in st.columns(3)]
@@ -338,11 +346,9 @@ def show_extremes(model_name: str, picked: Picked, augmentation: Augmentation) -
             caption = f"**{name.capitalize()}**: {captions[name]}"
             show_picture(sheet, caption, f"{picked.label}, {name} alone: {captions[name]}")
     st.markdown(
-        "**What you see.** The ends of the range of every change, each alone; a draw mixes numbers "
-        "from in between. What was moved in from outside is made up: the border repeats pixels."
-        if augmentation.fill == "nearest"
-        else "**What you see.** The ends of the range of every change, each alone; a draw mixes "
-        "numbers from in between."
+        "**What you see.** Each transform alone, at both ends of its range. A sample combines "
+        "random values from all ranges."
+        + (" Pixels from outside the image repeat the border." * (augmentation.fill == "nearest"))
     )
 
 
@@ -353,17 +359,17 @@ def _extreme_captions(augmentation: Augmentation) -> dict[str, str]:
     return {
         "contrast": f"× {number(1 - contrast)} and × {number(1 + contrast)}",
         "brightness": f"−{number(light)} and +{number(light)} of 255",
-        "flip": "as it is and mirrored",
-        "rotation": f"{turn:g}° to the right and to the left",
+        "flip": "original and mirrored",
+        "rotation": f"{turn:g}° clockwise and counterclockwise",
         "shear": f"−{lean:g}° and +{lean:g}°",
-        "zoom": f"{100 - zoom:.0f} % and {100 + zoom:.0f} % of the view",
+        "zoom": f"{100 - zoom:.0f} % and {100 + zoom:.0f} % of the field of view",
         "shift": f"{100 * augmentation.shift:.0f} % up and left, down and right",
     }
 
 
 @dataclass(frozen=True, slots=True)
 class _Ends:
-    """Where the smooth curves of a training end."""
+    """The last values of the smoothed curves of a training run."""
 
     training: float
     validation: float
@@ -374,18 +380,18 @@ class _Ends:
 
 
 def show_curves() -> None:
-    """Show how two networks learned, one without and one with augmentation."""
+    """Show the learning curves of two networks, one without and one with augmentation."""
     left, right = frame.columns()
     with left:
         pair = st.selectbox("Networks", [*_PAIRS], key="curves_of", bind="query-params")
-        measures = {"accuracy": "accuracy (share that is right)", "loss": "loss"}
+        measures = {"accuracy": "accuracy", "loss": "loss"}
         key = st.radio("Curve", [*measures], key="curve", bind="query-params", horizontal=True)
         smoothing = st.slider(
             "Smoothing",
             *(0.0, 0.9, 0.6, 0.1),
             key="curve_smoothing",
             bind="query-params",
-            help="A running mean that keeps this share of the past. The points stay as measured.",
+            help="Exponential moving average with this weight of the past. Points are raw values.",
         )
     names = ("without", "with augmentation")
     records = {
@@ -418,14 +424,15 @@ def _explain_curves(
     first, second = records.values()
     is_share = key == "accuracy"
     written = "{:.1%}".format if is_share else number
-    gaps = [f"{100 * e.gap:.1f} points" if is_share else number(e.gap) for e in ends.values()]
+    gaps = [
+        f"{100 * e.gap:.1f} percentage points" if is_share else number(e.gap) for e in ends.values()
+    ]
     st.markdown(
-        f"**What you see.** Without augmentation the {key} ends at {written(without.training)} in "
-        f"training and at {written(without.validation)} in validation: a gap of **{gaps[0]}**. "
-        "Such a gap is called overfitting: the network knows its "
-        f"{first.facts['num_training_pictures']:,} pictures by heart. With augmentation it never "
-        f"sees the same pixels twice, and the gap is **{gaps[1]}** ({written(changed.training)} "
-        f"and {written(changed.validation)}). Of held-out pictures {first.accuracy:.1%} are right "
+        f"**What you see.** Without augmentation, the {key} ends at {written(without.training)} in "
+        f"training and {written(without.validation)} in validation: a gap of **{gaps[0]}**, on "
+        f"{first.facts['num_training_pictures']:,} training images. With augmentation, no sample "
+        f"occurs twice, and the gap is **{gaps[1]}** ({written(changed.training)} and "
+        f"{written(changed.validation)}). Accuracy on held-out images: {first.accuracy:.1%} "
         f"without, {second.accuracy:.1%} with.\n\n"
         r"$$\text{gap} = \big|\,\text{training} - \text{validation}\,\big|"
         f" = |{without.training:.3f} - {without.validation:.3f}| = {without.gap:.3f}$$\n\n"
@@ -436,27 +443,27 @@ def _explain_curves(
 def _advice(without: TrainingRecord) -> str:
     if without.facts["base"]:
         return (
-            "Compare the gaps with those of the networks from scratch: on a base that has already "
-            "seen a million pictures there is little left to learn by heart."
+            "Compare the gaps with those of the networks trained from scratch: only the head on "
+            "the frozen base can overfit."
         )
     losses = without.history["val_loss"]
     best = int(losses.argmin())
-    after = "goes up" if losses[-1] > 1.05 * losses[best] else "gets no better"
+    after = "rises" if losses[-1] > 1.05 * losses[best] else "does not improve"
     return (
-        f"Look at the loss: without augmentation validation is best after epoch {best + 1} and "
-        f"then {after}, while training still falls. Then choose the networks on a frozen base."
+        f"Look at the loss: without augmentation, validation loss is lowest after epoch {best + 1} "
+        f"and then {after}. Then choose the networks on a frozen base."
     )
 
 
 def _show_differences(records: Mapping[str, TrainingRecord]) -> None:
-    """List in what the two trainings differ: augmentation is not always all."""
-    st.markdown("**In what the two differ**\n\n" + difference_table(records))
+    """List how the two training runs differ: augmentation is not always the only change."""
+    st.markdown("**Differences**\n\n" + difference_table(records))
     second = [*records.values()][1].facts
     st.markdown(
-        ":small[The training curve with augmentation is measured on changed pictures"
-        + (", with units dropped," if "dropout" in second["architecture"] else "")
-        + " and that of validation on pictures as they are: part of the gap closes by that alone. "
-        "One run of each, not a mean of many. Simard, Steinkraus and Platt, ICDAR 2003; Chollet, "
+        ":small[With augmentation, the training curve is measured on augmented images"
+        + (", with dropout," if "dropout" in second["architecture"] else "")
+        + " and the validation curve on original images, which alone reduces the gap. One run "
+        "each. Simard, Steinkraus and Platt, ICDAR 2003; Chollet, "
         "Deep Learning with Python, 2017, section 5.2.]"
     )
 
