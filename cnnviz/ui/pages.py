@@ -398,12 +398,33 @@ PAGES = (
         "seconds.",
         (
             View(
-                "comparison",
-                "Five networks",
-                side_by_side.show,
+                "trained-parts",
+                "What was trained",
+                side_by_side.show_parts,
                 "What does a network gain from a pretrained base?",
+                (),
+            ),
+            View(
+                "heat-maps",
+                "Heat maps",
+                side_by_side.show_heat_maps,
+                "What do five networks predict for the same image, and which regions support it?",
                 (IMAGE,),
                 _photograph,
+            ),
+            View(
+                "learning-curves",
+                "Learning curves",
+                side_by_side.show_curves,
+                "How fast do the networks learn, and which overfit?",
+                (),
+            ),
+            View(
+                "weight-changes",
+                "Weight changes",
+                side_by_side.show_drift,
+                "How far does fine-tuning move the weights?",
+                (),
             ),
             View(
                 "own-classes",

@@ -8,7 +8,7 @@ from cnnviz.figures import encode_png
 from cnnviz.training.transfer_comparison import NETWORKS
 from cnnviz.ui.shell import jobs
 from tests.conftest import REPOSITORY
-from tests.pages.test_pages import finished, open_page, texts
+from tests.pages.test_pages import finished, has_result, open_page, texts
 
 PAGE = "pages/transfer.py"
 
@@ -23,37 +23,42 @@ def shown(**query: str) -> AppTest:
 def test_the_first_look_is_never_empty() -> None:
     app = open_page(PAGE)
     assert not app.exception
-    assert len(app.image) >= 1
     assert "73.4%" in texts(app)
 
 
 def test_all_five_networks_answer_for_the_picture() -> None:
-    app = shown()
-    assert len(app.image) == 1 + len(NETWORKS)
-    assert texts(app).count("** says «cat»") == len(NETWORKS)
-    assert "46 of 51 layers with kernels did not move at all" in texts(app)
+    app = shown(view="heat-maps")
+    assert len(app.image) == len(NETWORKS)
+    assert texts(app).count("** predicts “cat”") == len(NETWORKS)
+
+
+def test_fine_tuning_leaves_frozen_weights_as_they_are() -> None:
+    app = shown(view="weight-changes")
+    assert "46 of 51 layers were frozen and did not change" in texts(app)
 
 
 def test_the_evidence_for_a_class_that_is_not_there_is_none() -> None:
-    app = shown()
+    app = shown(view="heat-maps")
     app.radio(key="reuse_class").set_value("dog").run()
     assert not app.exception
-    assert "Evidence for «dog»" in texts(app)
-    assert "nothing speaks for it" in texts(app)
+    assert "Heat map for “dog”" in texts(app)
+    assert "no region supports it" in texts(app)
 
 
 def test_settings_change_nothing_but_the_look() -> None:
-    app = shown()
+    app = shown(view="heat-maps")
     app.toggle(key="reuse_shared").set_value(True).run()
+    assert not app.exception
+    assert len(app.image) == len(NETWORKS)
+    app = shown(view="learning-curves")
     app.slider(key="reuse_smoothing").set_value(0.9).run()
     app.radio(key="reuse_curves").set_value("loss").run()
     assert not app.exception
-    assert len(app.image) == 1 + len(NETWORKS)
 
 
 @pytest.mark.slow
 def test_another_picture_is_asked_about_anew() -> None:
-    app = shown()
+    app = shown(view="heat-maps")
     app.selectbox(key="source").select("fashion-mnist").run()
     finished(app)
     assert not app.exception
@@ -62,18 +67,18 @@ def test_another_picture_is_asked_about_anew() -> None:
 
 
 def test_a_broken_upload_is_explained_beside_the_example() -> None:
-    app = shown()
+    app = shown(view="heat-maps")
     app.selectbox(key="source").select("upload").run()
     app.file_uploader[0].set_value(("cat.png", b"not a picture", "image/png")).run()
     assert not app.exception
     assert len(app.error) == 1
-    assert len(app.image) >= 1
+    assert has_result(app)
 
 
 def test_the_page_stands_alone() -> None:
     app = AppTest.from_file(str(REPOSITORY / PAGE), default_timeout=120).run()
     assert not app.exception
-    assert len(app.image) >= 1
+    assert has_result(app)
 
 
 OWN = {"view": "own-classes"}
@@ -92,7 +97,7 @@ def pictures(first: int, count: int, colour: int) -> list[tuple[str, bytes, str]
 def add(app: AppTest, name: str, files: list[tuple[str, bytes, str]]) -> AppTest:
     app.text_input[0].set_value(name)
     app.file_uploader[0].set_value(files)
-    next(button for button in app.button if button.label == "Add these pictures").click()
+    next(button for button in app.button if button.label == "Add these images").click()
     return finished(finished(app.run()))
 
 
@@ -117,9 +122,9 @@ def test_too_few_or_too_many_kinds_are_explained() -> None:
 
 
 def test_a_head_on_pictures_of_ones_own_is_trained_and_opens_on_all_pages() -> None:
-    app = shown(**OWN, own_source="your own pictures")
+    app = shown(**OWN, own_source="your own images")
     assert "There are 0 classes" in texts(app)
-    assert len(app.image) >= 1
+    assert has_result(app)
     broken = ("broken.png", b"not a picture", "image/png")
     app = add(app, "red things", [*pictures(0, 8, 0), broken])
     assert not app.exception
@@ -132,7 +137,7 @@ def test_a_head_on_pictures_of_ones_own_is_trained_and_opens_on_all_pages() -> N
     next(button for button in app.button if button.label == "Open it on all pages").click().run()
     app = finished(app)
     assert not app.exception
-    assert "is open under **Network**" in app.success[0].value
+    assert "is open on every page" in app.success[0].value
     app.switch_page("pages/class_activation.py").run()
     assert not app.exception
     assert not app.error
@@ -141,25 +146,25 @@ def test_a_head_on_pictures_of_ones_own_is_trained_and_opens_on_all_pages() -> N
 
 
 def test_what_is_missing_in_the_form_is_said() -> None:
-    app = shown(**OWN, own_source="your own pictures")
+    app = shown(**OWN, own_source="your own images")
     app = add(app, "things", [])
-    assert "No pictures were chosen" in texts(app)
+    assert "No images were chosen" in texts(app)
     app = add(app, "", pictures(0, 1, 0))
     assert "The class has no name yet" in texts(app)
     assert not app.exception
 
 
 def test_a_class_can_be_dropped() -> None:
-    app = shown(**OWN, own_source="your own pictures")
+    app = shown(**OWN, own_source="your own images")
     app = add(app, "red things", pictures(0, 3, 0))
     assert "«red things» has 3 good pictures" in texts(app)
-    next(button for button in app.button if button.label == "Drop").click().run()
+    next(button for button in app.button if button.label == "Remove").click().run()
     assert not app.exception
     assert "There are 0 classes" in texts(finished(app))
 
 
 def test_nothing_that_was_brought_stays_with_the_server() -> None:
-    app = shown(**OWN, own_source="your own pictures")
+    app = shown(**OWN, own_source="your own images")
     app = add(app, "red things", pictures(40, 8, 0))
     app = finished(add(app, "blue things", pictures(60, 8, 2)))
     assert "**16 of 16**" in texts(app)

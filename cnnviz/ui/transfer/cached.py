@@ -1,4 +1,4 @@
-"""Five networks that reuse one base to a different degree."""
+"""Five networks that share one base to different degrees."""
 
 import threading
 from collections.abc import Callable
@@ -15,7 +15,7 @@ _one_comparison = threading.Lock()
 
 
 def reuse_anatomies() -> "tuple[Anatomy, ...] | None":
-    """What of the five compared networks was trained; None while they are being taken apart."""
+    """Tell which parts of the five networks were trained; None while that runs."""
 
     def work(report: jobs.Report) -> "tuple[Anatomy, ...]":
         keep_server_fast()
@@ -31,7 +31,7 @@ def reuse_anatomies() -> "tuple[Anatomy, ...] | None":
 
 
 def reuse_evidence(image: ImageInput, show: Callable[[Any], None]) -> "tuple[Evidence, ...] | None":
-    """What each of the five says about a picture and why; None while they are being asked."""
+    """Compute predictions and heat maps of the five networks; None while that runs."""
 
     def work(report: jobs.Report) -> "tuple[Evidence, ...]":
         keep_server_fast()

@@ -32,9 +32,9 @@ from cnnviz.ui.transfer import cached_classes
 if TYPE_CHECKING:
     from cnnviz.training.head.fitting import TrainedHead
 
-_BUNDLED, _OWN = "bundled clothing", "your own pictures"
+_BUNDLED, _OWN = "bundled clothing", "your own images"
 _EXAMPLE = ("Sneaker", "Bag", "Shirt")
-_A_ROW = 8  # pictures of a class in the overview
+_A_ROW = 8  # images of a class in the overview
 _MAX_WRONG = 16
 _MAX_PROBLEMS = 10  # that are written out
 _CLASSES, _PROBLEMS = "own_classes", "own_class_problems"  # session keys: what was brought
@@ -53,11 +53,11 @@ def show(picked: Picked) -> None:
 
 
 def chosen_classes() -> CheckedClasses:
-    """Ask what the head shall learn from."""
-    source = st.radio("Learn from", [_BUNDLED, _OWN], key="own_source", bind="query-params")
+    """Ask for the training images of the head."""
+    source = st.radio("Train on", [_BUNDLED, _OWN], key="own_source", bind="query-params")
     if source == _OWN:
         return _own_classes()
-    st.markdown(f"Kinds of clothing, {MIN_CLASSES} to {MAX_CLASSES}, 20 pictures of each")
+    st.markdown(f"{MIN_CLASSES} to {MAX_CLASSES} classes of clothing, 20 images each")
     places = st.columns(2)
     names = [
         name
@@ -68,23 +68,23 @@ def chosen_classes() -> CheckedClasses:
 
 
 def _own_classes() -> CheckedClasses:
-    """Take pictures class by class, and list what is there."""
+    """Take images class by class, and list them."""
     with st.form("own class", clear_on_submit=True):
-        name = st.text_input("Name of a class", placeholder="for example: mugs", max_chars=40)
+        name = st.text_input("Class name", placeholder="for example: mugs", max_chars=40)
         files = st.file_uploader(
-            "Its pictures",
+            "Images",
             type=[*PICTURE_TYPES, "zip"],
             accept_multiple_files=True,
-            help=f"{MIN_PICTURES} to {MAX_PICTURES} for a class, better 20. Or a ZIP with a folder "
-            "for each class: then the name is not needed.",
+            help=f"{MIN_PICTURES} to {MAX_PICTURES} per class; 20 or more are better. Or a ZIP "
+            "with one folder per class: then no name is needed.",
         )
-        if st.form_submit_button("Add these pictures", width="stretch"):
+        if st.form_submit_button("Add these images", width="stretch"):
             _take(plain_name(name), [(file.name, file.getvalue()) for file in files])
     _finish_reading()
     classes = check_classes(st.session_state.get(_CLASSES, {}))
     _list_classes(classes)
     st.markdown(
-        ":small[Your pictures stay in this session and are never written to disk. They are gone "
+        ":small[Your images stay in this session and are never written to disk. They are deleted "
         "when you close the page.]"
     )
     return classes
@@ -94,16 +94,16 @@ def _take(name: str, files: list[tuple[str, bytes]]) -> None:
     needs_name = any(not file_name.lower().endswith(".zip") for file_name, _ in files)
     problem = ""
     if not files:
-        problem = "No pictures were chosen. Drop some, then press the button."
+        problem = "No images were chosen. Drop some, then press the button."
     elif needs_name and not name:
-        problem = "The class has no name yet. Write what the pictures show and add them again."
+        problem = "The class has no name yet. Write what the images show, then add them again."
     else:
         st.session_state[_PENDING] = (uuid4().hex, name, files)
     st.session_state[_PROBLEMS] = [problem] if problem else []
 
 
 def _finish_reading() -> None:
-    """Put what has been read to what is there; what is wrong with the rest is kept as sentences."""
+    """Add the images that were read; what is wrong with the rest is kept as sentences."""
     if _PENDING not in st.session_state:
         return
     result = cached_classes.own_pictures(*st.session_state[_PENDING])
@@ -130,7 +130,7 @@ def _list_classes(classes: CheckedClasses) -> None:
     for label, name in enumerate(classes.class_names):
         told, button = st.columns([2.2, 1], vertical_alignment="center")
         told.markdown(f"**{name}**: {len(classes.of_class(label))}")
-        button.button("Drop", on_click=_drop, args=(name,), key=f"drop {name}", width="stretch")
+        button.button("Remove", on_click=_drop, args=(name,), key=f"drop {name}", width="stretch")
 
 
 def _drop(name: str) -> None:
@@ -139,11 +139,13 @@ def _drop(name: str) -> None:
 
 
 def show_head(classes: CheckedClasses, picked: Picked) -> None:
-    """Show what is learned from, what came of it, and how to take it along."""
+    """Show the training images, the result, and how to keep it."""
     is_own = st.session_state.get("own_source") == _OWN and classes.is_complete
     if not classes.is_complete:
         lines = "\n".join(f"- {sentence}" for sentence in classes.missing)
-        st.info(f"Not enough yet to train a head:\n\n{lines}\n\nUntil then: the bundled example.")
+        st.info(
+            f"To train a head, add more:\n\n{lines}\n\nUntil then, the bundled example is shown."
+        )
         classes = bundled_classes(_EXAMPLE)
     _show_pictures(classes)
     head = _own_head(classes) if is_own else _bundled_head(classes)
@@ -161,7 +163,7 @@ def _bundled_head(classes: CheckedClasses) -> "TrainedHead | None":
 
 
 def _own_head(classes: CheckedClasses) -> "TrainedHead | None":
-    """Train the head of a visitor's classes, or give the one that this session has of them."""
+    """Train a head on a visitor's classes, or give the one that this session has."""
     kept = st.session_state.get(_HEAD)
     if kept is not None and kept[0] == classes.digest:
         return kept[1]
@@ -184,24 +186,24 @@ def _show_pictures(classes: CheckedClasses) -> None:
     )
     show_picture(
         sheet,
-        f"The first {_A_ROW} pictures of each class, from top to bottom: {counts}.",
-        f"Pictures of {', '.join(classes.class_names)}",
+        f"The first {_A_ROW} images of each class, from top to bottom: {counts}.",
+        f"Images of {', '.join(classes.class_names)}",
     )
 
 
 def _show_result(classes: CheckedClasses, head: "TrainedHead") -> None:
-    st.subheader("How good is the head?")
+    st.subheader("Accuracy of the head")
     low, high = wilson_interval(head.num_right, len(head.answers))
     st.markdown(
-        f"**{head.num_right} of {len(head.answers)}** pictures (**{head.accuracy:.1%}**) are named "
-        "rightly by a head that did not learn from them. So few pictures leave the range from "
-        f"**{low:.1%} to {high:.1%}** open (95 %, Wilson)."
+        f"**{head.num_right} of {len(head.answers)}** held-out images (**{head.accuracy:.1%}**) "
+        f"are classified correctly; 95 % interval **{low:.1%} to {high:.1%}** (Wilson). With so "
+        "few images, it is wide."
     )
     matrix, wrong = st.columns([1.5, 1], gap="medium")
     with matrix:
         show_chart(
             figures.confusion_figure(head.confusion, head.class_names),
-            "Confusion matrix of the head, on pictures that it did not learn from",
+            "Confusion matrix of the head on held-out images",
             key="own confusion",
         )
     with wrong:
@@ -211,23 +213,23 @@ def _show_result(classes: CheckedClasses, head: "TrainedHead") -> None:
 def _show_wrong(classes: CheckedClasses, head: "TrainedHead") -> None:
     places = np.flatnonzero(head.answers != classes.labels)[:_MAX_WRONG]
     if not len(places):
-        st.markdown("None of them was named wrongly.")
+        st.markdown("No image is misclassified.")
         return
     views = [classes.pictures[place].image.pixels for place in places]
     names = head.class_names
     lines = [
-        f"{number}: {classes.pictures[place].file_name}, «{names[classes.labels[place]]}», was "
-        f"called «{names[head.answers[place]]}»"
+        f"{number}: {classes.pictures[place].file_name}, “{names[classes.labels[place]]}”, "
+        f"predicted “{names[head.answers[place]]}”"
         for number, place in enumerate(places, start=1)
     ]
     sheet = figures.mosaic(
         views, [None] * len(views), columns=min(len(views), 3), tile_px=168, first_number=1
     )
-    show_picture(sheet, "  \n".join(lines), "Pictures that were named wrongly")
+    show_picture(sheet, "  \n".join(lines), "Misclassified images")
 
 
 def _show_answer(head: "TrainedHead", picked: Picked) -> None:
-    st.subheader("What does it say about the picture in the sidebar?")
+    st.subheader("Prediction for the image in use")
     shares = head.probabilities(cached_classes.picture_features(picked.image))[0]
     picture, answer = st.columns([1, 2.2], gap="medium")
     with picture:
@@ -238,17 +240,17 @@ def _show_answer(head: "TrainedHead", picked: Picked) -> None:
             share = float(shares[place])
             st.progress(share, f"{head.class_names[place]}: {share:.1%}")
         st.markdown(
-            ":small[It knows no other answer: also for a picture of something else the "
-            "probabilities add up to 100 %.]"
+            ":small[The probabilities add up to 100 % over these classes for any image, even one "
+            "of something else.]"
         )
 
 
 def _take_along(head: "TrainedHead") -> None:
     """Open the network on all pages, or save it."""
-    st.subheader("Take it along")
+    st.subheader("Keep the network")
     guest = st.session_state.get(GUEST)
     if guest is not None and guest.name == head.name:
-        st.success(f"«{guest.card.title}» is open under **Network**, on every page.")
+        st.success(f"“{guest.card.title}” is open on every page, under **Network**.")
         frame.link("class_activation", "Class activation maps")
         st.button("Close this network", on_click=_close)
     elif st.session_state.get(_OPENING) == head.name:
@@ -262,8 +264,8 @@ def _take_along(head: "TrainedHead") -> None:
         st.button("Open it on all pages", on_click=_open, args=(head.name,))
     download("Network and card (ZIP, 14 MB)", "own-head.zip", lambda: _archive(head))
     st.markdown(
-        ":small[The ZIP holds own-head.keras and own-head.json. In the folder that "
-        "`CNNVIZ_MODELS_DIR` names they appear on every page; Keras 3 opens the first one.]"
+        ":small[The ZIP holds own-head.keras and own-head.json. In the folder of "
+        "`CNNVIZ_MODELS_DIR` they appear on every page; Keras 3 opens the first one.]"
     )
 
 
@@ -285,21 +287,20 @@ def _explain(classes: CheckedClasses, head: "TrainedHead") -> None:
     num_features, num_classes = head.kernel.shape
     trained = head.kernel.size + head.bias.size
     st.markdown(
-        f"**What you see.** EfficientNet-Lite0 stays as it is and describes each picture by "
-        f"{num_features:,} numbers: the means of its last maps. The head gives each class one "
-        f"weight for each of them and a bias, {num_features:,} · {num_classes} + {num_classes} = "
-        f"**{trained:,}** numbers, and that is all that is learned here. The figures come from "
-        "cross-validation: four times a head learns from three quarters and is tested on the "
-        "rest, so each picture is tested once.\n\n"
+        f"**What you see.** The frozen EfficientNet-Lite0 describes each image by {num_features:,} "
+        "features, the means of its last feature maps. Only the head is trained, one weight per "
+        f"feature and class and one bias per class: {num_features:,} · {num_classes} + "
+        f"{num_classes} = **{trained:,}** parameters. Accuracy is measured by 4-fold "
+        "cross-validation, so each image is tested once.\n\n"
         "$$P(\\text{class}) = \\mathrm{softmax}(W^\\top f + b), \\qquad f \\in "
         f"\\mathbb{{R}}^{{{num_features}}},\\; W \\in \\mathbb{{R}}^{{{num_features} \\times "
         f"{num_classes}}}$$\n\n"
-        "The range takes the pictures for independent: if yours show one thing on one table, "
-        "others will be named worse than it says.\n\n"
-        "**Try this.** Take two classes that look alike, such as Shirt and Pullover. Photograph "
-        "two things on two different tables and ask by Grad-CAM whether the head looks at the "
-        "table.\n\n"
-        ":small[Donahue et al. 2014, «DeCAF», arXiv:1310.1531; Razavian et al. 2014, «CNN features "
-        "off-the-shelf», arXiv:1403.6382. Head: scikit-learn's logistic regression, C = 1. Bundled "
-        "pictures: Fashion-MNIST (Zalando, MIT).]"
+        "The interval assumes independent images. If all of yours show one object on one table, "
+        "accuracy on others will be lower.\n\n"
+        "**Try this.** Take two similar classes, such as Shirt and Pullover. Photograph two "
+        "objects on two different tables, and look at the heat map: does the head use the "
+        "table?\n\n"
+        ":small[Donahue et al. 2014, “DeCAF”, arXiv:1310.1531; Razavian et al. 2014, “CNN features "
+        "off-the-shelf”, arXiv:1403.6382. Head: logistic regression of scikit-learn, C = 1. "
+        "Bundled images: Fashion-MNIST (Zalando, MIT).]"
     )
