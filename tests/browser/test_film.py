@@ -61,7 +61,7 @@ def test_it_plays_from_the_start_and_stops_at_the_end_or_on_demand(
     expect(play).to_have_text("Play", timeout=10_000)  # eleven steps, ten a second
     expect(now).to_have_text("step 5,625")
     page.get_by_role("slider", name="Speed").press("Home")
-    screen = page.get_by_role("group", name=re.compile("^The film"))
+    screen = page.get_by_role("group", name=re.compile("^The timeline"))
     screen.press("Home")
     screen.press("ArrowRight")
     expect(now).to_have_text("step 30")

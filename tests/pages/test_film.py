@@ -27,12 +27,12 @@ def test_the_first_look_is_a_finished_film_with_its_story_and_its_files() -> Non
     app = opened(network="svhn-gabor")
     said = texts(app)
     assert "**What you see: SVHN Gabor CNN" in said
-    assert "on it says «5», at the end with" in said
-    assert "`conv1` moved most, 6.2 times" in said
+    assert "on it is “5”, finally with" in said
+    assert "weights of `conv1` changed most, by 6.2 times" in said
     assert "lVert w - w_0" in said
     assert [button.label for button in app.get("download_button")] == [
-        "The film (GIF)",
-        "Its numbers (NPZ)",
+        "Timeline (GIF)",
+        "Numbers (NPZ)",
     ]
     assert len(app.image) == 1
 
@@ -48,25 +48,28 @@ def test_other_layers_classes_and_a_second_network_can_be_chosen() -> None:
     app.selectbox(key="film_layer").select("relu5").run()
     app.selectbox(key="film_cam_layer").select("relu2").run()
     app.selectbox(key="class").select(3).run()
-    assert "The evidence is for «3»" in texts(finished(app))
+    assert "The heat map is for “3”" in texts(finished(app))
     app.selectbox(key="beside").select("fashion-gabor").run()
     said = texts(finished(app))
     assert not app.exception
-    assert "**What you see: SVHN Gabor CNN, «Digit 5, street view»" in said
-    assert "**What you see: Fashion Gabor CNN, «Ankle boot 1»" in said
-    assert "The evidence is for «Ankle boot»" in said
+    assert "**What you see: SVHN Gabor CNN, Digit 5, street view." in said
+    assert "**What you see: Fashion Gabor CNN, Ankle boot 1." in said
+    assert "The heat map is for “Ankle boot”" in said
     assert len(app.image) == 2
     app.selectbox(key="source").select("natural").run()
     said = texts(finished(app))
     assert said.count("**What you see") == 2
-    assert "**What you see: Fashion Gabor CNN, «Ankle boot" not in said
+    assert "**What you see: Fashion Gabor CNN, Ankle boot" not in said
 
 
 def test_a_ready_pair_differs_in_one_thing_and_the_page_says_in_what() -> None:
     app = opened(network="fashion-gabor")
     wanted = "With and without augmentation"
     next(button for button in app.button if button.label == wanted).click().run()
-    said = texts(finished(app))
+    app = finished(app)
+    assert app.selectbox(key="suitable_network").value == "svhn-few"
+    assert app.selectbox(key="beside").value == "svhn-few-augmented"
+    said = texts(app)
     assert not app.exception
     assert said.count("**What you see") == 2
     assert "| | SVHN few | SVHN few, augmented |" in said
@@ -79,7 +82,7 @@ def test_a_ready_pair_differs_in_one_thing_and_the_page_says_in_what() -> None:
 
 
 def test_a_layer_that_the_second_network_lacks_is_replaced() -> None:
-    app = opened(network="svhn-gabor", beside="Fashion Gabor CNN")
+    app = opened(network="svhn-gabor", beside="fashion-gabor")
     app.selectbox(key="film_layer").select("dropout5").run()
     assert not finished(app).exception
     assert not app.error

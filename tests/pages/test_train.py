@@ -101,7 +101,7 @@ def test_a_whole_training_ends_with_the_commands_figures_and_opens_elsewhere() -
     assert run.settings == LiveSettings(num_pictures=50, filters=(4,), kernel_size=3, epochs=2)
     plain = train_live(run.settings)
     assert run.trained.history[-1]["val_loss"] == plain.history[-1]["val_loss"]
-    assert "named rightly after 2 epochs" in said(app)
+    assert "accuracy on held-out images after 2 epochs" in said(app)
     assert "Trained on little data" in texts(app)
     assert len(app.dataframe) == 1  # the comparison
     press(app, "Open on all pages")
@@ -114,7 +114,7 @@ def test_a_whole_training_ends_with_the_commands_figures_and_opens_elsewhere() -
     app.switch_page(PAGE).run()
     assert "Finished: " in said(app)  # the page remembers the run and its settings
     assert app.slider(key="live_epochs").value == 2
-    press(app, "Close it")
+    press(app, "Close this network")
     assert "own_model" not in app.session_state
 
 
@@ -126,7 +126,7 @@ def test_pause_go_on_and_stop() -> None:
     run = app.session_state["live_run"]
     run_until(app, "Paused.")
     assert run.state == queue.PAUSED
-    press(app, "Go on")
+    press(app, "Resume")
     press(app, "Stop")
     run.join(30)
     app.run()
@@ -139,7 +139,7 @@ def test_a_second_visitor_waits_in_a_queue_that_can_be_seen() -> None:
     first = press(tiny(20), "Start")
     press(first, "Pause")
     second = press(tiny(1), "Start")
-    assert "1 training before you" in said(second)
+    assert "1 training run before yours" in said(second)
     press(first, "Stop")
     run_until(second, "Finished: ")
 

@@ -158,7 +158,7 @@ export default function ({ data, key, parentElement }) {
           svg.setAttribute("aria-label",
             `Curve of the ${chart.title}; at epoch ${epoch.toFixed(1)} ${words.join(", ")}`);
         }
-        return known ? "" : "Nothing was measured before the first epoch ended.";
+        return known ? "" : "No values before the end of the first epoch.";
       };
     },
   };

@@ -1,4 +1,4 @@
-"""A film of a training that plays in the browser, without asking the server for its frames."""
+"""A timeline of a training run that plays in the browser, without asking the server."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ _player = st.components.v2.component(
     <label>Speed <input class="speed" type="range" min="1" max="10" step="1"></label>
   </div>
   <div class="screen" role="group" tabindex="0"
-       aria-label="The film. Space plays and pauses, arrow keys go one step."></div>
+       aria-label="The timeline. Space plays and pauses, arrow keys go one step."></div>
   <div class="said" aria-live="polite"></div>
 </div>""",
     css=(_FOLDER / "player.css").read_text(),
@@ -28,13 +28,13 @@ _player = st.components.v2.component(
 
 
 def play(reels: Sequence[dict[str, Any]], *, key: str) -> None:
-    """Show one film, or two beside each other in step.
+    """Show one timeline, or two side by side at the same step.
 
     Parameters
     ----------
     reels : sequence of dict
-        As `cnnviz.ui.reel.make_reel` makes them. Where they have other steps, each shows the last
-        one of its own that is not behind the common one.
+        From `cnnviz.ui.timeline.reel.make_reel`. Where their steps differ, each shows the last of
+        its own that is not later than the common one.
     key : str
     """
     _player(key=key, data={"reels": list(reels)})

@@ -24,7 +24,7 @@ from cnnviz.training.live.settings import (
     LiveTrained,
 )
 from cnnviz.ui.controls import GUEST, NETWORK
-from cnnviz.ui.live_training import cached
+from cnnviz.ui.live_training import cached, words
 from cnnviz.ui.networks.panels import show_kernel_sheet
 from cnnviz.ui.shell import address, frame
 from cnnviz.ui.shell.display import download, number, show_chart, show_picture
@@ -38,16 +38,16 @@ _TITLES = {
     "fashion-mnist": "Fashion-MNIST (clothing)",
     "mnist": "MNIST (handwritten digits)",
     "svhn": "SVHN (street-view digits)",
-    SAMPLES: "Bundled clothing (little data)",
+    SAMPLES: "Bundled clothing (few images)",
 }
 _CHANGES = {
     "none": "none",
-    "shift-flip": "shift and mirror",
-    "turn-shift-zoom": "turn, shift and zoom",
+    "shift-flip": "shift and flip",
+    "turn-shift-zoom": "rotation, shift and zoom",
 }
-_HEADS = {"flatten": "all cells (Flatten)", "gap": "mean of each map (GAP)"}
+_HEADS = {"flatten": "all positions (Flatten)", "gap": "mean of each feature map (GAP)"}
 _OPTIMIZERS = {"adam": "Adam", "rmsprop": "RMSprop", "sgd": "SGD (plain)"}
-_LATER = {"double": f"twice as many, {MAX_FILTERS} at most", "same": "as many"}
+_LATER = {"double": f"twice as many, at most {MAX_FILTERS}", "same": "the same number"}
 _PICTURES, _FEW = (500, 1000, 2000, 5000, 10_000, 20_000), (50, 100, 150)
 _RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 
@@ -68,7 +68,7 @@ class _Presence:
 
 
 def show() -> None:
-    """Let a small network be put together, trained and compared."""
+    """Build, train and compare small networks."""
     column, stage = frame.columns()
     with column:
         settings = choose_settings()
@@ -80,7 +80,7 @@ def show() -> None:
 
 
 def choose_settings() -> LiveSettings:
-    """Ask for everything that decides how the network comes out.
+    """Ask for all settings of network and training.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def choose_settings() -> LiveSettings:
     )
     has_few = data == SAMPLES
     num_pictures = st.select_slider(
-        "Training pictures",
+        "Training images",
         _FEW if has_few else _PICTURES,
         150 if has_few else 2000,
         key="live_few" if has_few else "live_pictures",
@@ -131,13 +131,13 @@ def choose_settings() -> LiveSettings:
         0.003,
         key="live_rate",
         format_func="{:g}".format,
-        help="How far each step goes down the slope of the loss.",
+        help="Size of each step against the gradient of the loss.",
         **how,
     )
     epochs = st.slider(
-        "Epochs", 1, 20, 5, key="live_epochs", help="Looks at all training pictures.", **how
+        "Epochs", 1, 20, 5, key="live_epochs", help="Passes over all training images.", **how
     )
-    with st.expander("More: pooling, head, optimiser …"):
+    with st.expander("More: pooling, head, optimizer…"):
         rest = _choose_rest(how)
     later = 2 if rest.pop("later") == "double" else 1
     return LiveSettings(
@@ -167,26 +167,26 @@ def _choose_rest(how: Mapping[str, Any]) -> dict[str, Any]:
         "dropout": st.slider(
             *("Dropout", 0.0, 0.8, 0.0, 0.1),
             key="live_dropout",
-            help="Share of the numbers before the last layer that is switched off by chance.",
+            help="Fraction of the inputs of the last layer set to zero at random.",
             **how,
         ),
-        "batch_norm": st.toggle("Batch normalisation", key="live_norm", **how),
+        "batch_norm": st.toggle("Batch normalization", key="live_norm", **how),
         "optimizer": st.selectbox(
-            "Optimiser",
+            "Optimizer",
             [*_OPTIMIZERS],
             format_func=_OPTIMIZERS.__getitem__,
             key="live_optimizer",
             **how,
         ),
         "batch_size": st.select_slider(
-            "Pictures in a batch", (16, 32, 64, 128), 32, key="live_batch", **how
+            "Batch size", (16, 32, 64, 128), 32, key="live_batch", **how
         ),
         "augmentation": st.selectbox(
-            "Change pictures by chance",
+            "Augmentation",
             [*_CHANGES],
             format_func=_CHANGES.__getitem__,
             key="live_changes",
-            help="Mirroring suits clothing, not digits: a mirrored 2 is none. Try it.",
+            help="Flipping suits clothing, not digits: a mirrored 2 is not a 2. Try it.",
             **how,
         ),
         "seed": st.number_input("Seed", 0, 9999, 1, key="live_seed", **how),
@@ -194,7 +194,7 @@ def _choose_rest(how: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _remember(settings: LiveSettings) -> None:
-    """Set the widgets as the run was set, where another page has made them forget."""
+    """Set the widgets as in the run, after a visit to another page."""
     is_double = len(settings.filters) == 1 or settings.filters[1] > settings.filters[0]
     for key, value in {
         "live_data": settings.data,
@@ -223,13 +223,13 @@ def _run() -> LiveRun | None:
 
 
 def _shown(settings: LiveSettings) -> LiveRun | None:
-    """The run that the page is about: one that goes on, or the last one with these settings."""
+    """Give the run to show: an active one, or the last one with these settings."""
     run = _run()
     return run if run is not None and (run.is_active or run.settings == settings) else None
 
 
 def show_buttons(settings: LiveSettings) -> None:
-    """Offer what can be done now: start, or pause, go on and stop."""
+    """Offer start, pause, resume and stop."""
     run = _run()
     start, hold, stop, size = st.columns([1, 1, 1, 2.2], vertical_alignment="center")
     is_active = run is not None and run.is_active
@@ -242,7 +242,7 @@ def show_buttons(settings: LiveSettings) -> None:
         key="live start",
     )
     if run is not None and run.state == queue.PAUSED:
-        hold.button("Go on", on_click=run.go_on, width="stretch", key="live go on")
+        hold.button("Resume", on_click=run.go_on, width="stretch", key="live go on")
     else:
         can_pause = run is not None and is_active
         hold.button(
@@ -274,7 +274,7 @@ def _start(settings: LiveSettings) -> None:
 
 
 def show_training(settings: LiveSettings) -> None:
-    """Show the network as it learns, anew every second; before that as it begins."""
+    """Show the network during training, updated every second, or before it."""
     run = _shown(settings)
     is_active = run is not None and run.is_active
     st.fragment(_watch, run_every=1.0 if is_active else None)(settings, is_active)
@@ -300,7 +300,7 @@ def _watch(settings: LiveSettings, was_active: bool) -> None:
 
 
 def _untrained(settings: LiveSettings) -> LiveSettings:
-    """Leave out what does not matter before training."""
+    """Reset the settings that do not matter before training."""
     first = LiveSettings()
     return replace(
         settings,
@@ -313,52 +313,55 @@ def _untrained(settings: LiveSettings) -> LiveSettings:
 
 
 def _say_state(run: LiveRun | None, settings: LiveSettings, look: LiveLook) -> None:
-    share = f"{look.accuracy:.1%} of {look.confusion.sum():,} held-out pictures"
+    accuracy = f"{look.accuracy:.1%} of {look.confusion.sum():,} held-out images"
     if run is None:
         st.info(
-            f"Not trained yet: the kernels are noise, and the answers are guesses ({share} happen "
-            "to be right). Press **Start** and watch."
+            f"Not trained yet: kernels are random, and {accuracy} are classified correctly by "
+            "chance. Press **Start**."
         )
     elif run.state == queue.FAILED:
         st.error(run.error)
     elif run.state == queue.WAITING:
         st.progress(0.0, _waiting(run.num_before))
     elif run.is_active:
-        batches = f"batch {look.batches_done:,} of {look.num_batches:,}"
+        batches = ""
+        if look.num_batches:
+            batches = f", batch {look.batches_done:,} of {look.num_batches:,}"
         done = look.epochs_done + look.batches_done / max(look.num_batches, 1)
-        now = f"Epoch {min(look.epochs_done + 1, settings.epochs)} of {settings.epochs}, {batches}"
+        now = f"Epoch {min(look.epochs_done + 1, settings.epochs)} of {settings.epochs}{batches}"
         held = f" {_pause(run)}" if run.state == queue.PAUSED else ""
-        st.progress(min(done / settings.epochs, 1.0), f"{now}: {share} are right.{held}")
+        st.progress(min(done / settings.epochs, 1.0), f"{now}: {accuracy} are correct.{held}")
     elif run.trained is None:
-        st.info("Stopped before the first epoch was over: nothing was kept.")
+        st.info("Stopped before the end of the first epoch: nothing was kept.")
     else:
         last, seconds = run.trained.history[-1], sum(e["seconds"] for e in run.trained.history)
         epochs = len(run.trained.history)
         what = "Finished" if run.state == queue.FINISHED else "Stopped"
         st.success(
-            f"{what}: {last['val_accuracy']:.1%} of the held-out pictures are named rightly after "
-            f"{epochs} epoch{'s' if epochs > 1 else ''} in {seconds:.0f} s."
+            f"{what}: {last['val_accuracy']:.1%} accuracy on held-out images after {epochs} "
+            f"epoch{'s' if epochs > 1 else ''}, {seconds:.0f} s."
         )
 
 
 def _waiting(num_before: int) -> str:
     if not num_before:
-        return "It begins…"
-    trainings = "training" if num_before == 1 else "trainings"
+        return "Starting…"
+    runs = "run" if num_before == 1 else "runs"
     return (
-        f"{num_before} {trainings} before you. Yours begins by itself; leave this tab open. One "
-        "network is trained at a time on this server."
+        f"{num_before} training {runs} before yours, which starts by itself; keep this tab open. "
+        "This server trains one network at a time."
     )
 
 
 def _pause(run: LiveRun) -> str:
     if not run.num_behind:
         return "Paused."
-    return f"Paused for {run.pause_left_s:.0f} s more: {run.num_behind} other(s) wait."
+    waits = "another run waits" if run.num_behind == 1 else f"{run.num_behind} other runs wait"
+    return f"Paused, for at most {run.pause_left_s:.0f} s more: {waits}."
 
 
 def _with_running_epoch(look: LiveLook) -> dict[str, np.ndarray]:
-    """Give the curves, the last training point being that of the epoch that runs."""
+    """Give the curves; the last training point is that of the running epoch."""
     keys = ("loss", "accuracy", "val_loss", "val_accuracy")
     running = {key: (value,) for key, value in look.so_far.items()}
     return {key: np.array([*look.history.get(key, ()), *running.get(key, ())]) for key in keys}
@@ -366,11 +369,8 @@ def _with_running_epoch(look: LiveLook) -> dict[str, np.ndarray]:
 
 def _show_curves(history: Mapping[str, np.ndarray], settings: LiveSettings) -> None:
     left, right = st.columns(2)
-    for column, key, title in (
-        (left, "accuracy", "accuracy (share that is right)"),
-        (right, "loss", "loss"),
-    ):
-        figure = figures.learning_curves(history, key, title, 0.0)
+    for column, key in ((left, "accuracy"), (right, "loss")):
+        figure = figures.learning_curves(history, key, key, 0.0)
         figure.update_xaxes(range=[0.5, settings.epochs + 0.5], dtick=max(1, settings.epochs // 5))
         if key == "accuracy":
             figure.update_yaxes(range=[0, 1.02])
@@ -393,21 +393,21 @@ def _layer_row(row: LayerFacts) -> dict[str, object]:
     return {
         "Layer": row.name,
         "Kind": row.kind,
-        "Output": "×".join(map(str, row.output_shape)),
+        "Output": " × ".join(map(str, row.output_shape)),
         "Parameters": row.num_parameters,
-        "written out": row.parameter_formula,
+        "Formula": row.parameter_formula,
     }
 
 
 def _show_ten(ten: LabelledImages, look: LiveLook) -> None:
-    st.subheader("Ten pictures that it never trains on")
+    st.subheader("Predictions for ten held-out images")
     columns = [*st.columns(5), *st.columns(5)]
     for place, column in enumerate(columns):
         true, answer = ten.class_names[place], int(look.answers[place].argmax())
         says = f"{ten.class_names[answer]}, {look.answers[place, answer]:.0%}"
-        verdict = f"**right: {says}**" if answer == place else f"wrong: {says}"
+        verdict = f"**correct: {says}**" if answer == place else f"wrong: {says}"
         with column:
-            show_picture(ten.images[place], f"{true}  \n{verdict}", f"{true}, answered {says}")
+            show_picture(ten.images[place], f"{true}  \n{verdict}", f"{true}, predicted {says}")
 
 
 def _show_kernels(look: LiveLook) -> None:
@@ -420,13 +420,13 @@ def _show_kernels(look: LiveLook) -> None:
 
 
 def _show_confusion(settings: LiveSettings, look: LiveLook) -> None:
-    st.subheader("What it confuses")
+    st.subheader("Confusion matrix")
     names = cached.live_ten(settings.data).class_names
     figure = figures.confusion_figure(look.confusion, names)
     figure.update_layout(height=480)
     show_chart(
         figure,
-        f"Confusion matrix of {look.confusion.sum()} held-out pictures",
+        f"Confusion matrix of {look.confusion.sum()} held-out images",
         key="live confusion",
     )
 
@@ -435,47 +435,29 @@ def _explain(settings: LiveSettings, look: LiveLook, history: Mapping[str, np.nd
     ten = cached.live_ten(settings.data)
     guess = 1 / len(ten.class_names)
     lines = [
-        "**What you see.** The network is shown a batch of "
-        f"{settings.batch_size} pictures, its loss is measured, and every weight takes a small "
-        "step downhill; after all training pictures an epoch is over. Kernels begin as noise, "
-        f"answers as guesses (1 of {len(ten.class_names)}, a loss of ln {len(ten.class_names)} = "
-        f"{-np.log(guess):.2f})."
+        f"**What you see.** For each batch of {settings.batch_size} images, the loss is computed "
+        "and every weight takes a small step against its gradient; a pass over all training "
+        f"images is an epoch. Before training, predictions are random: accuracy "
+        f"1/{len(ten.class_names)}, loss ln {len(ten.class_names)} = {-np.log(guess):.2f}."
     ]
     if len(history["val_accuracy"]):
-        lines[0] += f" {_verdict(history, 2.5 * guess)}"
+        lines[0] += f" {words.progress_verdict(history, 2.5 * guess)}"
     lines.append(_formula(settings))
     if settings.data == SAMPLES:
         lines.append(
-            "Trained on little data: with 150 pictures it can only learn a little, and figures are "
-            "not comparable with others."
+            "Trained on little data: with 150 images accuracy stays low and is not comparable with "
+            "published figures."
         )
     lines.append(
-        "**Try this.** Take fewer training pictures and more epochs: when do the curves part? Then "
-        "a learning rate ten times larger, and ten times smaller."
+        "**Try this.** Take fewer training images and more epochs: when do the curves separate? "
+        "Then a learning rate ten times larger, and ten times smaller."
     )
     lines.append(
-        f":small[{ten.origin} Training, held-out and the ten pictures never overlap. The same "
-        "choices and seed give the same figures again on this computer; closing or reloading this "
-        "tab ends the training. Adam: Kingma and Ba, 2015, arXiv:1412.6980.]"
+        f":small[{ten.origin} Training images, held-out images and the ten images do not overlap. "
+        "The same settings and seed give the same result on this computer. Closing or reloading "
+        "this tab ends the training. Adam: Kingma and Ba, 2015, arXiv:1412.6980.]"
     )
     st.markdown("\n\n".join(lines))
-
-
-def _verdict(history: Mapping[str, np.ndarray], least: float) -> str:
-    epochs = len(history["val_accuracy"])
-    validation = float(history["val_accuracy"][-1])
-    gap = float(history["accuracy"][epochs - 1]) - validation
-    if validation < least:
-        return (
-            f"After epoch {epochs} it is hardly better than guessing: give it more pictures or "
-            "epochs, or a smaller learning rate if the loss stands still."
-        )
-    if gap > 0.05:
-        return (
-            f"After epoch {epochs} training lies {100 * gap:.0f} points above validation: it "
-            "begins to know its pictures by heart (overfitting)."
-        )
-    return "Training and validation lie close together."
 
 
 def _formula(settings: LiveSettings) -> str:
@@ -484,11 +466,11 @@ def _formula(settings: LiveSettings) -> str:
         return f"Each step: $w \\leftarrow w - {rate}\\,\\partial L/\\partial w$."
     return (
         f"Each step: $w \\leftarrow w - {rate}\\,m/\\sqrt{{v}}$, where $v$ is a running mean of "
-        "the squared slope $(\\partial L/\\partial w)^2$ and $m$ "
+        "the squared gradient $(\\partial L/\\partial w)^2$ and $m$ "
         + (
-            "one of the slope."
+            "one of the gradient."
             if settings.optimizer == "adam"
-            else "is the slope $\\partial L/\\partial w$ itself."
+            else "is the gradient $\\partial L/\\partial w$ itself."
         )
     )
 
@@ -502,8 +484,8 @@ def show_use(settings: LiveSettings) -> None:
     st.subheader("Use this network")
     guest = st.session_state.get(GUEST)
     if guest is not None and guest.name == trained.settings.name:
-        st.button("Close it", on_click=_close, width="stretch", key="live close")
-        st.markdown(f"«{guest.card.title}» is open under **Network**, on every page.")
+        st.button("Close this network", on_click=_close, width="stretch", key="live close")
+        st.markdown(f"“{guest.card.title}” is open on every page, under **Network**.")
         frame.link("feature_maps", "Feature maps")
         frame.link("class_activation", "Class activation maps")
     elif st.button("Open on all pages", width="stretch", key="live open"):
@@ -512,9 +494,9 @@ def show_use(settings: LiveSettings) -> None:
     download("Network and card (ZIP)", f"{name}.zip", lambda: _zipped(trained))
     download("Settings (JSON)", f"{name}.settings.json", trained.settings.to_json().encode)
     st.markdown(
-        ":small[The network is for this session only. Unpacked into a folder that "
-        "`CNNVIZ_MODELS_DIR` names, the files are a network like those that come with cnnviz; "
-        "`cnnviz train-live` trains it again from the settings, number for number.]"
+        ":small[The network is kept for this session only. Unpack the ZIP into the folder of "
+        "`CNNVIZ_MODELS_DIR` to open it later; `cnnviz train-live` repeats the training from the "
+        "settings exactly.]"
     )
 
 
@@ -544,13 +526,13 @@ def _zipped(trained: LiveTrained) -> bytes:
 
 
 def show_comparison() -> None:
-    """Set the trainings of this session side by side."""
+    """Compare the training runs of this session."""
     run = _run()
     rows = list(st.session_state.get(_EARLIER, ()))
     if run is not None and not run.is_active and run.trained is not None:
         rows.append(_row(run.trained))
     if rows:
-        st.subheader("Your trainings")
+        st.subheader("Your training runs")
         st.dataframe(
             rows,
             hide_index=True,
@@ -558,7 +540,7 @@ def show_comparison() -> None:
                 key: st.column_config.NumberColumn(format="percent")
                 for key in ("Training", "Validation")
             },
-            alt="Table of the trainings of this session",
+            alt="Table of the training runs of this session",
         )
 
 
@@ -568,14 +550,14 @@ def _row(trained: LiveTrained) -> dict[str, object]:
         "Training": last["accuracy"],
         "Validation": last["val_accuracy"],
         "Filters": "-".join(map(str, settings.filters)),
-        "Kernel": f"{settings.kernel_size}×{settings.kernel_size}",
+        "Kernel": f"{settings.kernel_size} × {settings.kernel_size}",
         "Parameters": settings.network.num_parameters,
-        "Pictures": settings.num_pictures,
+        "Images": settings.num_pictures,
         "Epochs": settings.epochs,
-        "Rate": f"{settings.learning_rate:g}",
-        "Optimiser": settings.optimizer,
+        "Learning rate": f"{settings.learning_rate:g}",
+        "Optimizer": settings.optimizer,
         "Pooling": settings.pooling,
         "Head": settings.head,
-        "Changes": settings.augmentation,
+        "Augmentation": settings.augmentation,
         "Data": settings.data,
     }

@@ -15,7 +15,7 @@ from cnnviz.ui.timeline import reel
 
 @st.cache_data(max_entries=1, ttl=60, show_spinner=False)
 def filmed_networks() -> tuple[str, ...]:
-    """Name the networks whose weights were kept on the way; looked up anew after a minute."""
+    """Name the networks with saved checkpoints; looked up again after a minute."""
     return networks_with_films()
 
 
@@ -26,7 +26,7 @@ def training_film(
     class_index: int | None,
     cam_layer_name: str,
 ) -> TrainingFilm | None:
-    """Show a picture to a network at every kept step of its training; None while that runs."""
+    """Run an image through a network at every saved step of its training; None while that runs."""
 
     def work(report: jobs.Report) -> TrainingFilm:
         from cnnviz.training.timeline import training_film as make
@@ -45,7 +45,7 @@ def training_film(
 
 
 def film_fits(model_name: str) -> KernelFits | None:
-    """Fit Gabor functions to the first kernels at every kept step; None while that runs."""
+    """Fit Gabor functions to the first kernels at every saved step; None while that runs."""
 
     def work(report: jobs.Report) -> KernelFits:
         from cnnviz.training.timeline import kernel_fits
@@ -66,6 +66,6 @@ def film_fits(model_name: str) -> KernelFits | None:
     show_spinner=False,
 )
 def film_reel(film: TrainingFilm, image: ImageInput, fits: KernelFits | None) -> dict[str, Any]:
-    """Paint and write all frames of a film for the browser."""
+    """Encode all frames of a timeline for the browser."""
     record = zoo.training_record(film.name)
     return reel.make_reel(film, zoo.find_card(film.name), record, image, fits)

@@ -1,4 +1,4 @@
-"""The parts of the training film page: what is filmed, the player, and the words below it."""
+"""The timeline of a training run: its settings, the player, and the explanation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from cnnviz.ui import controls, shared
 from cnnviz.ui.components import player
 from cnnviz.ui.controls import Picked
 from cnnviz.ui.controls.recipe_words import difference_table
-from cnnviz.ui.shell import address
+from cnnviz.ui.shell import address, frame
 from cnnviz.ui.shell.display import download, number, show_picture
 from cnnviz.ui.timeline import cached, reel
 
@@ -22,15 +22,15 @@ _FRAME_MS = 500  # of the GIF
 _BESIDE = "beside"  # session key of the second network
 _PLAYED = "films_played"  # session key: scenes, films and fits that the player shows
 _PAIRS = {
-    "First layer with and without the cure for noise": ("svhn-small", "svhn-small-noisy"),
+    "With and without weight decay on the first layer": ("svhn-small", "svhn-small-noisy"),
     "With and without augmentation": ("svhn-few", "svhn-few-augmented"),
-    "Digits and clothes": ("svhn-gabor", "fashion-gabor"),
+    "Digits and clothing": ("svhn-gabor", "fashion-gabor"),
 }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """What is filmed: a network, a picture, and where to look."""
+    """What is shown over time: a network, an image, and which layers."""
 
     model_name: str
     picked: Picked
@@ -40,61 +40,56 @@ class Scene:
 
     @property
     def image(self) -> ImageInput:
-        """The picture."""
+        """The image."""
         return self.picked.image
 
 
 def show(model_name: str, picked: Picked) -> None:
     """Show a network throughout its training, beside a second one if wanted."""
-    show_scenes(choose(model_name, picked))
+    if address.wanted(controls.SUITABLE_NETWORK) in st.session_state:
+        st.rerun()  # a pair was chosen: the network in the bar changes, too
+    column, stage = frame.columns()
+    with column:
+        scenes = choose(model_name, picked)
+    with stage:
+        show_scenes(scenes)
 
 
 def choose(model_name: str, picked: Picked) -> tuple[Scene, ...]:
-    """Ask for a second network, the layer of the maps, the class, and the layer of the evidence."""
+    """Ask for a second network, the layers of feature maps and heat map, and the class."""
     model = shared.model(model_name)
-    pairs, second, maps, classes, more = st.columns(
-        [0.6, 1.5, 1.4, 1.1, 0.6], vertical_alignment="bottom"
-    )
-    with pairs, st.popover("Pairs", width="stretch", help="Two networks worth comparing."):
+    with st.popover("Pairs to compare", width="stretch"):
         for title, pair in _PAIRS.items():
             st.button(title, on_click=_take, args=pair, width="stretch")
-    with second:
-        beside = _choose_second(model_name)
-    with maps:
-        layer_name = controls.layer_picker(
-            model_name, "Maps of layer", key="film_layer", default=model.first_convolution
-        )
-    with classes:
-        best = shared.predictions(model_name, picked.image)[0]
-        class_index = controls.class_picker(model_name, best)
-    with more, st.popover("More", width="stretch"):
-        cam_layer_name = controls.layer_picker(
-            model_name, "Evidence on layer", key="film_cam_layer"
-        )
+    beside = _choose_second(model_name)
+    layer_name = controls.layer_picker(
+        model_name, "Feature maps of layer", key="film_layer", default=model.first_convolution
+    )
+    best = shared.predictions(model_name, picked.image)[0]
+    class_index = controls.class_picker(model_name, best)
+    cam_layer_name = controls.layer_picker(model_name, "Heat map of layer", key="film_cam_layer")
     scene = Scene(model_name, picked, layer_name, cam_layer_name, class_index)
     return (scene, _scene_beside(scene, beside)) if beside else (scene,)
 
 
 def _take(model_name: str, beside: str) -> None:
     st.session_state[address.wanted(controls.SUITABLE_NETWORK)] = model_name
-    st.session_state[_BESIDE] = beside
+    st.session_state[address.wanted(_BESIDE)] = beside
 
 
 def _choose_second(model_name: str) -> str | None:
     others = [name for name in cached.filmed_networks() if name != zoo.plain_name(model_name)]
-    beside = st.selectbox(
-        "Beside it",
-        [_NONE, *others],
-        format_func=lambda name: name if name == _NONE else controls.card_of(name).title,
+    beside = address.selectbox(
+        "Second network",
+        {_NONE: "none"} | {name: controls.card_of(name).title for name in others},
         key=_BESIDE,
-        bind="query-params",
-        help="A second network in step with the first: after as many steps of training.",
+        help="Shown at the same training step as the first.",
     )
     return None if beside == _NONE else beside
 
 
 def _scene_beside(scene: Scene, model_name: str) -> Scene:
-    """Look at a second network in the same way, as far as it has the same layers and classes."""
+    """Show a second network in the same way, as far as it has the same layers and classes."""
     first, second = shared.model(scene.model_name), shared.model(model_name)
     maps = second.map_shapes
     is_alike = first.class_names == second.class_names
@@ -108,7 +103,7 @@ def _scene_beside(scene: Scene, model_name: str) -> Scene:
 
 
 def show_scenes(scenes: Sequence[Scene]) -> None:
-    """Show the film, or say how far it is; then what it shows, and the files."""
+    """Show the timelines, or their progress; then what they show, and the files."""
     stage, waiting = st.container(), st.container()
     with stage:
         films = [_film_of(scene) for scene in scenes]
@@ -134,9 +129,9 @@ def show_scenes(scenes: Sequence[Scene]) -> None:
 
 
 def _play_last() -> None:
-    """Play the films that were made last.
+    """Show the timelines that were computed last.
 
-    The player stays on the page while others are made: taken away it would forget its place.
+    The player stays on the page while others are computed: it would forget its position.
     """
     played = st.session_state.get(_PLAYED, ())
     if played:
@@ -149,8 +144,8 @@ def _show_input(scene: Scene) -> None:
     size = f"{view.shape[0]} × {view.shape[1]}"
     show_picture(
         view,
-        f"What goes in: {scene.picked.label}, {size}",
-        f"{scene.picked.label}, as {scene.model_name} sees it",
+        f"Input: {scene.picked.label}, {size}",
+        f"{scene.picked.label}, input of {scene.model_name}",
     )
 
 
@@ -171,10 +166,10 @@ def _fits_of(film: TrainingFilm) -> KernelFits | None:
 
 
 def _explain(scene: Scene, film: TrainingFilm, fits: KernelFits | None) -> None:
-    """Tell what happens in one film with its numbers."""
+    """Describe one timeline by its numbers."""
     first, last = film.frames[0], film.frames[-1]
     label = film.class_names[film.class_index]
-    answers = [film.class_names[int(frame.logits.argmax())] for frame in film.frames]
+    answers = [film.class_names[int(moment.logits.argmax())] for moment in film.frames]
     settled = len(answers)
     while settled and answers[settled - 1] == answers[-1]:
         settled -= 1
@@ -183,10 +178,10 @@ def _explain(scene: Scene, film: TrainingFilm, fits: KernelFits | None) -> None:
     )
     nearest = max(last.drift, key=lambda name: np.nan_to_num(last.drift[name].cosine))
     lines = [
-        f"**What you see: {controls.card_of(film.name).title}, «{scene.picked.label}».** Before "
-        f"training it says «{answers[0]}» with {first.probabilities.max():.0%}, which is chance; "
-        f"from step {film.frames[settled].step:,} on it says «{answers[-1]}», at the end with "
-        f"{last.probabilities.max():.0%}. The evidence is for «{label}».",
+        f"**What you see: {controls.card_of(film.name).title}, {scene.picked.label}.** Before "
+        f"training, the prediction is “{answers[0]}” with {first.probabilities.max():.0%}, as "
+        f"random as the weights; from step {film.frames[settled].step:,} on it is “{answers[-1]}”, "
+        f"finally with {last.probabilities.max():.0%}. The heat map is for “{label}”.",
         _weights_moved(film, farthest, nearest),
     ]
     if fits is not None:
@@ -194,14 +189,14 @@ def _explain(scene: Scene, film: TrainingFilm, fits: KernelFits | None) -> None:
         begun, *_, ended = (fits.r_squared >= reel.GOOD_FIT).sum(axis=1)
         lines.append(
             f"A Gabor function explains at least {reel.GOOD_FIT:.0%} of the variance (R²) of "
-            f"{begun} of {num} kernels before training and of {ended} at the end: "
-            + ("noise became edges and bars." if 2 * ended > num else "much noise stays.")
+            f"{begun} of {num} kernels before training and of {ended} after it"
+            + (": most became edges and bars." if 2 * ended > num else ".")
         )
     st.markdown(" ".join(lines))
 
 
 def _explain_pair(scenes: Sequence[Scene]) -> None:
-    """Say what is different about two networks."""
+    """Say how two networks differ."""
     records = {
         controls.card_of(scene.model_name).title: shared.training_record(scene.model_name)
         for scene in scenes
@@ -211,65 +206,62 @@ def _explain_pair(scenes: Sequence[Scene]) -> None:
         f"{record.accuracy:.1%} of {record.facts['num_held_out_pictures']:,} with {title}"
         for title, record in records.items()
     ]
+    st.markdown("**Differences.** " + " ".join(lines) + "\n\n" + difference_table(records))
     st.markdown(
-        "**In what the two differ.** " + " ".join(lines) + "\n\n" + difference_table(records)
-    )
-    st.markdown(
-        f"Right on held-out pictures: {', '.join(right)}. One run of each, not a mean. Each film "
-        "has scales of its own: compare the numbers at the bars, too."
+        f"Accuracy on held-out images: {', '.join(right)}. One run each. Each network has its own "
+        "color scales: compare the numbers at the color bars, too."
     )
 
 
 def _weights_moved(film: TrainingFilm, farthest: str, nearest: str) -> str:
     far, near = film.frames[-1].drift[farthest], film.frames[-1].drift[nearest]
     return (
-        f"`{farthest}` moved most, {number(far.relative_change, 2)} times the length that it began "
-        f"with; `{nearest}` still points most nearly where it began (cosine {near.cosine:.2f})."
+        f"The weights of `{farthest}` changed most, by {number(far.relative_change, 2)} times "
+        f"their initial norm; those of `{nearest}` kept their direction best (cosine "
+        f"{near.cosine:.2f})."
     )
 
 
 def _explain_all() -> None:
     st.markdown(
-        "All parts come from the same weights. A colour means the same number in the whole film, "
-        "so what is faint at the start *is* weak. For the weights $w$ of a layer, begun with "
-        "$w_0$:\n\n"
+        "All panels show the same weights. Color scales are the same for all steps, so a faint map "
+        "*is* weak. For the weights $w$ of a layer with initial values $w_0$:\n\n"
         "$$\\text{change} = \\frac{\\lVert w - w_0 \\rVert}{\\lVert w_0 \\rVert}, \\qquad "
         "\\text{cosine} = \\frac{w \\cdot w_0}{\\lVert w \\rVert\\,\\lVert w_0 \\rVert}$$\n\n"
-        "**Try this.** Stop at step 30, 100 and 300: which comes first, kernels that look like "
-        "something, or the right answer? Ask for the evidence for a wrong class. Let a second "
-        "network learn beside it.\n\n"
-        ":small[Weights were kept in half precision. Cosine with the start: Carbonnelle and De "
-        "Vleeschouwer 2018, arXiv:1806.01603. Fits: Jones and Palmer 1987. Evidence: Selvaraju et "
-        "al. 2017, arXiv:1610.02391; it is evidence, not proof.]"
+        "**Try this.** Stop at steps 30, 100 and 300: which comes first, structured kernels or the "
+        "correct prediction? Choose a wrong class for the heat map. Add a second network.\n\n"
+        ":small[Weights were stored in half precision. Cosine: Carbonnelle and De Vleeschouwer "
+        "2018, arXiv:1806.01603. Gabor fits: Jones and Palmer 1987. Heat maps: Grad-CAM, Selvaraju "
+        "et al. 2017, arXiv:1610.02391.]"
     )
 
 
 def _offer(scene: Scene, film: TrainingFilm, fits: KernelFits | None) -> None:
-    """Offer the film to take home."""
+    """Offer the timeline as files."""
     card = controls.card_of(film.name)
     picture, numbers = st.columns(2)
     with picture:
         download(
-            "The film (GIF)",
-            f"{film.name}-film.gif",
+            "Timeline (GIF)",
+            f"{film.name}-timeline.gif",
             lambda: figures.encode_gif(reel.stills(film, card, scene.image), _FRAME_MS),
         )
     with numbers:
         download(
-            "Its numbers (NPZ)",
-            f"{film.name}-film.npz",
+            "Numbers (NPZ)",
+            f"{film.name}-timeline.npz",
             lambda: figures.arrays_npz(_arrays(film, fits)),
         )
 
 
 def _arrays(film: TrainingFilm, fits: KernelFits | None) -> dict[str, np.ndarray]:
     """Stack what the frames hold, the step first."""
-    arrays = {"steps": np.array([frame.step for frame in film.frames])}
-    for what in ("epoch", "kernels", "maps", "heatmap", "scores", "probabilities"):
-        arrays[what] = np.stack([getattr(frame, what) for frame in film.frames])
+    arrays = {"steps": np.array([moment.step for moment in film.frames])}
+    for what in ("epoch", "kernels", "maps", "heatmap", "logits", "probabilities"):
+        arrays[what] = np.stack([getattr(moment, what) for moment in film.frames])
     arrays["layers"] = np.array([*film.frames[0].drift])
     for what in ("relative_change", "cosine"):
         arrays[what] = np.array(
-            [[getattr(one, what) for one in frame.drift.values()] for frame in film.frames]
+            [[getattr(one, what) for one in moment.drift.values()] for moment in film.frames]
         )
     return arrays if fits is None else arrays | {"r_squared": fits.r_squared}

@@ -46,7 +46,7 @@ def make_reel(
 
 
 def painted_kernels(kernels: np.ndarray, card: ModelCard, reach: float) -> list[np.ndarray]:
-    """Paint kernels (kh, kw, C, K) of any number of colours, grey for zero; NaN is grey, too."""
+    """Color kernels (kh, kw, C, K) with any number of channels, gray for zero and NaN."""
     coloured = zoo.rgb_kernels(card, kernels) if kernels.shape[2] == 3 else kernels
     shape = (*kernels.shape[:2], 3, kernels.shape[3])
     values = np.nan_to_num(np.broadcast_to(coloured, shape))
@@ -55,7 +55,7 @@ def painted_kernels(kernels: np.ndarray, card: ModelCard, reach: float) -> list[
 
 
 def kernel_reach(film: TrainingFilm) -> float:
-    """Find the largest weight of a first kernel in the whole film."""
+    """Find the largest weight of a first kernel at any step."""
     return max(float(np.abs(frame.kernels).max()) for frame in film.frames) or 1.0
 
 
@@ -71,7 +71,7 @@ def _kernels(film: TrainingFilm, card: ModelCard, fits: KernelFits | None) -> Pa
     return {
         "kind": "kernels",
         "title": f"Kernels of {film.kernel_layer_name}{below}",
-        "alt": f"{count} first-layer kernels, grey for zero",
+        "alt": f"{count} first-layer kernels, gray for zero",
         "side": list(film.frames[0].kernels.shape[:2]),
         "count": count,
         "kernels": [strip(frame.kernels) for frame in film.frames],
@@ -86,7 +86,7 @@ def _kernels(film: TrainingFilm, card: ModelCard, fits: KernelFits | None) -> Pa
 
 
 def _kernel_words(frame: FilmFrame, quality: np.ndarray | None) -> str:
-    words = f"Now ±{number(float(np.abs(frame.kernels).max()), 2)}."
+    words = f"Range ±{number(float(np.abs(frame.kernels).max()), 2)}."
     if quality is None or np.isnan(quality).all():
         return words
     good = int((quality >= GOOD_FIT).sum())
@@ -94,14 +94,14 @@ def _kernel_words(frame: FilmFrame, quality: np.ndarray | None) -> str:
 
 
 def map_scale(film: TrainingFilm) -> Scale:
-    """Give the scale that all maps of the film share."""
+    """Give the common scale of the feature maps of all steps."""
     stack = [frame.maps for frame in film.frames]
     has_signs = any(bool((maps < 0).any()) for maps in stack)
     return figures.signed_scale(*stack) if has_signs else figures.unsigned_scale(*stack)
 
 
 def map_sheet(maps: np.ndarray, scale: Scale) -> np.ndarray:
-    """Set the maps (h, w, K) of one frame into one picture."""
+    """Set the feature maps (h, w, K) of one step into one image."""
     shown = maps[..., :_MOST_MAPS].transpose(2, 0, 1)
     columns, most_px = (8, 56) if len(shown) > 24 else (min(6, len(shown)), 96)
     side = max(maps.shape[:2])
@@ -120,24 +120,24 @@ def _maps(film: TrainingFilm) -> Panel:
     what = "All" if depth <= _MOST_MAPS else f"{_MOST_MAPS} of"
     return {
         "kind": "sheet",
-        "title": f"{what} {depth} maps of {film.layer_name}",
-        "alt": f"Maps of {film.layer_name} for the picture",
+        "title": f"{what} {depth} feature maps of {film.layer_name}",
+        "alt": f"Feature maps of {film.layer_name} for the image",
         "frames": [_png(map_sheet(frame.maps, scale)) for frame in film.frames],
         "bar": scale_bar(scale),
         "says": [
-            f"Now {number(float(frame.maps.min()), 2)} to {number(float(frame.maps.max()), 2)}."
+            f"Range {number(float(frame.maps.min()), 2)} to {number(float(frame.maps.max()), 2)}."
             for frame in film.frames
         ],
     }
 
 
 def heat_scale(film: TrainingFilm) -> Scale:
-    """Give the scale that all heatmaps of the film share."""
+    """Give the common scale of the heat maps of all steps."""
     return figures.unsigned_scale(*(frame.heatmap for frame in film.frames), colour_map="inferno")
 
 
 def overlays(film: TrainingFilm, card: ModelCard, image: ImageInput) -> list[np.ndarray]:
-    """Lay the heatmap of every frame over the picture."""
+    """Overlay the heat map of every step on the image."""
     small = shrink_to_fit(image, _PICTURE_PX)
     under = image_from_pixels(figures.enlarge(small.pixels, _PICTURE_PX))
     seen, scale = zoo.seen_part(card, under), heat_scale(film)
@@ -152,8 +152,8 @@ def _evidence(film: TrainingFilm, card: ModelCard, image: ImageInput) -> Panel:
     pictures = overlays(film, card, image)
     return {
         "kind": "sheet",
-        "title": f"Evidence for «{label}»",
-        "alt": f"The picture with the evidence for {label}",
+        "title": f"Heat map for “{label}”",
+        "alt": f"Heat map for {label} over the image",
         "frames": [_address(figures.encode_jpeg(one, 88), "jpeg") for one in pictures],
         "bar": scale_bar(heat_scale(film)),
         "says": [_heat_words(frame, film.cam_layer_name) for frame in film.frames],
@@ -164,8 +164,8 @@ def _heat_words(frame: FilmFrame, layer_name: str) -> str:
     top = float(frame.heatmap.max())
     cells = " × ".join(map(str, frame.heatmap.shape))
     if top <= 0:
-        return f"No cell of {layer_name} speaks for it."
-    return f"Now 0 to {number(top, 2)}, {cells} cells of {layer_name}."
+        return f"No position of {layer_name} supports it."
+    return f"Range 0 to {number(top, 2)}, {cells} positions of {layer_name}."
 
 
 def _curves(film: TrainingFilm, record: TrainingRecord) -> Panel:
@@ -184,7 +184,7 @@ def _curves(film: TrainingFilm, record: TrainingRecord) -> Panel:
 
     return {
         "kind": "curves",
-        "title": "Learning curves, over epochs",
+        "title": "Learning curves by epoch",
         "charts": [
             {"title": "accuracy", "lines": lines("accuracy")},
             {"title": "loss", "lines": lines("loss")},
@@ -201,13 +201,13 @@ def _drift(film: TrainingFilm) -> Panel:
     top = float(changes.max()) or 1.0
     return {
         "kind": "bars",
-        "title": "How far each layer has moved",
-        "alt": "Relative change of the weights of each layer, and cosine with the start",
+        "title": "Relative change of the weights",
+        "alt": "Relative change of the weights of each layer, and cosine with the initial weights",
         "names": names,
         "picked": -1,
         "shares": [_rounded(row / top) for row in changes],
         "texts": [[_drift_words(one) for one in frame.drift.values()] for frame in film.frames],
-        "says": [f"‖w − w₀‖ / ‖w₀‖ · cosine. A full bar is {number(top, 2)}."] * len(film.frames),
+        "says": [f"‖w − w₀‖ / ‖w₀‖ · cosine. Full bar: {number(top, 2)}."] * len(film.frames),
     }
 
 
@@ -221,7 +221,7 @@ def _probabilities(film: TrainingFilm) -> Panel:
     shown = sorted({*best.tolist(), film.class_index})
     return {
         "kind": "bars",
-        "title": "What the network says",
+        "title": "Prediction",
         "alt": "Probability of each class",
         "names": [film.class_names[place] for place in shown],
         "picked": shown.index(film.class_index),
@@ -233,7 +233,9 @@ def _probabilities(film: TrainingFilm) -> Panel:
 
 def _answer(film: TrainingFilm, frame: FilmFrame) -> str:
     best, wanted = film.class_names[int(frame.logits.argmax())], film.class_names[film.class_index]
-    return f"«{best}» leads; logit of «{wanted}» {_short(float(frame.logits[film.class_index]))}."
+    return (
+        f"Predicted: “{best}”; logit of “{wanted}” {_short(float(frame.logits[film.class_index]))}."
+    )
 
 
 def _short(value: float) -> str:
@@ -253,7 +255,7 @@ def _address(content: bytes, kind: str) -> str:
 
 
 def stills(film: TrainingFilm, card: ModelCard, image: ImageInput) -> list[np.ndarray]:
-    """Draw every frame as one picture: kernels, maps, and the evidence over the picture."""
+    """Draw every step as one image: kernels, feature maps, and the heat map over the image."""
     reach, scale = kernel_reach(film), map_scale(film)
     sheets = []
     for frame, overlay in zip(film.frames, overlays(film, card, image), strict=True):
