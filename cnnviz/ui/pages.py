@@ -193,6 +193,13 @@ PAGES = (
                 is_fragment=False,
             ),
             View(
+                "all-templates",
+                "All templates",
+                templates.show_all,
+                "What do the templates of all classes look like, and what if images are shifted?",
+                (),
+            ),
+            View(
                 "one-dimension",
                 "1D convolution",
                 one_dimension.show,

@@ -181,7 +181,7 @@ def direction_bar() -> str:
     gradient = ", ".join(f"rgb({r},{g},{b})" for r, g, b in colours)
     labels = "".join(f"<span>{degrees}°</span>" for degrees in (0, 45, 90, 135, 180))
     return (
-        '<div role="img" aria-label="Colours from 0 to 180 degrees">'
+        '<div role="img" aria-label="Colors from 0 to 180 degrees">'
         f'<div style="height:0.7rem;border-radius:3px;'
         f'background:linear-gradient(90deg,{gradient})"></div>'
         '<div style="display:flex;justify-content:space-between;font-size:0.8rem">'

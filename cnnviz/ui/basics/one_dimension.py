@@ -16,7 +16,7 @@ from cnnviz.ui.controls import Picked, keep_within
 from cnnviz.ui.shell import frame
 from cnnviz.ui.shell.display import added, exact, multiplied, number, show_chart, show_picture
 
-_ROW, _OWN = "Row of the picture", "Your own numbers"
+_ROW, _OWN = "Row of the image", "Your own numbers"
 _LONGEST_PX = 28  # of a row, so that single numbers can be seen
 _MOST_NUMBERS = 64
 _LARGEST_KERNEL = 7
@@ -49,7 +49,7 @@ def show(picked: Picked) -> None:
                 steps.stride * np.arange(len(steps.answer)) + middle,
                 cell,
             ),
-            "Signal, kernel and answer, one below the other",
+            "Signal, kernel and output, one below the other",
             key="line_chart",
             has_tools=False,
         )
@@ -59,7 +59,7 @@ def show(picked: Picked) -> None:
 
 
 def _grey_rows(picked: Picked) -> np.ndarray:
-    """Give the picture in small and in whole grey levels, int64 (h, w)."""
+    """Reduce the image to whole gray levels, int64 (h, w)."""
     small = shared.smaller(picked.image, _LONGEST_PX)
     return np.rint(as_gray(small) * 255).astype(np.int64)
 
@@ -179,8 +179,8 @@ def _show_row(rows: np.ndarray, label: str) -> None:
     width = rows.shape[1]
     show_picture(
         figures.enlarged_with_frame(grey, range(place, place + 1), range(width)),
-        f"Row {place} of {label}, reduced to {len(rows)} × {width}, grey levels 0 to 255",
-        f"The picture in grey with row {place} framed",
+        f"Row {place} of {label}, reduced to {len(rows)} × {width}, gray levels 0 to 255",
+        f"The image in gray with row {place} framed",
     )
 
 
@@ -189,7 +189,7 @@ def _choose_cell(count: int) -> int:
     if count == 1:
         return 0
     return st.slider(
-        "Cell of the answer", 0, count - 1, count // 2, key="line_cell", bind="query-params"
+        "Position of the output", 0, count - 1, count // 2, key="line_cell", bind="query-params"
     )
 
 
@@ -198,7 +198,7 @@ def _write_cell(steps: LineSteps, cell: int) -> None:
     under = steps.padded[steps.places(cell)]
     products = under * steps.kernel
     st.markdown(
-        f"**Cell {cell}**: {multiplied(steps.kernel.tolist(), under.tolist())} "
+        f"**Position {cell}**: {multiplied(steps.kernel.tolist(), under.tolist())} "
         f"= {added(products.tolist())} = **{exact(float(steps.answer[cell]))}**"
     )
 
@@ -207,8 +207,8 @@ def _write_size(steps: LineSteps, length: int) -> None:
     width = len(steps.kernel)
     if steps.dilation > 1:
         st.markdown(
-            f"With dilation {steps.dilation} the {width} numbers reach over "
-            f"F = {steps.dilation}·({width} − 1) + 1 = {steps.reach} cells."
+            f"With dilation {steps.dilation} the {width} weights span "
+            f"F = {steps.dilation}·({width} − 1) + 1 = {steps.reach} positions."
         )
     rest = rf",\ \text{{{steps.left_over} left over}}" if steps.left_over else ""
     st.latex(
@@ -221,40 +221,39 @@ def _explain(
     steps: LineSteps, signal: np.ndarray, kernel: np.ndarray, settings: dict[str, Any]
 ) -> None:
     total = number(float(kernel.sum().round(9)))
-    flat = {"0": "0: only changes are seen", "1": "the signal itself"}
+    flat = {"0": "0: only changes matter", "1": "the signal itself"}
     brightness = (
-        f"Its numbers add up to {total}: where the signal is flat the answer is "
+        f"Its weights add up to {total}: where the signal is constant, the output is "
         f"{flat.get(total, f'{total} times the signal')}."
     )
     st.markdown(
-        "**What you see.** The orange kernel lies on the orange cells. Number times number, added "
-        "up: that is one cell of the answer. Then the window moves on by the stride. "
-        f"{brightness} The signal goes from {number(float(signal.min()))} to "
-        f"{number(float(signal.max()))}, the answer from {number(float(steps.answer.min()))} to "
+        "**What you see.** The kernel is multiplied with the orange part of the signal, and the "
+        "products add up to one position of the output. Then the window moves by the stride. "
+        f"{brightness} The signal ranges from {number(float(signal.min()))} to "
+        f"{number(float(signal.max()))}, the output from {number(float(steps.answer.min()))} to "
         f"{number(float(steps.answer.max()))}.\n\n{_turning(steps, signal, kernel, settings)}\n\n"
-        "**Try this.** Slide «Cell of the answer» across the step. Take the noisy wave with the "
-        "difference kernel, then with smoothing: one makes noise larger, the other smaller. Take "
-        "the pulse: the answer is the kernel itself, turned or not.\n\n"
-        ":small[A picture has rows and columns; everything else on the page «Convolution» is the "
-        "same. After V. Dumoulin and F. Visin, «A guide to convolution arithmetic», 2016, "
-        "arXiv:1603.07285.]"
+        "**Try this.** Move the position across the step. Take the noisy signal with the "
+        "difference kernel, then with smoothing: one amplifies noise, the other reduces it. Take "
+        "the pulse: the output is the kernel itself, flipped or not.\n\n"
+        ":small[In 2D, rows and columns work the same way: see *Convolution*. After V. Dumoulin "
+        "and F. Visin, “A guide to convolution arithmetic”, 2016, arXiv:1603.07285.]"
     )
 
 
 def _turning(
     steps: LineSteps, signal: np.ndarray, kernel: np.ndarray, settings: dict[str, Any]
 ) -> str:
-    """Say how much turning the kernel matters here."""
+    """Say how much flipping the kernel matters here."""
     if np.array_equal(kernel, kernel[::-1]):
-        return "This kernel is the same from both ends: correlation and convolution agree."
+        return "This kernel is symmetric: correlation and convolution agree."
     is_turned = settings["operation"] == "convolve"
     other = "correlate" if is_turned else "convolve"
     answer = slide_along(signal, kernel, **(settings | {"operation": other})).answer
     difference = float(np.abs(steps.answer - answer).max())
-    now = "turned (convolution)" if is_turned else "as it is (correlation, as networks do)"
+    now = "flipped (convolution)" if is_turned else "not flipped (correlation, as in networks)"
     verb = "Correlation" if is_turned else "Convolution"
     return (
-        f"The kernel is laid {now}. {verb} would give another answer: the largest difference of a "
-        f"cell is {number(difference)}."
+        f"The kernel is {now}. {verb} would give another output: the largest difference is "
+        f"{number(difference)}."
         + (" It is the negative." if np.allclose(steps.answer, -answer) else "")
     )

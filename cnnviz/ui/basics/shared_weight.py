@@ -13,19 +13,19 @@ from cnnviz.ui.controls import Picked, keep_within
 from cnnviz.ui.shell import frame
 from cnnviz.ui.shell.display import added, exact, number, show_picture
 
-_CUT, _RANDOM = "Cut from the picture", "Random numbers"
-_SQUARES, _SUM, _MIDDLE = "Distance to a target", "Sum of all cells", "The middle cell alone"
+_CUT, _RANDOM = "Part of the image", "Random numbers"
+_SQUARES, _SUM, _MIDDLE = "Distance to a target", "Sum of the output", "Center of the output"
 _LOSSES = {_SQUARES: "squares", _SUM: "sum", _MIDDLE: "middle"}
 _FORMULAS = {
     "squares": r"L = \tfrac12 \sum_{ij} (y_{ij} - t_{ij})^2, \qquad g_{ij} = y_{ij} - t_{ij}",
     "sum": r"L = \sum_{ij} y_{ij}, \qquad g_{ij} = 1",
-    "middle": r"L = y_\mathrm{middle}, \qquad g_{ij} = 1 \text{ in the middle, else } 0",
+    "middle": r"L = y_\mathrm{center}, \qquad g_{ij} = 1 \text{ at the center, else } 0",
 }
 _SIDE = 3  # of the kernels
 _BY_TITLE = {
     kernel.title: kernel.values for kernel in KERNELS if kernel.values.shape == (_SIDE, _SIDE)
 }
-_BRIGHTEST = 9  # one digit a cell
+_BRIGHTEST = 9  # one digit a pixel
 _REDUCED_PX = 28
 _GREY = figures.Scale(0, _BRIGHTEST, "gray")
 _SHORT_CELL_PX, _LONG_CELL_PX = 36, 56  # for whole numbers, and for others
@@ -41,7 +41,7 @@ def show(picked: Picked) -> None:
         loss = _LOSSES[st.selectbox("Loss", [*_LOSSES], key="gradient_loss", bind="query-params")]
         wanted = np.zeros((_SIDE, _SIDE))
         if loss == "squares":
-            title = _choose_kernel("Target: the answer of", "Vertical edge", "gradient_target")
+            title = _choose_kernel("Target: the output of", "Vertical edge", "gradient_target")
             wanted = _BY_TITLE[title]
     target = valid_correlation(picture, wanted)
     steps = kernel_gradient(picture, kernel, target, loss)
@@ -79,7 +79,7 @@ def _choose_picture(picked: Picked) -> np.ndarray:
 
 
 def _choose_side() -> int:
-    return st.slider("Side (cells)", _SIDE, 7, 5, key="gradient_side", bind="query-params")
+    return st.slider("Side (pixels)", _SIDE, 7, 5, key="gradient_side", bind="query-params")
 
 
 def _choose_edge(label: str, key: str, last: int) -> int:
@@ -93,9 +93,9 @@ def _show_cut(grey: np.ndarray, top: int, left: int, side: int, label: str) -> N
     pixels = np.repeat(np.rint(grey * 255).astype(np.uint8)[..., np.newaxis], 3, axis=2)
     show_picture(
         figures.enlarged_with_frame(pixels, range(top, top + side), range(left, left + side)),
-        f"{label} in grey, {grey.shape[0]} × {grey.shape[1]}: the frame is the input, in grey "
+        f"{label} in gray, {grey.shape[0]} × {grey.shape[1]}: the frame is the input, in gray "
         f"levels from 0 to {_BRIGHTEST}",
-        "The picture with the cut framed",
+        "The image with the input framed",
     )
 
 
@@ -115,7 +115,7 @@ def _grid(
     cells: tuple[range, range] | None = None,
     scale: figures.Scale | None = None,
 ) -> None:
-    """Show a table of numbers, signed ones if there is no scale; some of its cells framed."""
+    """Show a table of numbers, signed ones if there is no scale; some of them framed."""
     is_short = bool((values == values.round()).all())
     cell_px = _SHORT_CELL_PX if is_short else _LONG_CELL_PX
     scale = scale or figures.signed_scale(values)
@@ -129,15 +129,21 @@ def _grid(
 def _show_input(steps: GradientSteps, row: int, column: int) -> None:
     height, width = steps.answer.shape
     size = " × ".join(map(str, steps.picture.shape))
-    caption = f"Input x, {size}; framed: the cells that w({row}, {column}) meets"
+    caption = f"Input x, {size}; framed: the pixels multiplied by w({row}, {column})"
     cells = range(row, row + height), range(column, column + width)
-    _grid(steps.picture, caption, "The input with the cells that the weight meets", cells, _GREY)
+    _grid(
+        steps.picture,
+        caption,
+        "The input with the pixels that the weight is multiplied with",
+        cells,
+        _GREY,
+    )
 
 
 def _show_forward(
     steps: GradientSteps, target: np.ndarray, loss: str, row: int, column: int
 ) -> None:
-    st.markdown("**Forward**: the kernel slides over the input, and the answer gives a loss.")
+    st.markdown("**Forward pass**: the kernel slides over the input; the output gives a loss.")
     columns = st.columns(4 if loss == "squares" else 3)
     weight = range(row, row + 1), range(column, column + 1)
     with columns[0]:
@@ -146,7 +152,7 @@ def _show_forward(
         caption = f"Kernel w; framed: w({row}, {column}) = {exact(steps.kernel[row, column])}"
         _grid(steps.kernel, caption, "The kernel", weight)
     with columns[2]:
-        _grid(steps.answer, "Answer y", "The answer")
+        _grid(steps.answer, "Output y", "The output")
     if loss == "squares":
         with columns[3]:
             _grid(target, "Target t", "The target")
@@ -154,18 +160,20 @@ def _show_forward(
 
 
 def _show_weight(steps: GradientSteps, row: int, column: int) -> None:
-    """Write the gradient of one weight out: a product for each place, and their sum."""
+    """Write out the gradient of one weight: a product for each position, and their sum."""
     products = steps.products(row, column)
     st.markdown(
-        f"**Backward, one weight**: w({row}, {column}) was used at all {products.size} places, so "
-        f"its slope is a sum of {products.size} products."
+        f"**Backward pass, one weight**: w({row}, {column}) is used at {products.size} positions, "
+        f"so its gradient is a sum of {products.size} products."
     )
     upstream, met, product = st.columns(3)
     with upstream:
-        _grid(steps.upstream, "g: slope of the loss in each cell of y", "The upstream gradient")
+        _grid(
+            steps.upstream, "g: gradient of the loss at each position of y", "The upstream gradient"
+        )
     with met:
-        caption = f"× the input cells that w({row}, {column}) met"
-        _grid(steps.met(row, column), caption, "Input cells met", scale=_GREY)
+        caption = f"× the pixels multiplied by w({row}, {column})"
+        _grid(steps.met(row, column), caption, "Pixels multiplied by the weight", scale=_GREY)
     with product:
         _grid(products, f"= products, sum **{exact(float(products.sum()))}**", "Products")
     parts = products.ravel() if products.size <= _MOST_SUMMANDS else products.sum(axis=1)
@@ -181,8 +189,8 @@ def _show_weight(steps: GradientSteps, row: int, column: int) -> None:
 def _show_all(steps: GradientSteps, row: int, column: int) -> "st.delta_generator.DeltaGenerator":
     """Show the gradient of all weights; gives the place for that of TensorFlow."""
     st.markdown(
-        "**Backward, all weights**: the same for each place of the kernel is the correlation of "
-        "the input with g."
+        "**Backward pass, all weights**: the gradient of the kernel is the correlation of the "
+        "input with g."
     )
     by_hand, automatic, _ = st.columns(3)
     with by_hand:
@@ -210,14 +218,14 @@ def _rows(table: np.ndarray) -> tuple[tuple[float, ...], ...]:
 
 def _explain(steps: GradientSteps, target: np.ndarray, loss: str) -> None:
     st.markdown(
-        "**What you see.** A fully connected layer has a weight of its own for every place; here "
-        f"{steps.kernel.size} weights serve all {steps.answer.size} places. Each place tells a "
-        "weight how it should change, its own g times what the weight met there, and the weight "
-        f"follows the sum. {_story(steps, target, loss)}\n\n"
-        "**Try this.** Choose «The middle cell alone»: the gradient is the part of the input below "
-        "that cell. Choose «Sum of all cells»: each weight gets the sum of all that it met. With "
-        "the distance to a target, take the same kernel as the target's: all slopes vanish.\n\n"
-        ":small[Y. LeCun et al., «Backpropagation applied to handwritten zip code recognition», "
+        "**What you see.** A fully connected layer has separate weights for every position; here "
+        f"{steps.kernel.size} weights are shared by {steps.answer.size} positions. Each position "
+        "contributes its g times the pixel there, and the gradient of a weight is the sum. "
+        f"{_story(steps, target, loss)}\n\n"
+        "**Try this.** Choose *Center of the output*: the gradient is the part of the input under "
+        "the kernel. Choose *Sum of the output*: the gradient of a weight is the sum of its "
+        "pixels. With a target, choose the same kernel twice: all gradients vanish.\n\n"
+        ":small[Y. LeCun et al., “Backpropagation applied to handwritten zip code recognition”, "
         "Neural Computation 1, 1989.]"
     )
 
@@ -227,7 +235,7 @@ def _story(steps: GradientSteps, target: np.ndarray, loss: str) -> str:
         return ""
     step = best_step(steps)
     if not step:
-        return "The answer is the target already: nothing has to change."
+        return "The output equals the target: the gradient is zero."
     after = kernel_gradient(steps.picture, steps.kernel - step * steps.gradient, target).loss
     return (
         f"One step against the gradient, w − η·∂L/∂w with η = {number(step, 2)}, takes the loss "

@@ -1,4 +1,4 @@
-"""The parts of the template view: a picture times a template, the scores, and all templates."""
+"""Template matching: an image times a template, the logits, and all templates."""
 
 import numpy as np
 import streamlit as st
@@ -32,23 +32,21 @@ _BEST = -1  # stands for the most probable class
 _COLUMNS = 5
 _STORIES = {  # of each data set: why its templates look as they do, and what to try
     "fashion-mnist": (
-        "Clothes lie in the middle and point the same way, so one template for each kind is not "
-        "bad.",
-        "Shift the picture to the right, pixel by pixel: to you it stays the same thing, to the "
-        "templates it does not. Then choose CIFAR-10 in the sidebar and look at the horse.",
+        "Clothes are centered and have the same orientation, so one template per class works.",
+        "Shift the image to the right, pixel by pixel: the object stays the same, the product with "
+        "its template does not. Then choose CIFAR-10 and look at the horse.",
     ),
     "cifar-10": (
-        "Some horses look to the left and some to the right, but there is one template only: it "
-        "takes the mean of both, and the horse gets a head at either end. Below it lies the "
-        "yellow-green of the mean meadow: mostly colours are matched, hardly shapes.",
-        "Ask for the ship and for the deer: which colours do they wait for? Find a blue picture "
-        "that is taken for a ship.",
+        "Some horses face left and some right; the one template blends both and has two heads. "
+        "Below it is the green of an average meadow: mostly colors are matched, hardly shapes.",
+        "Choose the classes ship and deer: which colors do their templates match? Find a blue "
+        "image that is classified as a ship.",
     ),
     "svhn": (
-        "Some digits are light on dark, others dark on light: in the mean of both little is left. "
-        "There is no way out with one template a class.",
-        "Compare the numbers at the colour bar with those of Fashion-MNIST. Then look at the same "
-        "digits on the page «Class activation», where a network with several layers reads them.",
+        "Some digits are light on dark, others dark on light: averaged, little is left. One "
+        "template per class cannot represent both.",
+        "Compare the numbers at the color bar with those of Fashion-MNIST. Then open the same "
+        "digits on *Class activation maps*, with a network of several layers.",
     ),
 }
 _EXPECTED_SHIFT_PX = 3  # named in the text
@@ -69,13 +67,6 @@ def show(picked: Picked) -> None:
         unshifted = classifier.view(picked.image)
         chosen = _choose_class(classifier)
         to_the_right, down = _choose_shift()
-        is_common = st.toggle(
-            "One scale for all",
-            True,
-            key="shared_templates",
-            bind="query-params",
-            help="Of the ten templates. Off: each is stretched to its own largest weight.",
-        )
     view = shifted(unshifted, to_the_right, down)
     scores = classifier.scores(view)
     before = classifier.scores(unshifted) if to_the_right or down else None
@@ -85,9 +76,24 @@ def show(picked: Picked) -> None:
     with right:
         _show_product(classifier, view, class_index, picked.label)
         _show_scores(classifier, scores, before, class_index)
-        _show_all(classifier, class_index, is_common)
         _explain(classifier, data_name, class_index)
-        _show_shifts(classifier, to_the_right)
+
+
+def show_all() -> None:
+    """Show the templates of all classes, and what a shift does to the accuracy."""
+    column, stage = frame.columns()
+    with column:
+        classifier = cached.linear_classifier(_choose_data())
+        is_common = st.toggle(
+            "Common scale for all templates",
+            True,
+            key="shared_templates",
+            bind="query-params",
+            help="Off: each template is scaled to its own maximum, so weak ones look strong.",
+        )
+    with stage:
+        _show_all(classifier, -1, is_common)
+        _show_shifts(classifier, 0)
 
 
 def _choose_data() -> str:
@@ -104,10 +110,10 @@ def _choose_class(classifier: LinearClassifier) -> int:
     return st.selectbox(
         "Class",
         [_BEST, *range(len(classifier.class_names))],
-        format_func=lambda i: "the most probable" if i == _BEST else classifier.class_names[i],
+        format_func=lambda i: "predicted class" if i == _BEST else classifier.class_names[i],
         key="template",
         bind="query-params",
-        help="Whose template is laid on the picture.",
+        help="The class of the template.",
     )
 
 
@@ -131,18 +137,18 @@ def _say_answer(
 ) -> None:
     names, chances = classifier.class_names, softmax(scores)
     best = int(scores.argmax())
-    st.markdown(f"**Answer: {names[best]}** ({chances[best]:.0%})")
+    st.markdown(f"**Prediction: {names[best]}** ({chances[best]:.0%})")
     if before is None:
-        st.markdown(":small[Move the picture by a few pixels and watch the scores.]")
+        st.markdown(":small[Shift the image by a few pixels and watch the logits.]")
     else:
         first = int(before.argmax())
-        st.markdown(f":small[Not shifted: {names[first]} ({softmax(before)[first]:.0%})]")
+        st.markdown(f":small[Without the shift: {names[first]} ({softmax(before)[first]:.0%})]")
 
 
 def _show_product(
     classifier: LinearClassifier, view: np.ndarray, class_index: int, label: str
 ) -> None:
-    """Show picture, template and their product, and write its sum out."""
+    """Show image, template and their product, and write out its sum."""
     name = classifier.class_names[class_index]
     height, width, channels = classifier.input_shape
     cells = classifier.products(view, class_index).sum(axis=-1)
@@ -150,23 +156,23 @@ def _show_product(
     with picture:
         show_picture(
             np.broadcast_to(view, (height, width, 3)).copy(),
-            f"x: {label}, as the classifier sees it, {height} × {width}, 0 black to 1 white",
-            f"The picture, {height} × {width} pixels",
+            f"x: {label}, input of {height} × {width}, from 0 (black) to 1 (white)",
+            f"The input, {height} × {width} pixels",
         )
     with template:
         _show_template(classifier, class_index, f"× w: the template of **{name}**")
     with product:
-        colours = ", three colours added" if channels == 3 else ""
+        channels_added = ", summed over three channels" if channels == 3 else ""
         show_map(
             cells,
             figures.signed_scale(cells),
-            f"= w·x, cell by cell{colours}: red argues for {name}, blue against",
-            f"Product of picture and template of {name}",
+            f"= w·x for each pixel{channels_added}: red supports {name}, blue opposes it",
+            f"Product of image and template of {name}",
         )
     positive, negative = float(cells[cells > 0].sum()), float(cells[cells < 0].sum())
     bias = float(classifier.bias[class_index])
     st.latex(
-        rf"\mathrm{{score}} = \sum_i w_i x_i + b = \underbrace{{{positive:.2f}}}_{{\text{{red}}}}"
+        rf"\mathrm{{logit}} = \sum_i w_i x_i + b = \underbrace{{{positive:.2f}}}_{{\text{{red}}}}"
         rf"\;\underbrace{{-\,{-negative:.2f}}}_{{\text{{blue}}}}"
         rf"\;\underbrace{{{'-' if bias < 0 else '+'}\,{abs(bias):.2f}}}_{{\text{{bias}}}}"
         rf" = {positive + negative + bias:.2f}"
@@ -199,7 +205,7 @@ def _show_scores(
     with left:
         show_chart(
             figures.class_bars_figure(names, scores, before, class_index),
-            "Score of every class",
+            "Logit of every class",
             key="template_scores",
             has_tools=False,
         )
@@ -215,18 +221,18 @@ def _show_scores(
     total = float(np.exp(scores).sum())
     own = float(scores[class_index])
     st.markdown(
-        "The softmax makes probabilities of the scores: "
+        "Softmax turns logits into probabilities: "
         rf"$\;e^{{{own:.2f}}} \,/\, \sum_k e^{{s_k}} = {np.exp(own):.3g} \,/\, {total:.3g}"
         rf" = {np.exp(own) / total:.3f}\;$ for {names[class_index]}."
     )
 
 
 def _show_all(classifier: LinearClassifier, class_index: int, is_common: bool) -> None:
-    """Show the rows of W as pictures, each with the name of its class."""
+    """Show the rows of W as images, each with its class."""
     num_classes, height, width, channels = classifier.weights.shape
     st.markdown(
         f"**The {num_classes} templates**: W has {num_classes} rows of "
-        f"{height * width * channels:,} weights, and each row is a picture."
+        f"{height * width * channels:,} weights, each shown as an image."
     )
     scale = figures.signed_scale(classifier.weights) if is_common else None
     columns = st.columns(_COLUMNS)
@@ -242,12 +248,12 @@ def _show_all(classifier: LinearClassifier, class_index: int, is_common: bool) -
     if is_common and shown is not None:
         show_scale(shown)
     meaning = (
-        "Red: light pixels here argue for the class; blue: against it; white: of no matter."
+        "Red: bright pixels here support the class; blue: they oppose it; white: no effect."
         if channels == 1
-        else "Grey is zero. Each colour that a cell shows argues for the class where the picture "
-        "has it; the bar holds for red, green and blue alike."
+        else "Gray is zero. The same color at the same place of the image supports the class; the "
+        "color bar holds for red, green and blue."
     )
-    st.markdown(f":small[{meaning} Numbers are for pixels from 0 to 1.]")
+    st.markdown(f":small[{meaning} Weights are for pixel values from 0 to 1.]")
 
 
 def _explain(classifier: LinearClassifier, data_name: str, class_index: int) -> None:
@@ -255,40 +261,40 @@ def _explain(classifier: LinearClassifier, data_name: str, class_index: int) -> 
     alike = float(np.corrcoef(weights.ravel(), weights[:, ::-1].ravel())[0, 1])
     story, to_try = _STORIES[data_name]
     st.markdown(
-        f"**What you see.** The classifier knows one picture for each class. Laid on yours, it "
-        f"multiplies cell by cell and adds up: how well do they match? {story} The template of "
-        f"{name} and its own mirror image correlate with {number(alike, 2)} (1: the same both "
-        f"ways).\n\n**Try this.** {to_try}\n\n"
+        f"**What you see.** A linear classifier has one template per class. The logit is the sum "
+        f"of the products of pixels and weights: a measure of match. {story} The template of "
+        f"{name} and its mirror image have correlation {number(alike, 2)}.\n\n"
+        f"**Try this.** {to_try}\n\n"
         f":small[Softmax regression with L2 penalty λ = {classifier.penalty:g}, trained on "
-        f"{classifier.num_training:,} pictures (`python -m cnnviz linear {data_name}`). The "
-        "penalty keeps the templates smooth and costs a few points of accuracy. After Stanford's "
-        f"CS231n, «Linear classification». {classifier.origin}]"
+        f"{classifier.num_training:,} images (`python -m cnnviz linear {data_name}`). The "
+        "penalty keeps the templates smooth and costs a few percentage points of accuracy. After "
+        f"Stanford's CS231n, “Linear classification”. {classifier.origin}]"
     )
 
 
 def _show_shifts(classifier: LinearClassifier, to_the_right: int) -> None:
-    """Show how accuracy falls when pictures are shifted: measured, not guessed."""
+    """Show how accuracy depends on a shift of the images, measured on held-out images."""
     shares = classifier.accuracies
     shifts = range(-MAX_SHIFT_PX, MAX_SHIFT_PX + 1)
-    st.markdown("**How many pictures does it name rightly?**")
+    st.markdown("**Accuracy on shifted images**")
     show_chart(
         figures.shift_figure(shifts, shares, to_the_right, classifier.commonest),
-        "Share of held-out pictures named rightly, against the shift",
+        "Accuracy on held-out images by shift",
         key="template_shifts",
         has_tools=False,
     )
     later = float(shares[MAX_SHIFT_PX + _EXPECTED_SHIFT_PX])
     falls = later < _FALLS * classifier.accuracy
     lesson = (
-        "A template fits in one place only. A convolution slides its small templates over the "
-        "whole picture: they find a thing wherever it is."
+        "A template matches in one place only. A convolution slides small templates over the whole "
+        "image and finds a pattern anywhere."
         if falls
-        else "These templates are so blurred that a few pixels do not matter to them; for the same "
-        "reason they tell little."
+        else "These templates are so blurred that a few pixels do not matter, and that they match "
+        "little."
     )
     st.markdown(
-        f"**What you see.** Of {classifier.num_held_out:,} held-out pictures "
-        f"({classifier.held_out_title}) **{classifier.accuracy:.1%}** are named rightly; all "
-        f"shifted by {_EXPECTED_SHIFT_PX} pixels to the right, {later:.1%}. Who always names the "
-        f"class that is commonest in training gets {classifier.commonest:.1%}. {lesson}"
+        f"**What you see.** Of {classifier.num_held_out:,} held-out images "
+        f"({classifier.held_out_title}), **{classifier.accuracy:.1%}** are classified correctly; "
+        f"shifted by {_EXPECTED_SHIFT_PX} pixels to the right, {later:.1%}. Always predicting the "
+        f"most frequent training class gives {classifier.commonest:.1%}. {lesson}"
     )

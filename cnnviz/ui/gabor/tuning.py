@@ -22,7 +22,7 @@ _NUM_THETAS = 24
 
 
 def show_tuning(model_name: str) -> None:
-    """Compare a Gabor filter with a channel of a network: gratings of every direction."""
+    """Compare a Gabor filter with a channel of a network on gratings of all orientations."""
     column, stage = frame.columns()
     with column:
         chosen = one_filter.filter_settings()
@@ -47,11 +47,11 @@ def _show_tuning(chosen: dict[str, Any], model_name: str) -> None:
     spread = answers.max(axis=0) - answers.min(axis=0)
     channel = right.selectbox(
         "Channel",
-        ["the most choosy", *range(answers.shape[1])],
+        ["the most selective", *range(answers.shape[1])],
         key="tuned_channel",
         bind="query-params",
     )
-    place = int(spread.argmax()) if channel == "the most choosy" else int(channel)
+    place = int(spread.argmax()) if channel == "the most selective" else int(channel)
     kernel = cached.filter_kernel(**chosen)
     designed = kernel_tuning(kernel, frequency, thetas.tolist())
     figure = figures.polar_tuning(
@@ -66,18 +66,17 @@ def _show_tuning(chosen: dict[str, Any], model_name: str) -> None:
         show_map(
             stripes,
             figures.Scale(0, 1, "gray"),
-            f"A grating of {math.degrees(best):.0f}°, the channel's favourite",
-            "A grating in the channel's favourite direction",
+            f"A grating of {math.degrees(best):.0f}°, the channel's preferred orientation",
+            "A grating of the channel's preferred orientation",
         )
     st.markdown(
-        f"**What you see.** Stripes of {1 / frequency:.1f} pixels a period are shown in "
-        f"{_NUM_THETAS} directions; the distance from the middle is the answer as a share of the "
-        f"curve's own maximum ({number(float(designed.max()))} for the filter, "
-        f"{number(float(answers[:, place].max()))} for the channel). A direction and its opposite "
-        "look the same, so the curve is drawn twice. A narrow figure of eight is choosy, a circle "
-        "does not care.\n\n"
-        "**Try this.** Widen sigma: the filter gets choosier. Then look for a channel of the first "
-        "layer with the same figure."
+        f"**What you see.** Responses to gratings with a period of {1 / frequency:.1f} pixels in "
+        f"{_NUM_THETAS} orientations, as a fraction of each curve's maximum "
+        f"({number(float(designed.max()))} for the filter, "
+        f"{number(float(answers[:, place].max()))} for the channel). Orientations repeat after "
+        "180°. A narrow figure eight is selective, a circle is not.\n\n"
+        "**Try this.** Increase sigma: the filter becomes more selective. Then look for a channel "
+        "with the same curve."
     )
 
 
@@ -90,7 +89,7 @@ def show_learned(model_name: str) -> None:
         raise CnnvizError(
             f"The first kernels of {model.card.title} have {weights.shape[0]} × {weights.shape[1]} "
             f"= {weights.shape[0] * weights.shape[1]} numbers, and a Gabor function has nine "
-            "parameters: it would fit anything and mean nothing. Choose a network with kernels of "
+            "parameters: it would fit anything. Choose a network with kernels of "
             "7 × 7 or more, such as Fashion Gabor CNN or SVHN Gabor CNN."
         )
     fits = _all_fits(model_name, layer_name, weights)
@@ -107,15 +106,15 @@ def show_learned(model_name: str) -> None:
     figure = figures.polar_fits(
         [(one, fit.theta, fit.frequency, fit.r_squared) for one, fit in fits.items()]
     )
-    show_chart(figure, "Direction and frequency of all fits", key="fits")
+    show_chart(figure, "Orientation and frequency of all fits", key="fits")
     good = sum(fit.r_squared > 0.8 for fit in fits.values())
     st.markdown(
-        "**What you see.** Each point is a kernel: its angle is the direction of its wave, its "
-        "distance from the middle the frequency in cycles per pixel; the larger, the better the "
-        f"fit. **{good} of {weights.shape[-1]}** kernels are Gabor functions for more than 80 % "
-        "of their variance. Nobody told the network to learn them. Jones and Palmer found the "
-        "same in the visual cortex of cats (1987).\n\n"
-        "**Try this.** Hand a fit to the sliders and let it look at a picture."
+        "**What you see.** Each point is a kernel: its angle is the orientation of the fitted "
+        "sinusoid, its radius the frequency in cycles per pixel; larger points are better fits. "
+        f" **{good} of {weights.shape[-1]}** kernels are Gabor functions for more than 80 % "
+        "of their variance, learned from labels alone. Jones and Palmer found similar receptive "
+        "fields in the visual cortex of cats (1987).\n\n"
+        "**Try this.** Copy a fit to the sliders and apply it to an image."
     )
 
 
@@ -138,7 +137,7 @@ def _show_fit(fit: GaborFit, place: int) -> None:
     columns = st.columns(3)
     for column, title, values in zip(
         columns,
-        (f"Kernel {place}", f"Nearest Gabor function, R² {fit.r_squared:.3f}", "What is left"),
+        (f"Kernel {place}", f"Nearest Gabor function, R² {fit.r_squared:.3f}", "Residual"),
         (fit.kernel, fit.fitted, fit.residual),
         strict=True,
     ):
@@ -148,10 +147,10 @@ def _show_fit(fit: GaborFit, place: int) -> None:
     st.markdown(
         f"Frequency **{fit.frequency:.3f}** cycles per pixel · theta **{fit.theta:.2f}** "
         f"({math.degrees(fit.theta):.0f}°) · sigma **{fit.sigma:.1f}** px · aspect "
-        f"**{fit.aspect:.2f}** · phase **{math.degrees(fit.phase):.0f}°** · centre "
+        f"**{fit.aspect:.2f}** · phase **{math.degrees(fit.phase):.0f}°** · center "
         f"{number(right, 2)} px right, {number(down, 2)} px down"
     )
-    if st.button("Hand these to the sliders", key="hand_over"):
+    if st.button("Copy to the sliders", key="hand_over"):
         st.session_state[address.wanted("gabor_view")] = "one-filter"
         st.session_state[one_filter.WANTED] = {
             "frequency": fit.frequency,

@@ -140,8 +140,8 @@ def _upload() -> None:
         )
         if guest.input_scaling.is_assumed:
             st.warning(
-                "The input scaling is assumed. Check it in the sidebar under **Input scaling**, "
-                "which "
+                "The input scaling is assumed. Check it in the network menu under **Input "
+                "scaling**, which "
                 "lists the predictions under each scaling."
             )
         if st.button("Close this network"):

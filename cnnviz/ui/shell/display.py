@@ -1,4 +1,4 @@
-"""Pictures and charts on a page: pictures always encoded here, maps with their numbers."""
+"""Images and charts on a page: images are encoded here, maps have their color bars."""
 
 import base64
 import html
@@ -21,9 +21,9 @@ CHART: dict[str, Any] = {"displaylogo": False}  # Streamlit drops the buttons th
 
 
 def show_picture(pixels: np.ndarray, caption: str, alt: str, *, is_brief: bool = False) -> None:
-    """Show a picture as wide as its column, small ones with hard pixels; then its caption.
+    """Show an image as wide as its column, small ones with hard pixels; then its caption.
 
-    `is_brief` says that the next one comes within a second: the picture then travels in the message
+    `is_brief` says that the next one comes within a second: the image then travels in the message
     itself, because the server would have dropped its file before a slow browser asks for it.
     """
     _show(pixels, alt, is_brief)
@@ -31,14 +31,14 @@ def show_picture(pixels: np.ndarray, caption: str, alt: str, *, is_brief: bool =
 
 
 def show_map(values: np.ndarray, scale: Scale, caption: str, alt: str) -> None:
-    """Show an array of numbers with the bar that says which colour is which number."""
+    """Show an array of numbers with its color bar."""
     show_painted(figures.colourize(values, scale), scale, caption, alt)
 
 
 def show_painted(
     pixels: np.ndarray, scale: Scale, caption: str, alt: str, *, is_brief: bool = False
 ) -> None:
-    """Show a picture whose colours stand for numbers, its colour bar, and its caption.
+    """Show an image whose colors stand for numbers, its color bar, and its caption.
 
     `is_brief` as in `show_picture`.
     """
@@ -60,18 +60,18 @@ def _show(pixels: np.ndarray, alt: str, is_brief: bool = False) -> None:
 
 
 def show_scale(scale: Scale) -> None:
-    """Draw a colour bar with numbers in the text colour of the theme."""
+    """Draw a color bar with numbers in the text color of the theme."""
     st.html(scale_bar(scale))
 
 
 def scale_bar(scale: Scale) -> str:
-    """Give a colour bar with numbers as HTML."""
+    """Give a color bar with numbers as HTML."""
     stops = figures.colour_table(scale.colour_map)[:: 255 // 15]
     gradient = ", ".join(f"rgb({r},{g},{b})" for r, g, b in stops)
     numbers = [number(x, 2) for x in (scale.low, (scale.low + scale.high) / 2, scale.high)]
     labels = "".join(f"<span>{text}</span>" for text in numbers)
     return (
-        f'<div role="img" aria-label="Colours from {numbers[0]} to {numbers[2]}">'
+        f'<div role="img" aria-label="Colors from {numbers[0]} to {numbers[2]}">'
         f'<div style="height:0.7rem;border-radius:3px;'
         f'background:linear-gradient(90deg,{gradient})"></div>'
         f'<div style="display:flex;justify-content:space-between;font-size:0.8rem">{labels}</div>'
