@@ -1,6 +1,8 @@
 """What a visitor does: upload, move a slider, follow a link; no foreign host, no barrier."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlparse
@@ -12,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Page, Request, expect
 
 from tests.browser.conftest import Server
-from tests.conftest import slow_unless
+from tests.conftest import REPOSITORY, slow_unless
 from tests.unit.hostile_models import good_parts, packed, static_corpus
 
 pytestmark = pytest.mark.browser
@@ -262,3 +264,12 @@ def test_a_picture_grows_before_ones_eyes_and_can_be_stopped(
     page.get_by_text("Optimizing the image: stopped.").wait_for()
     page.get_by_role("button", name="Try again").click()
     growing.wait_for()
+
+
+def test_the_screenshot_tool_photographs_a_page(server: Server, tmp_path: Path) -> None:
+    tool = REPOSITORY / "tools" / "screenshot.py"
+    for options, size in ((["--dark"], (1280, 720)), (["--phone"], (390, 844))):
+        file = tmp_path / "page.png"
+        command = [sys.executable, str(tool), f"{server.url}/convolution", str(file), *options]
+        subprocess.run(command, check=True, timeout=120)
+        assert Image.open(file).size == size
