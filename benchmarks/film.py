@@ -93,7 +93,7 @@ def main() -> None:
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
         page = browser.new_page(viewport={"width": 1280, "height": 1400})
-        for beside in ("", "&beside=Fashion+Gabor+CNN"):
+        for beside in ("", "&beside=fashion-gabor"):
             print("two networks" if beside else "one network")
             frames(page, f"{options.url}/film?suitable_model=SVHN+Gabor+CNN{beside}", options.moves)
         browser.close()

@@ -74,7 +74,7 @@ def test_it_plays_from_the_start_and_stops_at_the_end_or_on_demand(
 
 
 def test_two_networks_run_in_step_and_each_stays_at_its_end(server: Server, page: Page) -> None:
-    opened(server, page, f"{FILM}&beside=Fashion+Gabor+CNN")
+    opened(server, page, f"{FILM}&beside=fashion-gabor")
     when = page.locator(".when")
     expect(when).to_have_text(["step 5,625, epoch 45.0 (its end)", "step 18,760, epoch 20.0"])
     slider = page.get_by_role("slider", name="Training step")
@@ -92,14 +92,14 @@ def test_another_class_keeps_the_place_in_the_film(server: Server, page: Page) -
     expect(page.locator(".now")).to_have_text("step 0")
     page.get_by_role("combobox", name="Class").click()
     page.get_by_role("option", name="3", exact=True).click()
-    expect(page.locator("figcaption").nth(2)).to_have_text("Evidence for «3»", timeout=60_000)
+    expect(page.locator("figcaption").nth(2)).to_have_text("Heat map for “3”", timeout=60_000)
     expect(page.locator(".now")).to_have_text("step 0")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_serious_barrier_in_the_film(server: Server, page: Page, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    opened(server, page, f"{FILM}&beside=Fashion+Gabor+CNN")
+    opened(server, page, f"{FILM}&beside=fashion-gabor")
     found = Axe().run(page).response["violations"]
     serious = [rule for rule in found if rule["impact"] in ("serious", "critical")]
     assert not serious, [(rule["id"], rule["nodes"][0]["html"][:200]) for rule in serious]
