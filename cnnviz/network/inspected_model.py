@@ -279,7 +279,18 @@ class LoadedModel:
         return expit(logits) if self.has_independent_probabilities else softmax(logits, axis=-1)
 
     def logits_of(self, batch: np.ndarray) -> np.ndarray:
-        """Give the logits of preprocessed images (N, h, w, C), float32 (N, num_classes)."""
+        """Give the logits of preprocessed images (N, h, w, C), float32 (N, num_classes).
+
+        Raises
+        ------
+        AnalysisError
+            If the batch has not four axes, or the network itself fails.
+        """
+        if np.ndim(batch) != 4:  # on some processors TensorFlow would end Python
+            raise AnalysisError(
+                f"{self.name!r} cannot be computed here: a batch has the shape (N, h, w, C), got "
+                f"{np.shape(batch)}."
+            )
         _, logits = self.compute(("forward", ()), lambda: _forward(self, ()), tf.constant(batch))
         return np.asarray(logits)
 
