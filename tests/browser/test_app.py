@@ -272,4 +272,5 @@ def test_the_screenshot_tool_photographs_a_page(server: Server, tmp_path: Path) 
         file = tmp_path / "page.png"
         command = [sys.executable, str(tool), f"{server.url}/convolution", str(file), *options]
         subprocess.run(command, check=True, timeout=120)
-        assert Image.open(file).size == size
+        with Image.open(file) as image:
+            assert image.size == size
