@@ -116,11 +116,11 @@ def kernel_gradient(
     [[8.0, 12.0], [20.0, 24.0]]
     """
     if not _is_table(picture):
-        raise InvalidImageError("The picture must be a table of finite numbers.")
+        raise InvalidImageError("The input must be a table of finite numbers.")
     if not _is_table(kernel) or np.any(np.array(kernel.shape) > picture.shape):
         raise InvalidParameterError(
             f"The kernel must be a table of finite numbers that fits on {picture.shape[0]} × "
-            f"{picture.shape[1]} cells."
+            f"{picture.shape[1]} values."
         )
     answer = valid_correlation(picture, kernel)
     target = np.zeros(answer.shape) if target is None else target

@@ -151,7 +151,7 @@ class LayerSteps:
         height, width = self.answer.shape
         if not (0 <= row < height and 0 <= column < width):
             raise InvalidParameterError(
-                f"There is no cell ({row}, {column}): the result has {height} rows and {width} "
+                f"There is no position ({row}, {column}): the output has {height} rows and {width} "
                 "columns, counted from 0."
             )
         reach = self.settings.dilation * np.arange(len(self.kernel))
@@ -242,7 +242,7 @@ def _pooled(values: np.ndarray, settings: LayerSettings) -> np.ndarray:
     if size > min(values.shape):
         raise InvalidParameterError(
             f"A pooling window of {size} does not fit on {values.shape[0]} × {values.shape[1]} "
-            "cells. Make it smaller."
+            "positions. Make it smaller."
         )
     windows = sliding_window_view(values, (size, size))[::step, ::step]
     return windows.max(axis=(2, 3)) if settings.pooling == "max" else windows.mean(axis=(2, 3))
@@ -257,12 +257,12 @@ def _checked(channels: np.ndarray, kernel: np.ndarray) -> tuple[np.ndarray, np.n
         )
     if kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1] or len(kernel) % 2 == 0:
         raise InvalidParameterError(
-            f"A kernel of shape {kernel.shape} has no centre. Its sides must be equal and odd, "
+            f"A kernel of shape {kernel.shape} has no center. Its sides must be equal and odd, "
             "such as 3, 5 or 7."
         )
     channels = channels.astype(np.float64)
     if not np.isfinite(channels).all():
-        raise InvalidImageError("The picture holds NaN or infinite values.")
+        raise InvalidImageError("The image holds NaN or infinite values.")
     if kernel.dtype.kind not in "fiu" or not np.isfinite(kernel).all():
         raise InvalidParameterError("The kernel must hold finite real numbers only.")
     return channels, kernel.astype(np.float64)

@@ -17,7 +17,7 @@ SIGNALS: dict[str, np.ndarray] = {
     "Pulse": np.where(_PLACES == _LENGTH // 2, 4.0, 0.0),
     "Ramp": np.clip(_PLACES - 6, 0, 8) / 2,
     "Wave": _WAVE.round(1) + 0.0,
-    "Noisy wave": (_WAVE + np.random.default_rng(2).normal(0, 1, _LENGTH)).round(1) + 0.0,
+    "Noisy sine": (_WAVE + np.random.default_rng(2).normal(0, 1, _LENGTH)).round(1) + 0.0,
 }
 LINE_KERNELS: dict[str, np.ndarray] = {
     "Difference": np.array([-1.0, 0.0, 1.0]),
@@ -67,7 +67,7 @@ class LineSteps:
         """
         if not 0 <= cell < len(self.answer):
             raise InvalidParameterError(
-                f"There is no cell {cell}: the answer has {len(self.answer)}, counted from 0."
+                f"There is no position {cell}: the output has {len(self.answer)}, counted from 0."
             )
         return self.stride * cell + self.dilation * np.arange(len(self.kernel))
 

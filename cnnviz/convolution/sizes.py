@@ -41,8 +41,8 @@ def output_size(length: int, window: int, padding: int, stride: int) -> tuple[in
     room = length - window + 2 * padding
     if room < 0:
         raise InvalidParameterError(
-            f"A window of {window} does not fit into {length} + 2·{padding} cells. Make the window "
-            "smaller or the padding larger."
+            f"A window of {window} does not fit into {length} + 2·{padding} positions. Make the "
+            "window smaller or the padding larger."
         )
     return room // stride + 1, room % stride
 

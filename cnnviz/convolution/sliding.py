@@ -109,20 +109,20 @@ def _checked_image(image: np.ndarray) -> np.ndarray:
     image = np.asarray(image)
     if image.dtype.kind != "f":
         raise InvalidImageError(
-            f"The picture holds {image.dtype} numbers, which cannot hold negative or fractional "
-            "answers. Make it float first, such as image / 255 for pixels from 0 to 255."
+            f"The image holds {image.dtype} numbers, which cannot hold negative or fractional "
+            "results. Make it float first, such as image / 255 for pixels from 0 to 255."
         )
     if image.ndim != 2 or image.size == 0:
         raise InvalidImageError(
-            f"Expected one grey picture of shape (height, width), got shape {image.shape}. "
-            "Take one channel or the luminance of a colour picture."
+            f"Expected one gray image of shape (height, width), got shape {image.shape}. "
+            "Take one channel or the luminance of a color image."
         )
     with np.errstate(over="ignore"):  # what overflows is infinite, and refused below
         image = image.astype(np.float32, copy=False)
     if not np.isfinite(image).all():
         raise InvalidImageError(
-            "The picture holds NaN, infinite or far too large values. Replace them by real grey "
-            "values first."
+            "The image holds NaN, infinite or far too large values. Replace them by gray values "
+            "first."
         )
     return image
 
@@ -137,7 +137,7 @@ def _checked_kernels(kernels: np.ndarray) -> np.ndarray:
         )
     if kernels.shape[1] % 2 == 0 or kernels.shape[2] % 2 == 0:
         raise InvalidParameterError(
-            f"A kernel of shape {kernels.shape[1:]} has no centre. Both sides must be odd, such "
+            f"A kernel of shape {kernels.shape[1:]} has no center. Both sides must be odd, such "
             "as 3, 5 or 7: put zeros around it."
         )
     with np.errstate(over="ignore"):

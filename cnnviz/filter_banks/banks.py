@@ -233,14 +233,14 @@ BANKS = {
         BankKind(
             "gabor",
             "Gabor",
-            "waves of four frequencies and eight directions under a bell",
+            "sinusoids of four frequencies and eight orientations under a Gaussian",
             "Daugman 1985",
             _default_gabor_bank,
         ),
         BankKind(
             "sobel",
             "Sobel",
-            "the slope of brightness in eight directions",
+            "the derivative of brightness in eight directions",
             "Sobel 1968",
             slope_bank,
         ),

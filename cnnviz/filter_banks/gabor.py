@@ -57,9 +57,11 @@ class GaborPreset:
 
 
 GABOR_PRESETS = (
-    GaborPreset("Broad stripes, nearly level: a wave of 6 pixels", 0.16, 1.2, 4.0),
-    GaborPreset("Fine upright stripes: a wave of 3 pixels", 0.31, 0.0, 3.6),
-    GaborPreset("Fine level stripes under a narrow bell: hardly more than one", 0.36, 1.6, 1.3),
+    GaborPreset("Wide, nearly horizontal stripes: a wavelength of 6 pixels", 0.16, 1.2, 4.0),
+    GaborPreset("Fine vertical stripes: a wavelength of 3 pixels", 0.31, 0.0, 3.6),
+    GaborPreset(
+        "Fine horizontal stripes under a narrow Gaussian: hardly more than one", 0.36, 1.6, 1.3
+    ),
 )
 
 
@@ -410,12 +412,12 @@ def _magnitudes(gray: np.ndarray, kernels: np.ndarray) -> np.ndarray:
 
 
 def _check_memory(num_filters: int, gray: np.ndarray) -> None:
-    """Refuse answers that would fill the memory which all sessions share."""
+    """Refuse responses that would fill the memory which all sessions share."""
     if num_filters * gray.size > MAX_RESPONSE_VALUES:
         side_px = math.isqrt(MAX_RESPONSE_VALUES // num_filters)
         raise InvalidParameterError(
-            f"{num_filters} answers of {' × '.join(map(str, gray.shape))} values do not fit into "
-            f"memory. Shrink the picture to at most {side_px} × {side_px} pixels, or take fewer "
+            f"{num_filters} responses of {' × '.join(map(str, gray.shape))} values do not fit into "
+            f"memory. Shrink the image to at most {side_px} × {side_px} pixels, or take fewer "
             "filters."
         )
 
@@ -424,8 +426,8 @@ def _unit_norm(kernel: np.ndarray, bell: np.ndarray) -> np.ndarray:
     norm = np.linalg.norm(kernel)
     if norm < 1e-6 * np.linalg.norm(bell):  # what is left would be rounding errors, blown up
         raise InvalidParameterError(
-            "Without its brightness nothing is left of this kernel that could be normalised: too "
-            "small a part of a wave fits under the bell. Choose a larger sigma or frequency."
+            "Without its mean nothing is left of this kernel to normalize: too small a part of a "
+            "period lies under the Gaussian. Choose a larger sigma or frequency."
         )
     return kernel / norm
 
@@ -434,7 +436,7 @@ def _support_px(sigma: float, aspect: float) -> int:
     """Side of the odd square that holds three standard deviations of the wider direction."""
     _check_range("sigma", sigma, 0.1, _MAX_SIGMA_PX)
     _check_range("aspect", aspect, 0.1, 10.0)
-    _check_range("sigma / aspect, the width across the wave,", sigma / aspect, 0, _MAX_SIGMA_PX)
+    _check_range("sigma / aspect, the width across the stripes,", sigma / aspect, 0, _MAX_SIGMA_PX)
     return 2 * math.ceil(3 * max(sigma, sigma / aspect)) + 1
 
 
@@ -442,7 +444,7 @@ def _check_wave(frequency: float, *angles: float) -> None:
     if not (isinstance(frequency, Real) and 0 < frequency <= NYQUIST):
         raise InvalidParameterError(
             f"frequency is {frequency}: expected a number above 0 and at most {NYQUIST} cycles "
-            "per pixel, the finest wave that a grid of pixels can hold."
+            "per pixel, the Nyquist frequency."
         )
     for angle in angles:
         if not (isinstance(angle, Real) and math.isfinite(angle)):
@@ -462,6 +464,6 @@ def _checked_size(size_px: int) -> int:
     if not (isinstance(size_px, Integral) and 3 <= size_px <= MAX_SUPPORT_PX and size_px % 2):
         raise InvalidParameterError(
             f"size_px is {size_px}: expected an odd whole number from 3 to {MAX_SUPPORT_PX}, so "
-            "that the kernel has a centre."
+            "that the kernel has a center."
         )
     return int(size_px)

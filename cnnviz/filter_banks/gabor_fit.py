@@ -92,7 +92,9 @@ def fit_gabor(kernel: np.ndarray) -> GaborFit:
     x, y = np.meshgrid(places, places, indexing="xy")
     spread = float(((values - values.mean()) ** 2).sum())
     if spread <= 1e-24 * max(float((values**2).sum()), 1e-300):
-        raise InvalidParameterError("All numbers of this kernel are equal: no wave can be fitted.")
+        raise InvalidParameterError(
+            "All weights of this kernel are equal: no sinusoid can be fitted."
+        )
     target = values / math.sqrt(spread)
 
     def residual(shape: np.ndarray) -> np.ndarray:

@@ -120,19 +120,19 @@ KERNELS = tuple(
         (
             "sobel",
             "Sobel, across",
-            "the slope of brightness to the right, smoothed down the columns",
+            "the derivative of brightness to the right, smoothed down the columns",
             [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]],
         ),
         (
             "scharr",
             "Scharr, across",
-            "as Sobel, but the answer hardly depends on the direction of an edge",
+            "as Sobel, but the response hardly depends on the direction of an edge",
             [[-3, 0, 3], [-10, 0, 10], [-3, 0, 3]],
         ),
         (
             "prewitt",
             "Prewitt, across",
-            "the slope of brightness to the right, rows counted alike",
+            "the derivative of brightness to the right, with equal weights for all rows",
             [[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]],
         ),
         (
@@ -144,7 +144,7 @@ KERNELS = tuple(
         (
             "sharpen",
             "Sharpen",
-            "the picture minus its Laplacian: edges become steeper",
+            "the image minus its Laplacian: edges become steeper",
             [[0, -1, 0], [-1, 5, -1], [0, -1, 0]],
         ),
         ("box", "Box blur", "the mean of nine pixels", box_kernel(3)),
@@ -152,10 +152,10 @@ KERNELS = tuple(
         (
             "emboss",
             "Emboss",
-            "light from the upper left: the picture looks carved",
+            "light from the upper left: the image looks like a relief",
             [[-2, -1, 0], [-1, 1, 1], [0, 1, 2]],
         ),
-        ("identity", "Identity", "the picture itself", [[0, 0, 0], [0, 1, 0], [0, 0, 0]]),
+        ("identity", "Identity", "the image itself", [[0, 0, 0], [0, 1, 0], [0, 0, 0]]),
         (
             "cross",
             "Diagonal cross",

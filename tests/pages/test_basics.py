@@ -140,11 +140,11 @@ def test_own_numbers_begin_with_the_preset_and_may_be_fractions() -> None:
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("1 two 3", "«two» is no number"),
+        ("1 two 3", "“two” is not a number"),
         ("", "these are 0"),
         ("1 " * 8, "Write 1 to 7 numbers"),
-        ("1/0", "«1/0» is no number"),
-        ("nan", "«nan» is no number"),
+        ("1/0", "“1/0” is not a number"),
+        ("nan", "“nan” is not a number"),
         ("1e9", "from −999 to 999"),
     ],
 )

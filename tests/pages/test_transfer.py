@@ -114,7 +114,7 @@ def test_too_few_or_too_many_kinds_are_explained() -> None:
         app.checkbox(key=f"own_bundled {name}").set_value(False)
     app.run()
     assert not app.exception
-    assert "There are 1 classes. Bring 2 to 5." in texts(finished(app))
+    assert "There is 1 class. Add 2 to 5 in all." in texts(finished(app))
     app.checkbox(key="own_bundled Sneaker").set_value(True).run()
     finished(app)
     assert not app.exception
@@ -132,7 +132,7 @@ def test_a_head_on_pictures_of_ones_own_is_trained_and_opens_on_all_pages() -> N
     app = add(app, "blue things", [*pictures(20, 9, 2), ("again.png", *pictures(20, 1, 2)[0][1:])])
     app = finished(app)
     assert not app.exception
-    assert "again.png («blue things») is the same picture as 20.png" in texts(app)
+    assert "again.png (“blue things”) is the same image as 20.png" in texts(app)
     assert "**17 of 17**" in texts(app)
     next(button for button in app.button if button.label == "Open it on all pages").click().run()
     app = finished(app)
@@ -157,7 +157,7 @@ def test_what_is_missing_in_the_form_is_said() -> None:
 def test_a_class_can_be_dropped() -> None:
     app = shown(**OWN, own_source="your own images")
     app = add(app, "red things", pictures(0, 3, 0))
-    assert "«red things» has 3 good pictures" in texts(app)
+    assert "“red things” has 3 usable images" in texts(app)
     next(button for button in app.button if button.label == "Remove").click().run()
     assert not app.exception
     assert "There are 0 classes" in texts(finished(app))

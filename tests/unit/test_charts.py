@@ -84,7 +84,7 @@ def test_quiet_layers_are_drawn_into_the_block_before_them() -> None:
 def test_each_connection_that_skips_is_an_arc() -> None:
     network = keras.applications.MobileNetV2(weights=None)
     found, figure = drawn(network)
-    joins = [block for block in found if block.kind == "joining branches"]
+    joins = [block for block in found if block.kind == "merging layer"]
     assert len(joins) == len(figure.layout.shapes) == 10  # of its 17 blocks, ten have a shortcut
     assert sum(len(trace.x) for trace in figure.data) == len(found) + 1
     assert all(found[place].sources for place in range(len(found)))

@@ -135,8 +135,8 @@ def test_a_picture_that_cannot_be_used_is_refused(image: np.ndarray, message: st
 @pytest.mark.parametrize(
     ("kernel", "message"),
     [
-        (np.ones((2, 3)), r"shape \(2, 3\) has no centre"),
-        (np.ones((3, 0)), r"shape \(3, 0\) has no centre"),
+        (np.ones((2, 3)), r"shape \(2, 3\) has no center"),
+        (np.ones((3, 0)), r"shape \(3, 0\) has no center"),
         (np.ones(3), r"shape \(3,\)"),
         (np.ones((3, 3), complex), "real and imaginary part apart"),
         (np.full((3, 3), np.inf), "infinite"),

@@ -164,7 +164,7 @@ def test_every_cell_written_out_is_the_cell_of_the_answer(operation: str, relu: 
             assert cell.total == pytest.approx(steps.answer[row, column], abs=1e-9)
             assert cell.value == pytest.approx(steps.rectified[row, column], abs=1e-9)
             assert cell.rows == tuple(2 * row + 2 * i for i in range(5))
-    with pytest.raises(InvalidParameterError, match=r"no cell \(7, 0\): the result has 7 rows"):
+    with pytest.raises(InvalidParameterError, match=r"no position \(7, 0\): the output has 7 rows"):
         steps.cell(7, 0)
 
 
@@ -212,7 +212,7 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(InvalidParameterError, match="pooling window of 3 does not fit on 2 × 4"):
         apply_layer(picture, np.ones((3, 3)), LayerSettings(pooling="max", pool_size=3))
     for kernel in (np.ones((2, 2)), np.ones((3, 5)), np.ones(3)):
-        with pytest.raises(InvalidParameterError, match="has no centre"):
+        with pytest.raises(InvalidParameterError, match="has no center"):
             apply_layer(picture, kernel)
     with pytest.raises(InvalidParameterError, match="finite real numbers"):
         apply_layer(picture, np.full((3, 3), np.nan))

@@ -438,7 +438,7 @@ def test_answers_that_do_not_fit_into_memory_are_refused(monkeypatch: pytest.Mon
     bank = gabor_bank([0.2], [0.0, 1.0], [2.0])
     monkeypatch.setattr(gabor, "MAX_RESPONSE_VALUES", 2 * 20 * 20)
     assert bank.responses(IMAGE[:20, :20]).shape == (2, 20, 20)
-    with pytest.raises(InvalidParameterError, match=r"2 answers of 20 × 21 .* at most 20 × 20"):
+    with pytest.raises(InvalidParameterError, match=r"2 responses of 20 × 21 .* at most 20 × 20"):
         bank.responses(IMAGE[:20, :21])
 
 

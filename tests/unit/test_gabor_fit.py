@@ -75,7 +75,7 @@ def test_noise_is_not_taken_for_a_wave() -> None:
     [
         (np.ones((3, 3)), "A kernel of 3 × 3 has 9 numbers"),
         (np.ones((7, 9)), r"square kernel .* got shape \(7, 9\)"),
-        (np.ones((7, 7)), "All numbers of this kernel are equal"),
+        (np.ones((7, 7)), "All weights of this kernel are equal"),
         (np.full((7, 7), np.nan), "NaN or infinite"),
     ],
 )

@@ -72,8 +72,8 @@ def test_the_two_plain_losses_by_hand() -> None:
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"picture": np.zeros(3)}, InvalidImageError, "picture must be a table"),
-        ({"kernel": np.zeros((6, 6))}, InvalidParameterError, "fits on 5 × 5 cells"),
+        ({"picture": np.zeros(3)}, InvalidImageError, "input must be a table"),
+        ({"kernel": np.zeros((6, 6))}, InvalidParameterError, "fits on 5 × 5 values"),
         ({"kernel": np.full((3, 3), np.nan)}, InvalidParameterError, "finite numbers"),
         ({"target": np.zeros((2, 2))}, InvalidParameterError, r"of shape \(3, 3\)"),
         ({"loss": "cubes"}, InvalidParameterError, "no loss 'cubes'. Choose one of: squares, sum"),

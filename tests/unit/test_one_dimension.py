@@ -64,7 +64,7 @@ def test_a_line_is_the_middle_row_of_a_picture(stride: int, dilation: int, opera
 
 def test_every_cell_is_the_sum_of_its_window() -> None:
     steps = slide_along(
-        SIGNALS["Noisy wave"], np.array([1.0, 2.0, -1.0]), padding=3, stride=2, dilation=3
+        SIGNALS["Noisy sine"], np.array([1.0, 2.0, -1.0]), padding=3, stride=2, dilation=3
     )
     assert steps.reach == 7
     assert len(steps.answer) == (20 - 7 + 6) // 2 + 1
@@ -83,7 +83,7 @@ def test_presets_do_what_their_names_say() -> None:
     np.testing.assert_allclose(pulse[8:13], 4 * LINE_KERNELS["Smoothing"])
     for name in ("Mean", "Smoothing"):
         assert LINE_KERNELS[name].sum() == pytest.approx(1)
-    noise = SIGNALS["Noisy wave"] - SIGNALS["Wave"]
+    noise = SIGNALS["Noisy sine"] - SIGNALS["Wave"]
     assert slide_along(noise, LINE_KERNELS["Smoothing"]).answer.std() < 0.8 * noise.std()
 
 
@@ -113,7 +113,7 @@ def test_wrong_settings_are_explained(changes: dict, message: str) -> None:
         slide_along(**arguments)
     with pytest.raises(InvalidImageError, match="signal must be a row"):
         slide_along(np.zeros((2, 2)), np.ones(2))
-    with pytest.raises(InvalidParameterError, match="no cell 5"):
+    with pytest.raises(InvalidParameterError, match="no position 5"):
         slide_along(np.arange(6.0), np.array([1.0, 1.0])).places(5)
 
 

@@ -58,8 +58,8 @@ def test_a_picture_in_two_classes_is_left_out_of_both() -> None:
     assert checked.is_complete
     assert len(checked.pictures) == 16
     assert [sentence.split(":")[0] for sentence in checked.refused] == [
-        "7.png («a») is in «a» and «b»",
-        "copy.png («b») is in «a» and «b»",
+        "7.png (“a”) is in “a” and “b”",
+        "copy.png (“b”) is in “a” and “b”",
     ]
 
 
@@ -67,15 +67,15 @@ def test_of_equal_pictures_in_one_class_the_first_stays() -> None:
     twin = NamedPicture("twin.png", a_picture(0).image)
     checked = check_classes({"a": [*pictures(0, 8), twin], "b": pictures(50, 8)})
     assert len(checked.of_class(0)) == 8
-    assert "twin.png («a») is the same picture as 0.png" in checked.refused[0]
+    assert "twin.png (“a”) is the same image as 0.png" in checked.refused[0]
 
 
 def test_too_few_pictures_and_classes_are_named() -> None:
     checked = check_classes({"mugs": pictures(0, 1)})
     assert not checked.is_complete
     assert checked.missing == (
-        "There are 1 classes. Bring 2 to 5.",
-        "«mugs» has 1 good picture. Bring at least 8, better 20.",
+        "There is 1 class. Add 2 to 5 in all.",
+        "“mugs” has 1 usable image. Add up to at least 8, better 20.",
     )
 
 

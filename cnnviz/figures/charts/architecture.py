@@ -18,8 +18,8 @@ _COLOURS = {
     "convolution": "#3b7dd8",
     "depthwise convolution": "#7fb2f0",
     "pooling": "#2e9e6b",
-    "joining branches": "#e0912f",
-    "list of numbers": PURPLE,
+    "merging layer": "#e0912f",
+    "vector": PURPLE,
     "other": GREY,
 }
 _KINDS = {
@@ -29,8 +29,8 @@ _KINDS = {
         ("MaxPooling2D", "AveragePooling2D", "GlobalAveragePooling2D", "GlobalMaxPooling2D"),
         "pooling",
     ),
-    **dict.fromkeys(("Add", "Concatenate", "Multiply", "Average", "Maximum"), "joining branches"),
-    **dict.fromkeys(("Dense", "Flatten"), "list of numbers"),
+    **dict.fromkeys(("Add", "Concatenate", "Multiply", "Average", "Maximum"), "merging layer"),
+    **dict.fromkeys(("Dense", "Flatten"), "vector"),
 }
 
 
@@ -57,7 +57,7 @@ def blocks(rows: Sequence[LayerFacts]) -> tuple[Block, ...]:
     for row in rows:
         sources = tuple(dict.fromkeys(place_of[name] for name in row.inputs)) or (-1,)
         if row.kind in _KINDS:
-            kind = "list of numbers" if len(row.output_shape) == 1 else _KINDS[row.kind]
+            kind = "vector" if len(row.output_shape) == 1 else _KINDS[row.kind]
             if row.kind.startswith("Global"):
                 kind = "pooling"
             place_of[row.name] = len(found)
@@ -84,7 +84,7 @@ def architecture_figure(
     found = blocks(rows)
     is_labelled = len(found) < MAX_LABELLED
     figure = go.Figure()
-    picture = Block("picture", "other", "the picture", input_shape, (), (), "picture")
+    picture = Block("picture", "other", "input", input_shape, (), (), "picture")
     everything = [picture, *found]
     for kind, colour in _COLOURS.items():
         chosen = [(place, block) for place, block in enumerate(everything) if block.kind == kind]
@@ -95,7 +95,7 @@ def architecture_figure(
                 y=heights,
                 base=[-height / 2 for height in heights],
                 width=[_width(block.shape, is_labelled) for _, block in chosen],
-                name="the picture" if kind == "other" else kind,
+                name="input" if kind == "other" else kind,
                 marker={"color": colour, "line": {"width": 0}},
                 hovertext=[_hover(block) for _, block in chosen],
                 hovertemplate="%{hovertext}<extra></extra>",
@@ -142,7 +142,7 @@ def _add_arc(figure: "go.Figure", everything: Sequence[Block], start: int, end: 
             f"M {start} {_height(everything[start].shape) / 2} "
             f"C {start} {rise} {end} {rise} {end} {_height(everything[end].shape) / 2}"
         ),
-        line={"color": _COLOURS["joining branches"], "width": 2},
+        line={"color": _COLOURS["merging layer"], "width": 2},
         layer="below",
     )
 

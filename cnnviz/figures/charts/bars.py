@@ -155,8 +155,8 @@ def draws_figure(
     names = [f"{i}: {label}" for i, label in enumerate(labels, start=1)]
     figure = go.Figure()
     for chosen, colour, title in (
-        (stays, TRAINING, "same answer"),
-        (~stays, VALIDATION, "other answer"),
+        (stays, TRAINING, "same prediction"),
+        (~stays, VALIDATION, "other prediction"),
     ):
         places = np.flatnonzero(chosen)
         figure.add_bar(

@@ -37,7 +37,7 @@ def confusion_figure(confusion: np.ndarray, class_names: Sequence[str]) -> "go.F
             ygap=1,
             colorbar={"title": {"text": "share"}, "thickness": 12},
             hovertemplate=(
-                "%{y}, answered %{x}: %{text} pictures, %{z:.1%} of the row<extra></extra>"
+                "%{y}, predicted %{x}: %{text} images, %{z:.1%} of the row<extra></extra>"
             ),
         )
     )

@@ -182,5 +182,5 @@ def drift_figure(drifts: Sequence[LayerDrift]) -> "go.Figure":
             "ticktext": [*ticks],
             "tickangle": -90,
         },
-        yaxis={"title": "moved, % of ‖w₀‖", "rangemode": "tozero"},
+        yaxis={"title": "change, % of ‖w₀‖", "rangemode": "tozero"},
     )

@@ -37,12 +37,12 @@ def sliding_line_figure(
     cell : int
         The cell of the answer that is being computed.
     """
-    figure = _three_rows("signal (grey: padding)" if padding else "signal")
+    figure = _three_rows("signal (gray: padding)" if padding else "signal")
     positions = np.arange(len(padded)) - padding
-    _add_cells(figure, 1, positions, padded, places, [f"cell {place}" for place in positions])
+    _add_cells(figure, 1, positions, padded, places, [f"position {place}" for place in positions])
     names = [f"number {place}" for place in range(len(kernel))]
     _add_cells(figure, 2, places - padding, kernel, slice(None), names)
-    names = [f"cell {place}" for place in range(len(answer))]
+    names = [f"position {place}" for place in range(len(answer))]
     _add_cells(figure, 3, centres - padding, answer, cell, names)
     line = {"color": VALIDATION, "width": 1, "dash": "dot"}
     for edge in (places[0] - 0.5, places[-1] + 0.5):
@@ -67,11 +67,11 @@ def _three_rows(signal_title: str) -> "go.Figure":
         subplot_titles=[
             signal_title,
             "kernel, where it lies",
-            "answer, each cell below the middle of its window",
+            "output, each position below the center of its window",
         ],
     )
     figure.update_yaxes(nticks=5, zeroline=True)
-    figure.update_xaxes(title="cell of the signal", row=3, col=1)
+    figure.update_xaxes(title="position in the signal", row=3, col=1)
     return figure.update_layout(height=520, margin=margin(top=30), showlegend=False)
 
 

@@ -182,11 +182,11 @@ def _check_archive(members: Sequence[zipfile.ZipInfo]) -> None:
     if len(members) > _MOST_FILES:
         raise InvalidParameterError(
             f"The ZIP holds {len(members):,} files, at most {_MOST_FILES:,} are looked at. Take "
-            f"{MAX_PICTURES} pictures of a class."
+            f"{MAX_PICTURES} images of a class."
         )
     if sum(member.file_size for member in members) > _MOST_UNPACKED:
         raise InvalidParameterError(
-            f"The ZIP holds more than {_MOST_UNPACKED >> 20} MB. Make the pictures smaller."
+            f"The ZIP holds more than {_MOST_UNPACKED >> 20} MB. Make the images smaller."
         )
     if any(
         each.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for each in members
@@ -210,7 +210,7 @@ def check_classes(classes: Mapping[str, Sequence[NamedPicture]]) -> CheckedClass
     Examples
     --------
     >>> check_classes({}).missing
-    ('There are 0 classes. Bring 2 to 5.',)
+    ('There are 0 classes. Add 2 to 5 in all.',)
     """
     names = tuple(classes)
     homes = {
@@ -224,7 +224,7 @@ def check_classes(classes: Mapping[str, Sequence[NamedPicture]]) -> CheckedClass
         good = list(_sorted_out(name, classes[name], num_homes, homes, refused))
         if len(good) > MAX_PICTURES:
             refused.append(
-                f"«{name}» has {len(good)} pictures: the first {MAX_PICTURES} are used, from "
+                f"“{name}” has {len(good)} images: the first {MAX_PICTURES} are used, from "
                 f"{good[MAX_PICTURES].file_name} on they are left out."
             )
         kept += good[:MAX_PICTURES]
@@ -245,14 +245,14 @@ def _sorted_out(
     for picture in pictures:
         digest = picture.image.digest
         if num_homes[digest] > 1:
-            both = " and ".join(f"«{home}»" for home, digests in homes.items() if digest in digests)
+            both = " and ".join(f"“{home}”" for home, digests in homes.items() if digest in digests)
             refused.append(
-                f"{picture.file_name} («{name}») is in {both}: it was left out. Keep it in one."
+                f"{picture.file_name} (“{name}”) is in {both}: it was left out. Keep it in one."
             )
         elif digest in first:
             refused.append(
-                f"{picture.file_name} («{name}») is the same picture as {first[digest]}: it was "
-                "left out, because a picture that is learned must not also be used for testing."
+                f"{picture.file_name} (“{name}”) is the same image as {first[digest]}: it was "
+                "left out, because an image must not be used for training and for testing."
             )
         else:
             first[digest] = picture.file_name
@@ -262,13 +262,15 @@ def _sorted_out(
 def _missing(names: Sequence[str], labels: np.ndarray) -> tuple[str, ...]:
     missing = []
     if not MIN_CLASSES <= len(names) <= MAX_CLASSES:
-        missing.append(f"There are {len(names)} classes. Bring {MIN_CLASSES} to {MAX_CLASSES}.")
+        classes = "is 1 class" if len(names) == 1 else f"are {len(names)} classes"
+        missing.append(f"There {classes}. Add {MIN_CLASSES} to {MAX_CLASSES} in all.")
     for label, name in enumerate(names):
         count = int((labels == label).sum())
         if count < MIN_PICTURES:
-            pictures = "picture" if count == 1 else "pictures"
+            images = "image" if count == 1 else "images"
             missing.append(
-                f"«{name}» has {count} good {pictures}. Bring at least {MIN_PICTURES}, better 20."
+                f"“{name}” has {count} usable {images}. Add up to at least {MIN_PICTURES}, better "
+                "20."
             )
     return tuple(missing)
 

@@ -147,8 +147,8 @@ def _number(word: str) -> float:
         value = np.nan
     if not abs(value) <= _LARGEST:
         raise InvalidParameterError(
-            f"«{word[:20]}» is no number from −{_LARGEST:g} to {_LARGEST:g}. Write numbers such as "
-            "2, −0.5 or 1/3."
+            f"“{word[:20]}” is not a number from −{_LARGEST:g} to {_LARGEST:g}. Write numbers "
+            "such as 2, −0.5 or 1/3."
         )
     return value
 

@@ -23,7 +23,7 @@ slide = st.components.v2.component(
     </figure>
     <figure>
       <canvas class="output" role="img" aria-label="The output so far"></canvas>
-      <figcaption>Result so far; click a cell to go there</figcaption>
+      <figcaption>Result so far; click a position to go there</figcaption>
     </figure>
   </div>
   <div class="sum"></div>
