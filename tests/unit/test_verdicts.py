@@ -19,7 +19,7 @@ from cnnviz.ui.networks.words import curves_verdict
     [
         (0.95, 0.84, 0.1, 0.4, "overfits"),
         (0.95, 0.86, 0.1, 0.12, "ends at 95.0%, validation accuracy at 86.0%."),
-        (0.90, 0.92, 0.3, 0.2, "only in training"),
+        (0.90, 0.92, 0.3, 0.2, "mean over the epoch"),
         (0.90, 0.905, 0.3, 0.3, "ends at 90.0%, validation accuracy at 90.5%."),
         (0.97, 0.95, 0.10, 0.16, "0.16 in validation and 0.10 in"),
         (0.97, 0.95, 0.10, 0.14, "ends at 97.0%, validation accuracy at 95.0%."),
@@ -61,9 +61,12 @@ def test_the_verdict_on_faithfulness_follows_from_the_baselines(
 
 def test_a_masked_image_is_said_to_drop_only_if_it_does() -> None:
     assert masked_change(0.8, 0.4, "cat").endswith("from 80.0% to 40.0%, a drop of 50%.")
-    assert masked_change(0.8, 0.797, "cat").endswith("it does not drop.")
-    assert masked_change(0.8, 0.9, "cat").endswith("it does not drop.")
-    assert masked_change(0.0, 0.0, "cat").endswith("it does not drop.")
+    assert masked_change(0.8, 0.795, "cat").endswith("from 80.0% to 79.5%, a drop of 1%.")
+    assert masked_change(0.8, 0.797, "cat").endswith("from 80.0% to 79.7%, hardly at all.")
+    assert masked_change(0.8, 0.803, "cat").endswith("from 80.0% to 80.3%, hardly at all.")
+    assert masked_change(0.8, 0.9, "cat").endswith("from 80.0% to 90.0%, an increase.")
+    assert masked_change(0.0, 0.0, "cat").endswith("from 0.0% to 0.0%, hardly at all.")
+    assert masked_change(0.0, 0.4, "cat").endswith("from 0.0% to 40.0%, an increase.")
 
 
 def test_a_difference_of_zero_has_no_sign() -> None:

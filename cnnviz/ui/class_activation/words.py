@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from cnnviz.attribution.evaluation.faithfulness import CENTER, RANDOM
 
 MAP = "this map"
+_CHANGES = 0.005  # of the probability before
 _DECIDES = 0.02  # differences of areas below it are not told apart
 
 
@@ -26,14 +27,14 @@ def faithfulness_verdict(differences: Mapping[str, float]) -> str:
     over_center = differences[MAP] - differences[CENTER]
     if over_random < _DECIDES:
         return (
-            "The map is **no better than a random order** here: the pixels that it marks do not "
-            "decide this prediction."
+            "The map is **no better than a random order**: for this prediction, the pixels that it "
+            "marks matter no more than others."
         )
     if over_center < -_DECIDES:
         return (
             "The map is better than a random order, but a **centered Gaussian is better still**: "
-            "the object is in the center, as in many photos, so its position alone explains the "
-            "score. Test the map on an image with the object off center."
+            "for this image it is enough to mark the center, as for many photos. Test the map on "
+            "an image with the object off center."
         )
     if over_center < _DECIDES:
         return (
@@ -47,7 +48,9 @@ def masked_change(before: float, after: float, label: str) -> str:
     """Say what is left of the probability of a class with the map as a mask."""
     start = f"With the map as a mask, the probability of {label} changes from "
     start += f"{before:.1%} to {after:.1%}"
-    drop = (before - after) / before if before else 0.0
-    if drop >= 0.005:
+    drop = (before - after) / before if before else -after
+    if drop >= _CHANGES:
         return f"{start}, a drop of {drop:.0%}."
-    return f"{start}: it does not drop."
+    if after > before and drop <= -_CHANGES:
+        return f"{start}, an increase."
+    return f"{start}, hardly at all."

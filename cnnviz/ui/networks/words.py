@@ -23,10 +23,13 @@ def curves_verdict(history: Mapping[str, np.ndarray]) -> str:
     if gap > _OVERFITS:
         return f"{ends}: the network overfits."
     if gap < _IS_HIGHER:
-        return f"{ends}. Augmentation and dropout, active only in training, can cause this."
+        return (
+            f"{ends}. Training accuracy is a mean over the epoch, with augmentation and dropout "
+            "where they are used."
+        )
     if validation_loss > _LOSS_RATIO * loss:
         return (
             f"{ends}, but the loss is {validation_loss:.2f} in validation and {loss:.2f} in "
-            "training: errors on new images are made with more confidence."
+            "training, where overfitting shows first."
         )
     return f"{ends}."

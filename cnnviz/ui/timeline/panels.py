@@ -22,7 +22,7 @@ _FRAME_MS = 500  # of the GIF
 _BESIDE = "beside"  # session key of the second network
 _PLAYED = "films_played"  # session key: scenes, films and fits that the player shows
 _PAIRS = {
-    "With and without weight decay on the first layer": ("svhn-small", "svhn-small-noisy"),
+    "Small initial weights and weight decay": ("svhn-small", "svhn-small-noisy"),
     "With and without augmentation": ("svhn-few", "svhn-few-augmented"),
     "Digits and clothing": ("svhn-gabor", "fashion-gabor"),
 }
@@ -178,10 +178,11 @@ def _explain(scene: Scene, film: TrainingFilm, fits: KernelFits | None) -> None:
     )
     nearest = max(last.drift, key=lambda name: np.nan_to_num(last.drift[name].cosine))
     lines = [
-        f"**What you see: {controls.card_of(film.name).title}, {scene.picked.label}.** Before "
-        f"training, the prediction is “{answers[0]}” with {first.probabilities.max():.0%}, as "
-        f"random as the weights; from step {film.frames[settled].step:,} on it is “{answers[-1]}”, "
-        f"finally with {last.probabilities.max():.0%}. The heat map is for “{label}”.",
+        f"**What you see: {controls.card_of(film.name).title}, {scene.picked.label}.** With the "
+        f"random initial weights, the prediction is “{answers[0]}” "
+        f"({first.probabilities.max():.0%}); from step {film.frames[settled].step:,} on it is "
+        f"“{answers[-1]}”, finally with {last.probabilities.max():.0%}. The heat map is for "
+        f"“{label}”.",
         _weights_moved(film, farthest, nearest),
     ]
     if fits is not None:
@@ -224,8 +225,8 @@ def _weights_moved(film: TrainingFilm, farthest: str, nearest: str) -> str:
 
 def _explain_all() -> None:
     st.markdown(
-        "All panels show the same weights. Color scales are the same for all steps, so a faint map "
-        "*is* weak. For the weights $w$ of a layer with initial values $w_0$:\n\n"
+        "All panels are computed from the same weights. Color scales are the same for all steps, "
+        "so a faint map *is* weak. For the weights $w$ of a layer with initial values $w_0$:\n\n"
         "$$\\text{change} = \\frac{\\lVert w - w_0 \\rVert}{\\lVert w_0 \\rVert}, \\qquad "
         "\\text{cosine} = \\frac{w \\cdot w_0}{\\lVert w \\rVert\\,\\lVert w_0 \\rVert}$$\n\n"
         "**Try this.** Stop at steps 30, 100 and 300: which comes first, structured kernels or the "

@@ -196,8 +196,7 @@ def _show_result(classes: CheckedClasses, head: "TrainedHead") -> None:
     low, high = wilson_interval(head.num_right, len(head.answers))
     st.markdown(
         f"**{head.num_right} of {len(head.answers)}** held-out images (**{head.accuracy:.1%}**) "
-        f"are classified correctly; 95 % interval **{low:.1%} to {high:.1%}** (Wilson). With so "
-        "few images, it is wide."
+        f"are classified correctly; 95 % interval **{low:.1%} to {high:.1%}** (Wilson)."
     )
     matrix, wrong = st.columns([1.5, 1], gap="medium")
     with matrix:
@@ -296,7 +295,7 @@ def _explain(classes: CheckedClasses, head: "TrainedHead") -> None:
         f"\\mathbb{{R}}^{{{num_features}}},\\; W \\in \\mathbb{{R}}^{{{num_features} \\times "
         f"{num_classes}}}$$\n\n"
         "The interval assumes independent images. If all of yours show one object on one table, "
-        "accuracy on others will be lower.\n\n"
+        "accuracy on others may be lower.\n\n"
         "**Try this.** Take two similar classes, such as Shirt and Pullover. Photograph two "
         "objects on two different tables, and look at the heat map: does the head use the "
         "table?\n\n"
