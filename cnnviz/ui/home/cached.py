@@ -1,7 +1,8 @@
-"""Small results, one for each page, for the image in use."""
+"""Small results, one for each page; of the image in use where the page has one."""
 
 from collections.abc import Callable, Iterable
 
+import cv2
 import numpy as np
 import streamlit as st
 
@@ -11,6 +12,7 @@ from cnnviz.convolution import LayerSettings, apply_layer
 from cnnviz.feature_visualization.atlas import find_atlas
 from cnnviz.filter_banks import KERNELS, gabor_response
 from cnnviz.images import ImageInput, image_from_pixels, shrink_to_fit
+from cnnviz.images.reading import centre_view, luma
 from cnnviz.training import LECTURE, draws
 from cnnviz.ui import shared
 from cnnviz.ui.shared.keys import BY_DIGEST
@@ -28,28 +30,18 @@ _TILE_PX = SIDE_PX // 2
 @st.cache_data(max_entries=64, hash_funcs=BY_DIGEST, show_spinner=False)
 def preview(name: str, image: ImageInput) -> np.ndarray:
     """Draw what a page shows, uint8 (SIDE_PX, SIDE_PX, 3); `PREVIEWS` names the pages."""
-    return _square(PREVIEWS[name](image))
-
-
-def _square(pixels: np.ndarray) -> np.ndarray:
-    """Cut the central square out, and bring it to the size of a preview."""
-    height, width = pixels.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    square = image_from_pixels(pixels[top : top + side, left : left + side])
-    return figures.enlarge(shrink_to_fit(square, SIDE_PX).pixels, SIDE_PX)
+    return _resized(PREVIEWS[name](image), SIDE_PX)
 
 
 def _convolution(image: ImageInput) -> np.ndarray:
-    gray = _square(image.pixels).mean(axis=-1)
-    values = apply_layer(gray[..., None], _EDGE, LayerSettings()).rectified
+    gray = luma(centre_view(image, SIDE_PX, SIDE_PX))
+    values = apply_layer(gray[..., np.newaxis], _EDGE, LayerSettings()).rectified
     return figures.colourize(values, figures.signed_scale(values))
 
 
 def _gabor(image: ImageInput) -> np.ndarray:
-    values = gabor_response(
-        image_from_pixels(_square(image.pixels)), 0.15, np.pi / 4, 3.0
-    ).magnitude
+    square = image_from_pixels(centre_view(image, SIDE_PX, SIDE_PX))
+    values = gabor_response(square, 0.15, np.pi / 4, 3.0).magnitude
     return figures.colourize(values, figures.unsigned_scale(values))
 
 
@@ -103,7 +95,7 @@ def _first_kernels(model_name: str) -> np.ndarray:
 
 
 def _augmented(image: ImageInput) -> np.ndarray:
-    return _in_square(draws(_square(image.pixels), LECTURE, 4, 1))
+    return _in_square(draws(centre_view(image, SIDE_PX, SIDE_PX), LECTURE, 4, 1))
 
 
 def _classes(image: ImageInput) -> np.ndarray:
@@ -118,14 +110,19 @@ def _confusion(image: ImageInput) -> np.ndarray:
 
 
 def _in_square(tiles: Iterable[np.ndarray]) -> np.ndarray:
-    """Set four images into a square; pixels stay hard squares."""
-    large = [_nearest(tile) for tile in tiles]
+    """Set four images into a square."""
+    large = [_resized(tile, _TILE_PX) for tile in tiles]
     return figures.mosaic(large, [None] * 4, columns=2, tile_px=_TILE_PX, first_number=None)
 
 
-def _nearest(pixels: np.ndarray) -> np.ndarray:
-    places = [np.arange(_TILE_PX) * side // _TILE_PX for side in pixels.shape[:2]]
-    return pixels[places[0]][:, places[1]]
+def _resized(pixels: np.ndarray, side_px: int) -> np.ndarray:
+    """Bring an image to a square; small ones keep hard pixels."""
+    enlarges = max(pixels.shape[:2]) < side_px
+    return cv2.resize(
+        pixels,
+        (side_px, side_px),
+        interpolation=cv2.INTER_NEAREST if enlarges else cv2.INTER_AREA,
+    )
 
 
 PREVIEWS: dict[str, Callable[[ImageInput], np.ndarray]] = {

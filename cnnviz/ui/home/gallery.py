@@ -11,7 +11,7 @@ from cnnviz.ui.shell.display import show_small
 
 
 def show() -> None:
-    """Show each page by a result for the image in use."""
+    """Show each page by a result, for the image in use where the page uses it."""
     router.begin("Home")
     with frame.user_errors():
         frame.headline(
