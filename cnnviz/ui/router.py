@@ -67,26 +67,22 @@ _fragment = st.fragment(_draw)
 def _choose_view(page: Page) -> View:
     titles = {view.slug: view.title for view in page.views}
     first = next(iter(titles))
-    if len(titles) == 1:
-        return page.views[0]
-    with frame.bar().views:
-        slug = address.choice(
-            "view",
+
+    def ask(key: str) -> str:
+        if len(titles) == 1:
+            return first
+        chosen = st.segmented_control(
+            "View",
             [*titles],
-            first,
-            lambda key: (
-                st.segmented_control(
-                    "View",
-                    [*titles],
-                    format_func=titles.__getitem__,
-                    key=key,
-                    required=True,
-                    label_visibility="collapsed",
-                )
-                or first
-            ),
-            key=f"{page.name}_view",
+            format_func=titles.__getitem__,
+            key=key,
+            required=True,
+            label_visibility="collapsed",
         )
+        return chosen or first
+
+    with frame.bar().views:
+        slug = address.choice("view", [*titles], first, ask, key=f"{page.name}_view")
     return next(view for view in page.views if view.slug == slug)
 
 

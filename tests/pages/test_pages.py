@@ -152,6 +152,13 @@ def test_an_unknown_view_or_network_is_named_and_replaced() -> None:
     assert app.selectbox(key="network").value == "efficientnet-lite0"
 
 
+def test_a_page_of_one_view_names_an_unknown_one_too() -> None:
+    app = open_page("pages/train.py", view="nowhere")
+    assert not app.exception
+    assert "asks for view “nowhere”" in app.warning[0].value
+    assert not open_page("pages/train.py", view="train").warning
+
+
 def test_a_chosen_network_goes_along_to_the_next_page_and_back() -> None:
     app = open_page("pages/class_activation.py")
     app.selectbox(key="network").select("svhn-gabor").run()

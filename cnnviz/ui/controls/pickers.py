@@ -32,7 +32,7 @@ GUEST = "own_model"  # session key: the network that this session brought
 NETWORK = "network"  # key and parameter of the network that all pages share
 SUITABLE_NETWORK = "suitable_network"  # key of the network of a view that offers only some
 _CHOICE = "picture_choice"  # session key: what app.py hands to the page
-_UPLOAD = "upload"  # key of the uploader
+_UPLOAD, _CAMERA_ON, _CAMERA = "upload", "camera_on", "camera"  # keys of the widgets
 _UPLOADED, _UPLOAD_ID = "uploaded_image", "upload_id"  # session keys: the checked image, its file
 PICTURE_TYPES = [*FILE_TYPES]
 
@@ -152,8 +152,9 @@ def _own_picture() -> Picked | None:
         on_change=_forget_removed,
         help="PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC, up to 20 MB",
     )
-    if st.toggle("Use the camera", key="camera_on"):
-        brought = st.camera_input("Take a photo") or brought
+    if st.toggle("Use the camera", key=_CAMERA_ON, on_change=_forget_removed):
+        photo = st.camera_input("Take a photo", key=_CAMERA, on_change=_forget_removed)
+        brought = photo or brought
     if brought is not None and st.session_state.get(_UPLOAD_ID) != brought.file_id:
         st.session_state.pop(_UPLOADED, None)  # what is shown is what the uploader holds
         with frame.user_errors():
@@ -170,8 +171,9 @@ def _own_picture() -> Picked | None:
 
 
 def _forget_removed() -> None:
-    """Let go of an upload that was taken out of the uploader."""
-    if st.session_state.get(_UPLOAD) is None:
+    """Let go of an image that neither the uploader nor the camera holds any more."""
+    has_photo = st.session_state.get(_CAMERA_ON) and st.session_state.get(_CAMERA) is not None
+    if st.session_state.get(_UPLOAD) is None and not has_photo:
         st.session_state.pop(_UPLOADED, None)
         st.session_state.pop(_UPLOAD_ID, None)
 
