@@ -230,6 +230,40 @@ def test_the_kernel_slides_stops_and_steps_without_asking_the_server(
     expect(where).to_contain_text("Row 0, column 0")
 
 
+def test_a_changed_setting_neither_starts_a_paused_kernel_nor_leaves_the_old_one_running(
+    server: Server, page: Page, foreign: set[str]
+) -> None:
+    open_page(page, f"{server.url}/convolution?view=sliding-kernel")
+    where, play = page.locator(".sum"), page.locator(".slide .play")
+    page.get_by_role("slider", name="Speed").press("Home")  # one position a second
+    page.get_by_role("slider", name="Stride").press("ArrowRight")
+    settle(page)
+    expect(play).to_have_text("Pause")
+    seen = set()
+    for _ in range(10):
+        seen.add(where.inner_text())
+        page.wait_for_timeout(200)
+    assert len(seen) <= 4  # two seconds: a second animation beside it would show twice as many
+    play.click()
+    page.get_by_role("slider", name="Stride").press("ArrowRight")
+    settle(page)
+    expect(play).to_have_text("Play")
+    before = where.inner_text()
+    page.wait_for_timeout(2500)
+    assert where.inner_text() == before
+
+
+def test_a_printed_page_shows_the_result_without_controls(
+    server: Server, page: Page, foreign: set[str]
+) -> None:
+    open_page(page, f"{server.url}/gabor")
+    result = page.get_by_alt_text(re.compile("Magnitude of the response"))
+    page.emulate_media(media="print")
+    expect(page.locator(".st-key-bar")).to_be_hidden()
+    expect(page.locator(".st-key-controls")).to_be_hidden()
+    expect(result).to_be_visible()
+
+
 def test_a_map_is_picked_with_the_mouse_and_with_the_keyboard(
     server: Server, page: Page, foreign: set[str]
 ) -> None:
