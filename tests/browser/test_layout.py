@@ -64,3 +64,19 @@ def test_on_a_phone_the_result_comes_before_the_controls(
     assert stage["top"] < controls["top"]
     assert stage["top"] < 844 * 0.7
     assert stage["width"] > 340
+
+
+def test_a_finger_can_hit_the_thumbnail_of_a_layer(server: Server, page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_page(page, f"{server.url}/feature_maps")
+    sheet = page.get_by_role("slider", name="The most active map of each layer")
+    tile = sheet.locator(".mark").bounding_box()
+    assert tile is not None
+    assert tile["width"] >= 24  # pixels, as the Web Content Accessibility Guidelines 2.2 ask
+    for _ in range(20):
+        sheet.press("ArrowRight")
+    frame, tile = sheet.bounding_box(), sheet.locator(".mark").bounding_box()
+    assert frame is not None
+    assert tile is not None
+    assert frame["x"] <= tile["x"] + 1
+    assert tile["x"] + tile["width"] <= frame["x"] + frame["width"] + 1  # it scrolled along

@@ -84,7 +84,7 @@ def architecture_figure(
     found = blocks(rows)
     is_labelled = len(found) < MAX_LABELLED
     figure = go.Figure()
-    picture = Block("picture", "other", "input", input_shape, (), (), "picture")
+    picture = Block("input", "other", "input", input_shape, (), (), "input")
     everything = [picture, *found]
     for kind, colour in _COLOURS.items():
         chosen = [(place, block) for place, block in enumerate(everything) if block.kind == kind]

@@ -67,7 +67,7 @@ def _three_rows(signal_title: str) -> "go.Figure":
         subplot_titles=[
             signal_title,
             "kernel, where it lies",
-            "output, each position below the center of its window",
+            "output",
         ],
     )
     figure.update_yaxes(nticks=5, zeroline=True)

@@ -1,4 +1,6 @@
-// One picture made of equal tiles: a click or the arrow keys pick one of them.
+// One image made of equal tiles: a click or the arrow keys pick one of them.
+const SMALLEST_PX = 28; // of a tile that a finger can hit; wider sheets scroll sideways
+
 export default function ({ data, parentElement, setStateValue }) {
   const { src, columns, count, cell, edge, size, picked, labels, alt, height, width } = data;
   const box = parentElement.querySelector(".tiles");
@@ -26,6 +28,10 @@ export default function ({ data, parentElement, setStateValue }) {
     if (top < box.scrollTop || bottom > box.scrollTop + box.clientHeight) {
       box.scrollTop = top - (box.clientHeight - mark.offsetHeight) / 2;
     }
+    const [left, right] = [mark.offsetLeft, mark.offsetLeft + mark.offsetWidth];
+    if (left < box.scrollLeft || right > box.scrollLeft + box.clientWidth) {
+      box.scrollLeft = left - (box.clientWidth - mark.offsetWidth) / 2;
+    }
   }
 
   function go(next) {
@@ -46,6 +52,7 @@ export default function ({ data, parentElement, setStateValue }) {
 
   box.style.maxHeight = height ? `${height}px` : "none";
   box.style.maxWidth = width ? `${width}px` : "none";
+  picture.parentElement.style.minWidth = `${columns * SMALLEST_PX}px`;
   box.tabIndex = 0;
   box.setAttribute("role", "slider");
   box.setAttribute("aria-label", alt);
