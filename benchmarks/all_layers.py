@@ -1,6 +1,6 @@
-"""Time all layers of EfficientNet-Lite0 for one picture against the network alone, side by side.
+"""Time all layers of EfficientNet-Lite0 for one image against the network alone, side by side.
 
-Run ``python benchmarks/all_layers.py``. Both start from the same picture and end with numbers in
+Run ``python benchmarks/all_layers.py``. Both start from the same image and end with numbers in
 NumPy; the runs alternate, and each figure is the median of forty.
 """
 
@@ -16,9 +16,9 @@ RUNS = 40
 
 
 def main() -> None:
-    """Time both, and the picture of the last layer's maps."""
+    """Time both, and the image of the last layer's maps."""
     model = load_model("efficientnet-lite0")
-    image = datasets.picture("natural", "chelsea")
+    image = datasets.sample_image("natural", "chelsea")
     forward = tf.function(lambda batch: model.keras_model(batch, training=False), autograph=False)
 
     def alone() -> object:
@@ -47,7 +47,7 @@ def main() -> None:
     plain, taps, sheet = (statistics.median(times[call.__name__]) for call in calls)
     print(f"the network alone: {plain:.1f} ms")
     print(f"all {len(model.map_shapes)} layers with maps: {taps:.1f} ms, {taps / plain:.2f} times")
-    print(f"one picture of {len(tiles):,} maps, encoded: {sheet:.1f} ms")
+    print(f"one image of {len(tiles):,} maps, encoded: {sheet:.1f} ms")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ map on the grid of its layer, before they enlarge or rescale it. The maps are wr
 `tests/unit/test_cam_reference.py`, and those of the methods that cnnviz has are compared at once.
 
 The file holds float32 arrays under the keys ``network|picture|layer|class|method``, such as
-``fashion-cnn-gap|fashion-mnist/ankle-boot-1|conv3|9|grad-cam``. The picture is the source and the
+``fashion-cnn-gap|fashion-mnist/ankle-boot-1|conv3|9|grad-cam``. The image is the source and the
 name for `cnnviz.datasets.picture`. Every map has the scale of its paper's formula and is
 signed: the ReLU in which a method ends is left to whoever compares (``np.maximum(values, 0)``).
 The text array ``about`` says which program computed each method, and with which versions.
@@ -25,7 +25,7 @@ hires-cam       pytorch-grad-cam       torch-cam has none
 layer-cam       pytorch-grad-cam       torch-cam gives the same
 xgrad-cam       pytorch-grad-cam       in units in which its fixed 1e-7 vanishes; torch-cam
                                        with eps 0 gives the same
-eigen-cam       this file              pytorch-grad-cam centres the channels, the paper does
+eigen-cam       this file              pytorch-grad-cam centers the channels, the paper does
                                        not, and leaves the sign to chance; torch-cam has none
 score-cam       this file              both libraries weight with a softmax over the channels
                                        of logits; torch-cam scales before it enlarges, and
@@ -40,13 +40,13 @@ method is one of these, for the logit (captum, except the first):
 =====================================  ========================================================
 gradient                               d(logit)/d(input), by autograd
 gradient-x-input                       that times the input
-integrated-gradients                   from the black picture; 64 intervals, trapezoid: 65
+integrated-gradients                   from the black image; 64 intervals, trapezoid: 65
                                        points, both ends half. The weights of captum's 65
                                        points sum to 64/65, which is put right here
 guided-backpropagation, deconvnet      gradient with the ReLU's backward rule replaced
 occlusion-5-1-black                    drop of the logit when a patch of 5 × 5 pixels, moved by
                                        1, is black; mean over the patches that cover a pixel
-occlusion-5-1-mean                     the same with the mean of the picture instead of black
+occlusion-5-1-mean                     the same with the mean of the image instead of black
 occlusion-5-2-mean                     moved by 2; the last patch of a row or column begins at
                                        24 and is cut off at the border (4 pixels of 28)
 =====================================  ========================================================
@@ -96,12 +96,12 @@ NETWORKS = {
     "fashion-cnn": ("conv2", "conv3"),
     "svhn-gabor": ("relu4", "relu5"),
 }
-PICTURES = {
+IMAGES = {
     "fashion-cnn-gap": ("fashion-mnist/ankle-boot-1", "fashion-mnist/coat-3"),
     "fashion-cnn": ("fashion-mnist/ankle-boot-1", "fashion-mnist/coat-3"),
-    "svhn-gabor": ("svhn/svhn-1-2", "svhn/svhn-0-5"),
+    "svhn-gabor": ("svhn/digit-2-1", "svhn/digit-5-1"),
 }
-SALIENCY_PICTURE = "fashion-mnist/ankle-boot-1"
+SALIENCY_IMAGE = "fashion-mnist/ankle-boot-1"
 
 # method -> (class of pytorch-grad-cam, unit of the activations in which its epsilon vanishes)
 GRAD_CAM_PACKAGE = {
@@ -127,10 +127,10 @@ TORCH_CAM = {
 
 @dataclass(frozen=True)
 class Case:
-    """One class of one picture at one layer of a network and of its twin in PyTorch."""
+    """One class of one image at one layer of a network and of its twin in PyTorch."""
 
     network: str
-    picture: str
+    image: str
     layer: str
     class_index: int
     model: LoadedModel
@@ -138,8 +138,8 @@ class Case:
 
     @property
     def image(self) -> ImageInput:
-        """The picture itself."""
-        return datasets.picture(*self.picture.split("/"))
+        """The image itself."""
+        return datasets.sample_image(*self.image.split("/"))
 
     @property
     def inputs(self) -> torch.Tensor:
@@ -153,7 +153,7 @@ class Case:
 
     def key(self, method: str) -> str:
         """Name of the array in the file."""
-        return f"{self.network}|{self.picture}|{self.layer}|{self.class_index}|{method}"
+        return f"{self.network}|{self.image}|{self.layer}|{self.class_index}|{method}"
 
 
 class FlattenAsKeras(nn.Module):
@@ -257,14 +257,14 @@ def _channels_first(batch: np.ndarray) -> torch.Tensor:
 
 
 def cases() -> Iterator[Case]:
-    """Give the two most probable classes of every picture at every layer, logits compared."""
+    """Give the two most probable classes of every image at every layer, logits compared."""
     for network, layers in NETWORKS.items():
         model = load_model(network)
         twin = torch_twin(model)
-        for picture in PICTURES[network]:
-            top = model.predict(datasets.picture(*picture.split("/")), top=2)
+        for image in IMAGES[network]:
+            top = model.predict(datasets.sample_image(*image.split("/")), top=2)
             both = [
-                Case(network, picture, layer, prediction.class_index, model, twin)
+                Case(network, image, layer, prediction.class_index, model, twin)
                 for layer in layers
                 for prediction in top
             ]
@@ -277,7 +277,7 @@ def check_logits(case: Case) -> None:
     with torch.no_grad():
         theirs = case.twin(case.inputs)[0].numpy()
     difference = float(np.abs(theirs - case.model.logits(case.image)).max())
-    print(f"{case.network}, {case.picture}: logits differ by at most {difference:.1e}")
+    print(f"{case.network}, {case.image}: logits differ by at most {difference:.1e}")
     if difference > LOGIT_TOLERANCE:
         raise SystemExit(f"That is more than {LOGIT_TOLERANCE}: the twin is another network.")
 
@@ -329,7 +329,7 @@ def cam(case: Case) -> np.ndarray:
 
 
 def _activations(case: Case) -> torch.Tensor:
-    """Give the layer's maps for the picture, (K, h, w)."""
+    """Give the layer's maps for the image, (K, h, w)."""
     kept = []
     hook = case.module.register_forward_hook(lambda _module, _inputs, output: kept.append(output))
     with torch.no_grad():
@@ -357,7 +357,7 @@ def score_cam(case: Case) -> np.ndarray:
     """Weight each channel with the probability that its places alone give to the class.
 
     Wang et al. 2020, arXiv:1910.01279, without the softmax over channels: the channel is enlarged
-    to the picture, scaled to 0..1, and multiplied with the picture, for which black is 0 (all
+    to the image, scaled to 0..1, and multiplied with the image, for which black is 0 (all
     three networks take pixels of 0..1). Weight = relu(p(masked) - p(black)).
     """
     maps = _activations(case)
@@ -366,9 +366,9 @@ def score_cam(case: Case) -> np.ndarray:
     )
     low, high = masks.amin((1, 2, 3), True), masks.amax((1, 2, 3), True)
     spread = torch.where(high > low, high - low, 1.0)
-    pictures = torch.cat([case.inputs * (masks - low) / spread, 0 * case.inputs])
+    images = torch.cat([case.inputs * (masks - low) / spread, 0 * case.inputs])
     with torch.no_grad():
-        probabilities = case.twin(pictures).softmax(1)[:, case.class_index]
+        probabilities = case.twin(images).softmax(1)[:, case.class_index]
     weights = (probabilities[:-1] - probabilities[-1]).relu()
     return torch.einsum("k,khw->hw", weights, maps).numpy()
 
@@ -444,7 +444,7 @@ def about() -> np.ndarray:
 def compare(case: Case, maps: dict[str, np.ndarray]) -> None:
     """Print a line for each method of this case: how far cnnviz is from the reference."""
     logit = case.model.logits(case.image)[case.class_index]
-    where = f"{case.network:16}{case.picture:27}{case.layer:7}{case.class_index:2} {logit:7.2f}  "
+    where = f"{case.network:16}{case.image:27}{case.layer:7}{case.class_index:2} {logit:7.2f}  "
     for method, signed in maps.items():
         line = f"{where}{method:13} {COMPUTED_BY[method]:20}"
         if method not in METHODS:
@@ -463,11 +463,11 @@ def main() -> None:
     options = parser.parse_args()
     warnings.filterwarnings("ignore", "Setting backward hooks on ReLU")  # captum, each time
     arrays: dict[str, np.ndarray] = {"about": about()}
-    print("network, picture, layer, class, logit, method, computed by, relative difference")
+    print("network, image, layer, class, logit, method, computed by, relative difference")
     for case in cases():
         maps = class_maps(case)
         compare(case, maps)
-        if case.picture == SALIENCY_PICTURE and case.layer == NETWORKS[case.network][0]:
+        if case.image == SALIENCY_IMAGE and case.layer == NETWORKS[case.network][0]:
             at_input = replace(case, layer="input")
             arrays |= {at_input.key(name): values for name, values in saliency_maps(case).items()}
         arrays |= {case.key(method): np.float32(values) for method, values in maps.items()}

@@ -2,10 +2,10 @@
 
 tf-keras-vis is no dependency: install it beside cnnviz in an environment of its own, then run
 ``pip install tf-keras-vis`` and ``python benchmarks/class_activation.py``. Without it only cnnviz
-is timed. Both look at one picture with EfficientNet-Lite0, whose logits are its output; the runs
+is timed. Both look at one image with EfficientNet-Lite0, whose logits are its output; the runs
 alternate, and each figure is the best of several. tf-keras-vis is given its fastest documented use:
 the layer is named, `Scorecam` tries as many maps as cnnviz, `Saliency` takes as many noisy copies.
-The network's own pass over the pictures that Score-CAM shows it bounds what can be gained there; by
+The network's own pass over the images that Score-CAM shows it bounds what can be gained there; by
 default tf-keras-vis tries all 1,280 maps, cnnviz the 32 most varied.
 """
 
@@ -63,7 +63,7 @@ def with_tf_keras_vis(keras_model: Any, batch: np.ndarray, index: int) -> dict[s
 def main() -> None:
     """Print one line for each comparison."""
     model = load_model("efficientnet-lite0")
-    image = datasets.picture("natural", "chelsea")
+    image = datasets.sample_image("natural", "chelsea")
     index = model.predict(image)[0].class_index
     ours: dict[str, Callable[[], object]] = {
         "grad-cam": lambda: class_activation_map(model, image, class_index=index),

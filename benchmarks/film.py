@@ -3,7 +3,7 @@
     python benchmarks/film.py [http://127.0.0.1:8501] [--moves 60]
 
 First prepares all frames of one digit for SVHN Gabor CNN in this process: once with building the
-network and compiling, then for other pictures, numbers and painting apart. With the address of a
+network and compiling, then for other images, numbers and painting apart. With the address of a
 running app (`cnnviz app`), and Chromium, moves the film's slider and takes the time until the
 task after the next animation frame, when the new frame has been painted; for one network and for
 two beside each other. Prints median and slowest; asserts nothing.
@@ -17,7 +17,7 @@ import time
 from playwright.sync_api import Page, sync_playwright
 
 from cnnviz import datasets, load_model, zoo
-from cnnviz.training.timeline import kernel_fits, training_film
+from cnnviz.training.timeline import kernel_fits, training_timeline
 from cnnviz.ui.timeline.reel import make_reel
 
 NAME = "svhn-gabor"
@@ -42,13 +42,13 @@ MOVE = """
 
 
 def preparation() -> None:
-    """Time the frames of three pictures in this process."""
+    """Time the frames of three images in this process."""
     load_model(NAME)  # which a server has done already, with importing TensorFlow
     card, record = zoo.find_card(NAME), zoo.training_record(NAME)
-    for digit in datasets.picture_names("svhn")[:3]:
-        image = datasets.picture("svhn", digit)
+    for digit in datasets.sample_names("svhn")[:3]:
+        image = datasets.sample_image("svhn", digit)
         start = time.perf_counter()
-        film = training_film(NAME, image, "conv1")
+        film = training_timeline(NAME, image, "conv1")
         made = time.perf_counter()
         fits = kernel_fits(NAME)
         fitted = time.perf_counter()
@@ -56,7 +56,7 @@ def preparation() -> None:
         done = time.perf_counter()
         size = sum(len(one) for panel in reel["panels"] for one in panel.get("frames", ()))
         print(
-            f"{len(film.frames)} checkpoints, picture {digit}: numbers {made - start:.2f} s, "
+            f"{len(film.frames)} checkpoints, image {digit}: numbers {made - start:.2f} s, "
             f"fits {fitted - made:.2f} s, painting {done - fitted:.2f} s, {size / 1e3:.0f} kB"
         )
 

@@ -1,4 +1,4 @@
-"""Time a Gabor bank against scikit-image and OpenCV on the same picture, side by side.
+"""Time a Gabor bank against scikit-image and OpenCV on the same image, side by side.
 
 Run ``python benchmarks/gabor_bank.py``; most of its ten seconds are scikit-image's.
 Each time is the best of a few runs, or of one where a run takes seconds.

@@ -3,7 +3,7 @@
     python benchmarks/load.py [--sessions 30] [--moves 8] [--think 2.0]
 
 Starts the app on a free port of this machine, speaks to it as browsers do (websocket, Streamlit's
-messages, fetching every picture), and stops by itself. Each session moves the opacity slider with
+messages, fetching every image), and stops by itself. Each session moves the opacity slider with
 about `think` seconds between moves; every third move asks for another class, so that evidence is
 computed and not only painted. Prints one line; asserts nothing.
 """
@@ -57,7 +57,7 @@ def memory_mb(process: subprocess.Popen) -> float:
 
 
 async def fetch(port: int, path: str) -> int:
-    """Fetch a picture, give its size in bytes."""
+    """Fetch an image, give its size in bytes."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
     writer.write(request.encode())
@@ -81,7 +81,7 @@ class Session:
     bytes_received: int = 0
 
     async def until_done(self, socket: Any) -> None:
-        """Read what one run of the script sends, and fetch its pictures."""
+        """Read what one run of the script sends, and fetch its images."""
         addresses: list[str] = []
         while True:
             raw = await asyncio.wait_for(socket.recv(), 120)

@@ -1,9 +1,9 @@
-"""How long a moved slider takes until its picture stands in the browser.
+"""How long a moved slider takes until its image stands in the browser.
 
     python benchmarks/slider.py http://127.0.0.1:8501 [--moves 30]
 
 Needs a running app (`cnnviz app`) and Chromium. Moves the frequency slider of the Gabor page, on a
-photograph reduced to 512 pixels, and waits each time until the new picture of the magnitude is
+photograph reduced to 512 pixels, and waits each time until the new image of the magnitude is
 loaded; then does the same with banks of 8 to 48 filters on a digit of 32 pixels, and with the
 opacity slider of the class activation page, and with the rotation of twelve draws of the
 augmentation page, through a large and a small network (the second half of the moves goes back over
@@ -18,7 +18,7 @@ import statistics
 from playwright.sync_api import Page, sync_playwright
 
 IMAGE = "source=Photographs&natural=Astronaut Eileen Collins"
-WAIT_FOR_NEW_PICTURE = """
+WAIT_FOR_NEW_IMAGE = """
 ([alt, before]) => new Promise(done => {
     const start = performance.now();
     const look = () => {
@@ -32,7 +32,7 @@ WAIT_FOR_NEW_PICTURE = """
 
 
 def moves(page: Page, address: str, slider: str, alt: str, count: int) -> list[float]:
-    """Press an arrow key `count` times; gives the milliseconds until each new picture."""
+    """Press an arrow key `count` times; gives the milliseconds until each new image."""
     page.goto(address)
     page.get_by_role("slider", name=slider).wait_for(timeout=60_000)
     page.wait_for_timeout(3000)
@@ -42,7 +42,7 @@ def moves(page: Page, address: str, slider: str, alt: str, count: int) -> list[f
         before = page.get_by_alt_text(alt).first.get_attribute("src") or ""
         before = page.evaluate("path => new URL(path, location.href).href", before)
         page.keyboard.press("ArrowRight" if move < count / 2 else "ArrowLeft")
-        times.append(page.evaluate(WAIT_FOR_NEW_PICTURE, [alt, before]))
+        times.append(page.evaluate(WAIT_FOR_NEW_IMAGE, [alt, before]))
         page.wait_for_timeout(300)
     return times
 

@@ -11,7 +11,7 @@ from .feature_visualization.filter_image import FilterImage as FilterImage
 from .features.channel_ablation import ablated_logits as ablated_logits
 from .features.feature_maps import FeatureMaps as FeatureMaps
 from .features.feature_maps import feature_maps as feature_maps
-from .features.unit_trace import trace_cell as trace_cell
+from .features.unit_trace import trace_unit as trace_unit
 from .filter_banks import FilterBank as FilterBank
 from .filter_banks import gabor_bank as gabor_bank
 from .filter_banks import gabor_kernel as gabor_kernel

@@ -135,7 +135,7 @@ def launch(
             name = f"my-{name}"
         path = Path(folder) / f"{name}.keras"
         network.save(path)
-        zoo.check_picture(path)
+        zoo.check_image(path)
         told = {
             "title": str(model.name),
             "class_names": None if class_names is None else names_in_order(class_names),

@@ -1,6 +1,8 @@
 """Old names that lead to new ones for one version, with a warning."""
 
+import sys
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -27,3 +29,26 @@ def renamed_attribute(old: str, new: str) -> Any:
         return getattr(record, new)
 
     return property(read, doc=f"Deprecated name of `{new}`.")
+
+
+def moved_attribute(module: str, name: str, renamed: Mapping[str, str]) -> Any:
+    """Look up an old name in a module's ``__getattr__``: what is called otherwise now.
+
+    Parameters
+    ----------
+    module : str
+        The module's ``__name__``.
+    name : str
+        The name that the module lacks.
+    renamed : mapping
+        Old names and what they are called now in the same module.
+
+    Raises
+    ------
+    AttributeError
+        If it never had that name.
+    """
+    if name not in renamed:
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+    warn_renamed(f"{module}.{name}", f"{module}.{renamed[name]}")
+    return getattr(sys.modules[module], renamed[name])

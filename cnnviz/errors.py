@@ -9,7 +9,7 @@ class CnnvizError(Exception):
 
 
 class InvalidImageError(CnnvizError, ValueError):
-    """Bytes or pixels that cannot be used as a picture."""
+    """Bytes or pixels that cannot be used as an image."""
 
 
 class InvalidParameterError(CnnvizError, ValueError):

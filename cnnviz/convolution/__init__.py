@@ -1,4 +1,4 @@
-"""The operation itself: a kernel slides over a picture; sizes, costs, and one cell by hand."""
+"""The operation itself: a kernel slides over an image; sizes, costs, and one cell by hand."""
 
 from cnnviz.convolution.gradient import (
     LOSSES,

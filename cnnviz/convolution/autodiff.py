@@ -7,7 +7,7 @@ from cnnviz.errors import InvalidParameterError
 
 
 def taped_kernel_gradient(
-    picture: np.ndarray, kernel: np.ndarray, target: np.ndarray, loss: str
+    image: np.ndarray, kernel: np.ndarray, target: np.ndarray, loss: str
 ) -> tuple[float, np.ndarray]:
     """Compute a loss of a convolution and its gradient by automatic differentiation.
 
@@ -24,7 +24,7 @@ def taped_kernel_gradient(
         If there is no such loss.
     """
     weights = tf.Variable(kernel[:, :, np.newaxis, np.newaxis], dtype=tf.float64)
-    batch = tf.constant(picture[np.newaxis, :, :, np.newaxis], tf.float64)
+    batch = tf.constant(image[np.newaxis, :, :, np.newaxis], tf.float64)
     with tf.GradientTape() as tape:
         answer = tf.nn.conv2d(batch, weights, strides=1, padding="VALID")[0, :, :, 0]
         value = _loss(answer, tf.constant(target, tf.float64), loss)

@@ -13,18 +13,18 @@ LOSSES = ("squares", "sum", "middle")
 
 @dataclass(frozen=True, slots=True, eq=False)
 @frozen_arrays(
-    picture=np.float64,
+    image=np.float64,
     kernel=np.float64,
     answer=np.float64,
     upstream=np.float64,
     gradient=np.float64,
 )
 class GradientSteps:
-    """A picture, a kernel, their answer, a loss, and its gradient; arrays are float64, read-only.
+    """An image, a kernel, their answer, a loss, and its gradient; arrays are float64, read-only.
 
     Attributes
     ----------
-    picture : ndarray of shape (H, W)
+    image : ndarray of shape (H, W)
     kernel : ndarray of shape (kh, kw)
     answer : ndarray of shape (h, w)
         Correlation of the two where the kernel fits: h = H - kh + 1, w = W - kw + 1.
@@ -35,7 +35,7 @@ class GradientSteps:
     loss : float
     """
 
-    picture: np.ndarray
+    image: np.ndarray
     kernel: np.ndarray
     answer: np.ndarray
     upstream: np.ndarray
@@ -43,7 +43,7 @@ class GradientSteps:
     loss: float
 
     def met(self, row: int, column: int) -> np.ndarray:
-        """Give the cells of the picture that one weight was multiplied with, (h, w).
+        """Give the cells of the image that one weight was multiplied with, (h, w).
 
         Raises
         ------
@@ -57,14 +57,14 @@ class GradientSteps:
                 "columns, counted from 0."
             )
         rows, columns = self.answer.shape
-        return self.picture[row : row + rows, column : column + columns]
+        return self.image[row : row + rows, column : column + columns]
 
     def products(self, row: int, column: int) -> np.ndarray:
         """Multiply the upstream gradient with what one weight met, (h, w): a summand a place."""
         return self.upstream * self.met(row, column)
 
 
-def valid_correlation(picture: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+def valid_correlation(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """Correlate where the kernel fits: (H, W) and (kh, kw) give (H - kh + 1, W - kw + 1).
 
     Examples
@@ -72,22 +72,22 @@ def valid_correlation(picture: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     >>> valid_correlation(np.arange(4.0).reshape(2, 2), np.ones((1, 2))).tolist()
     [[1.0], [5.0]]
     """
-    windows = sliding_window_view(picture, kernel.shape)
+    windows = sliding_window_view(image, kernel.shape)
     return np.einsum("ijab,ab->ij", windows, kernel)
 
 
 def kernel_gradient(
-    picture: np.ndarray, kernel: np.ndarray, target: np.ndarray | None = None, loss: str = "squares"
+    image: np.ndarray, kernel: np.ndarray, target: np.ndarray | None = None, loss: str = "squares"
 ) -> GradientSteps:
     """Compute how a loss of the answer changes with every weight of the kernel, by hand.
 
     Each weight takes part in every cell of the answer, so its slope is a sum over all places:
     ``dL/dw[a, b] = sum of upstream[i, j] * picture[i + a, j + b]``. For all weights together this
-    is the correlation of the picture with the upstream gradient.
+    is the correlation of the image with the upstream gradient.
 
     Parameters
     ----------
-    picture : real ndarray of shape (H, W)
+    image : real ndarray of shape (H, W)
     kernel : real ndarray of shape (kh, kw)
     target : real ndarray of shape (h, w), optional
         What the answer should be; zeros if left out. Only for "squares".
@@ -102,7 +102,7 @@ def kernel_gradient(
     Raises
     ------
     InvalidImageError, InvalidParameterError
-        If picture or kernel is no table of finite numbers, the kernel does not fit, or target or
+        If image or kernel is no table of finite numbers, the kernel does not fit, or target or
         loss is something else.
 
     References
@@ -115,22 +115,22 @@ def kernel_gradient(
     >>> kernel_gradient(np.arange(9.0).reshape(3, 3), np.ones((2, 2)), loss="sum").gradient.tolist()
     [[8.0, 12.0], [20.0, 24.0]]
     """
-    if not _is_table(picture):
+    if not _is_table(image):
         raise InvalidImageError("The input must be a table of finite numbers.")
-    if not _is_table(kernel) or np.any(np.array(kernel.shape) > picture.shape):
+    if not _is_table(kernel) or np.any(np.array(kernel.shape) > image.shape):
         raise InvalidParameterError(
-            f"The kernel must be a table of finite numbers that fits on {picture.shape[0]} × "
-            f"{picture.shape[1]} values."
+            f"The kernel must be a table of finite numbers that fits on {image.shape[0]} × "
+            f"{image.shape[1]} values."
         )
-    answer = valid_correlation(picture, kernel)
+    answer = valid_correlation(image, kernel)
     target = np.zeros(answer.shape) if target is None else target
     if not _is_table(target) or target.shape != answer.shape:
         raise InvalidParameterError(
             f"The target must be a table of finite numbers of shape {answer.shape}."
         )
     value, upstream = _loss_and_slope(answer, target, loss)
-    gradient = valid_correlation(picture, upstream)
-    return GradientSteps(picture, kernel, answer, upstream, gradient, value)
+    gradient = valid_correlation(image, upstream)
+    return GradientSteps(image, kernel, answer, upstream, gradient, value)
 
 
 def _loss_and_slope(answer: np.ndarray, target: np.ndarray, loss: str) -> tuple[float, np.ndarray]:
@@ -157,6 +157,6 @@ def best_step(steps: GradientSteps) -> float:
     Along a line this loss is a parabola: its lowest place is gradient² / (answer to gradient)².
     0 where the gradient is zero.
     """
-    change = valid_correlation(steps.picture, steps.gradient)
+    change = valid_correlation(steps.image, steps.gradient)
     curvature = float((change**2).sum())
     return float((steps.gradient**2).sum()) / curvature if curvature else 0.0

@@ -18,7 +18,7 @@ MAX_STEP = 16  # of strides, dilation and pooling
 
 @dataclass(frozen=True, slots=True)
 class LayerSettings:
-    """What a layer does to a picture, besides its kernel.
+    """What a layer does to an image, besides its kernel.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class LayerSettings:
         Whether the kernel is used as it is, as networks do, or turned by 180° first.
     padding : str
         One of `PADDINGS`. "none" lets the kernel only where it fits; the others continue the
-        picture by half a kernel on each side: with mirrored pixels, zeros, or the edge pixel.
+        image by half a kernel on each side: with mirrored pixels, zeros, or the edge pixel.
     stride, dilation : int
         Steps of the kernel, and distance of its cells; 1 to 16.
     bias : float
@@ -87,7 +87,7 @@ class Cell:
     bias, total, value : float
         The bias, all products and the bias together, and that after the ReLU if there is one.
     rows, columns : tuple of int
-        Where the kernel's cells lie on the padded picture.
+        Where the kernel's cells lie on the padded image.
     """
 
     patch: np.ndarray
@@ -110,16 +110,16 @@ class Cell:
     pooled=np.float64,
 )
 class LayerSteps:
-    """What a layer makes of a picture, step by step; all arrays are float64 and read-only.
+    """What a layer makes of an image, step by step; all arrays are float64 and read-only.
 
     Attributes
     ----------
     padded : ndarray of shape (H, W, C)
-        The picture with its continuation.
+        The image with its continuation.
     padding : int
         How many rows and columns were added on each side.
     kernel : ndarray of shape (n, n)
-        As it is laid on the picture: turned already if the operation is "convolve".
+        As it is laid on the image: turned already if the operation is "convolve".
     partial : ndarray of shape (h, w, C)
         The answer to each channel.
     answer : ndarray of shape (h, w)
@@ -174,7 +174,7 @@ class LayerSteps:
 def apply_layer(
     channels: np.ndarray, kernel: np.ndarray, settings: LayerSettings | None = None
 ) -> LayerSteps:
-    """Do to a picture what a convolutional layer with one kernel does, and keep every step.
+    """Do to an image what a convolutional layer with one kernel does, and keep every step.
 
     Parameters
     ----------
@@ -192,9 +192,9 @@ def apply_layer(
     Raises
     ------
     InvalidImageError
-        If the picture has another shape or is not finite.
+        If the image has another shape or is not finite.
     InvalidParameterError
-        If the kernel has no centre, or does not fit on the picture, or the pooling window not on
+        If the kernel has no center, or does not fit on the image, or the pooling window not on
         the answer.
 
     Examples

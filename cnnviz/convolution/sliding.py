@@ -1,4 +1,4 @@
-"""The operation itself: a kernel slides over a grey picture and gives a sum of products."""
+"""The operation itself: a kernel slides over a gray image and gives a sum of products."""
 
 import numpy as np
 from scipy import fft
@@ -10,16 +10,16 @@ BORDERS = tuple(PAD_MODES)
 
 
 def correlate(image: np.ndarray, kernel: np.ndarray, *, border: str = "reflect") -> np.ndarray:
-    """Slide a kernel over a picture as a convolutional network does: without turning it.
+    """Slide a kernel over an image as a convolutional network does: without turning it.
 
     Parameters
     ----------
     image : float ndarray of shape (h, w)
-        A grey picture; computed in float32.
+        A gray image; computed in float32.
     kernel : real ndarray of shape (kh, kw)
-        Both sides odd, so that there is a centre.
+        Both sides odd, so that there is a center.
     border : {"reflect", "zero", "nearest"}
-        What lies outside the picture. "reflect" mirrors it and repeats the edge pixel
+        What lies outside the image. "reflect" mirrors it and repeats the edge pixel
         (c b a | a b c): as in scikit-image and scipy.ndimage, where it has the same name, and as
         cv2.BORDER_REFLECT, which is not OpenCV's default. "zero" is the `same` padding of
         networks, "nearest" goes on with the edge pixel.
@@ -28,12 +28,12 @@ def correlate(image: np.ndarray, kernel: np.ndarray, *, border: str = "reflect")
     -------
     float32 ndarray of shape (h, w)
         ``answer[y, x] = sum of image[y + i, x + j] * kernel[i, j]``, i and j counted from the
-        kernel's centre.
+        kernel's center.
 
     Raises
     ------
     InvalidImageError
-        If the picture is not grey, not float, empty or not finite.
+        If the image is not gray, not float, empty or not finite.
     InvalidParameterError
         If the kernel has an even side, is complex or not finite, or the border has another name.
 
@@ -46,7 +46,7 @@ def correlate(image: np.ndarray, kernel: np.ndarray, *, border: str = "reflect")
 
 
 def convolve(image: np.ndarray, kernel: np.ndarray, *, border: str = "reflect") -> np.ndarray:
-    """Slide the kernel, turned by 180°, over the picture: convolution in the mathematical sense.
+    """Slide the kernel, turned by 180°, over the image: convolution in the mathematical sense.
 
     Arguments, answer and errors are those of `correlate`. For a kernel that looks the same after
     half a turn there is no difference; one that changes its sign gives the negative answer.
@@ -57,9 +57,9 @@ def convolve(image: np.ndarray, kernel: np.ndarray, *, border: str = "reflect") 
 def correlate_many(
     image: np.ndarray, kernels: np.ndarray, *, border: str = "reflect"
 ) -> np.ndarray:
-    """Slide each of n kernels of one size over the same picture.
+    """Slide each of n kernels of one size over the same image.
 
-    A product of spectra is a correlation, and the spectrum of the picture is shared by all
+    A product of spectra is a correlation, and the spectrum of the image is shared by all
     kernels. The time therefore hardly depends on the kernels' size. Rounding leaves errors of
     about 1e-6 of the largest values.
 
@@ -87,7 +87,7 @@ def correlate_many(
     image_spectrum = fft.rfft2(padded, shape)
     answers = np.empty((len(kernels), height, width), np.float32)
     # one by one: measured faster than all at once, whose spectra do not fit into the CPU's cache;
-    # in one thread, because more of them slow small pictures down and starve other sessions
+    # in one thread, because more of them slow small images down and starve other sessions
     for answer, kernel in zip(answers, kernels, strict=True):
         spectrum = image_spectrum * np.conj(fft.rfft2(kernel, shape))
         answer[:] = fft.irfft2(spectrum, shape)[:height, :width]
@@ -95,7 +95,7 @@ def correlate_many(
 
 
 def _padded(image: np.ndarray, rows: int, columns: int, border: str) -> np.ndarray:
-    """Continue the picture beyond its edges by a number of rows and columns on each side."""
+    """Continue the image beyond its edges by a number of rows and columns on each side."""
     if border not in PAD_MODES:
         raise InvalidParameterError(
             f"There is no border {border!r}. Choose one of: {', '.join(BORDERS)}."
@@ -105,7 +105,7 @@ def _padded(image: np.ndarray, rows: int, columns: int, border: str) -> np.ndarr
 
 
 def _checked_image(image: np.ndarray) -> np.ndarray:
-    """Give the picture as float32, or say why it cannot be used."""
+    """Give the image as float32, or say why it cannot be used."""
     image = np.asarray(image)
     if image.dtype.kind != "f":
         raise InvalidImageError(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnviz.datasets.records import LabelledImages, data_dir
+from cnnviz.datasets.records import LabeledImages, data_dir
 from cnnviz.errors import DatasetError, InvalidImageError, InvalidParameterError
 from cnnviz.images import read_image, resize_pixels
 
@@ -19,7 +19,7 @@ PETS_ORIGIN = (
 )
 
 
-def cats_and_dogs(split: str = "test", *, size_px: int = 150) -> LabelledImages:
+def cats_and_dogs(split: str = "test", *, size_px: int = 150) -> LabeledImages:
     """Read photographs of cats and dogs, the largest square in the middle of each.
 
     They are looked for below ``cats_dogs/`` in the folder that ``CNNVIZ_DATA_DIR`` names, as
@@ -34,7 +34,7 @@ def cats_and_dogs(split: str = "test", *, size_px: int = 150) -> LabelledImages:
 
     Returns
     -------
-    LabelledImages
+    LabeledImages
         Images of shape (N, size_px, size_px, 3), cats before dogs.
 
     Raises
@@ -64,7 +64,7 @@ def cats_and_dogs(split: str = "test", *, size_px: int = 150) -> LabelledImages:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         squares = list(pool.map(partial(_square, size_px=size_px), [*files[0], *files[1]]))
     title = f"Cats and dogs, {split} photographs"
-    return LabelledImages(np.stack(squares), labels, PET_CLASSES, title, PETS_ORIGIN)
+    return LabeledImages(np.stack(squares), labels, PET_CLASSES, title, PETS_ORIGIN)
 
 
 def _square(path: Path, size_px: int) -> np.ndarray:

@@ -1,7 +1,7 @@
 """CIFAR-10: found on this computer, or downloaded by Keras when allowed."""
 
 from cnnviz.datasets.keras_sets import read_npz, through_keras
-from cnnviz.datasets.records import LabelledImages, checked_split, data_dir, keras_cache
+from cnnviz.datasets.records import LabeledImages, checked_split, data_dir, keras_cache
 from cnnviz.errors import DatasetError
 from cnnviz.files import has_hash
 
@@ -9,35 +9,35 @@ CIFAR_CLASSES = (
     *("airplane", "automobile", "bird", "cat", "deer"),
     *("dog", "frog", "horse", "ship", "truck"),
 )
-CIFAR_ORIGIN = "CIFAR-10, small colour photographs (Krizhevsky, 2009), for research."
+CIFAR_ORIGIN = "CIFAR-10, small color photographs (Krizhevsky, 2009), for research."
 OFFICIAL_COUNTS = {"train": 50_000, "test": 10_000}
 ARCHIVE_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 ARCHIVE_HASH = "sha256:6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
 
 
-def cifar10(split: str = "test", *, download: bool = False) -> LabelledImages:
-    """Read CIFAR-10, colour photographs of ten kinds of animals and vehicles.
+def cifar10(split: str = "test", *, download: bool = False) -> LabeledImages:
+    """Read CIFAR-10, color photographs of ten kinds of animals and vehicles.
 
     ``cifar10.npz`` (``x_train``, ``y_train``, ``x_test``, ``y_test``) is looked for in
     ``CNNVIZ_DATA_DIR``, then the official archive in the cache of Keras. The file may hold a part
-    of the pictures only; `title` says so.
+    of the images only; `title` says so.
 
     Parameters
     ----------
     split : str
-        ``"test"`` (10,000 pictures) or ``"train"`` (50,000).
+        ``"test"`` (10,000 images) or ``"train"`` (50,000).
     download : bool
         Whether Keras may fetch the archive (170 MB) into its cache if nothing is here.
 
     Returns
     -------
-    LabelledImages
+    LabeledImages
         Images of shape (N, 32, 32, 3).
 
     Raises
     ------
     DatasetError
-        If the pictures are nowhere, or the file is damaged.
+        If the images are nowhere, or the file is damaged.
     DownloadError
         If the archive could not be fetched.
 
@@ -66,8 +66,8 @@ def cifar10(split: str = "test", *, download: bool = False) -> LabelledImages:
         )
     official = OFFICIAL_COUNTS[split]
     part = "" if len(labels) == official else f"{len(labels):,} of the {official:,} "
-    return LabelledImages(
-        images, labels, CIFAR_CLASSES, f"CIFAR-10, {part}{split} pictures", CIFAR_ORIGIN
+    return LabeledImages(
+        images, labels, CIFAR_CLASSES, f"CIFAR-10, {part}{split} images", CIFAR_ORIGIN
     )
 
 

@@ -1,4 +1,4 @@
-"""Collections of pictures to ask a whole network about: bundled, so they are there everywhere."""
+"""Collections of images to ask a whole network about: bundled, so they are there everywhere."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,26 +6,26 @@ from functools import lru_cache
 
 import numpy as np
 
-from cnnviz.datasets.gallery import DRAWN_PER_DIGIT, NATURAL_PICTURES, picture
-from cnnviz.datasets.records import LabelledImages
+from cnnviz.datasets.gallery import DRAWN_PER_DIGIT, NATURAL_IMAGES, sample_image
+from cnnviz.datasets.records import LabeledImages
 from cnnviz.datasets.samples import fashion_mnist_samples, svhn_samples
 from cnnviz.errors import InvalidParameterError
 from cnnviz.images import ImageInput, image_from_pixels
 
-MAX_PICTURES = 1000
+MAX_IMAGES = 1000
 _PARTS_A_SIDE = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Pictures and what they show.
+    """Images and what they show.
 
     Attributes
     ----------
     name, title : str
     images : tuple of ImageInput
     labels : tuple of str
-        What each shows; the groups by which they can be coloured.
+        What each shows; the groups by which they can be colored.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Collection:
     labels: tuple[str, ...]
 
     def thinned(self, most: int) -> "Collection":
-        """Keep at most so many pictures, evenly from all of them."""
+        """Keep at most so many images, evenly from all of them."""
         count = len(self.images)
         if count <= most:
             return self
@@ -63,13 +63,13 @@ def collection(name: str) -> Collection:
     return _COLLECTIONS[name]()
 
 
-def collection_of(name: str, pictures: LabelledImages) -> Collection:
-    """Make a collection of a data set: at most 1,000 pictures, evenly from all of it."""
-    count = min(len(pictures.images), MAX_PICTURES)
-    places = np.linspace(0, len(pictures.images) - 1, count).astype(int)
-    images = tuple(image_from_pixels(pictures.images[place]) for place in places)
-    labels = tuple(pictures.class_names[pictures.labels[place]] for place in places)
-    return Collection(name, f"{pictures.title}: {count:,} pictures", images, labels)
+def collection_of(name: str, labeled: LabeledImages) -> Collection:
+    """Make a collection of a data set: at most 1,000 labeled, evenly from all of it."""
+    count = min(len(labeled.images), MAX_IMAGES)
+    places = np.linspace(0, len(labeled.images) - 1, count).astype(int)
+    images = tuple(image_from_pixels(labeled.images[place]) for place in places)
+    labels = tuple(labeled.class_names[labeled.labels[place]] for place in places)
+    return Collection(name, f"{labeled.title}: {count:,} labeled", images, labels)
 
 
 def _clothing() -> Collection:
@@ -79,7 +79,7 @@ def _clothing() -> Collection:
 def _digits() -> Collection:
     real = collection_of("digits", svhn_samples())
     names = [(digit, i + 1) for digit in range(10) for i in range(DRAWN_PER_DIGIT)]
-    drawn = tuple(picture("house-numbers", f"digit-{digit}-{i}") for digit, i in names)
+    drawn = tuple(sample_image("house-numbers", f"digit-{digit}-{i}") for digit, i in names)
     return Collection(
         "digits",
         "100 drawn house numbers and four real ones (SVHN)",
@@ -91,8 +91,8 @@ def _digits() -> Collection:
 def _photographs() -> Collection:
     """Every photograph and nine overlapping parts of it, each half as wide and high."""
     images, labels = [], []
-    for name, (_, label) in NATURAL_PICTURES.items():
-        whole = picture("natural", name)
+    for name, (_, label) in NATURAL_IMAGES.items():
+        whole = sample_image("natural", name)
         height, width = whole.pixels.shape[:2]
         images.append(whole)
         for top in np.linspace(0, height - height // 2, _PARTS_A_SIDE).astype(int):
@@ -100,7 +100,7 @@ def _photographs() -> Collection:
                 part = whole.pixels[top : top + height // 2, left : left + width // 2]
                 images.append(image_from_pixels(part))
         labels += [label] * (1 + _PARTS_A_SIDE**2)
-    title = f"{len(NATURAL_PICTURES)} photographs and nine parts of each"
+    title = f"{len(NATURAL_IMAGES)} photographs and nine parts of each"
     return Collection("photographs", title, tuple(images), tuple(labels))
 
 

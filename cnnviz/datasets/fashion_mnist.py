@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnviz.datasets.keras_sets import through_keras
 from cnnviz.datasets.records import (
-    LabelledImages,
+    LabeledImages,
     checked_split,
     data_dir,
     keras_cache,
@@ -23,14 +23,14 @@ FASHION_CLASSES = (
     *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
     *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
 )
-FASHION_ORIGIN = "Fashion-MNIST, photographs by Zalando SE (Xiao et al., 2017), MIT licence."
+FASHION_ORIGIN = "Fashion-MNIST, photographs by Zalando SE (Xiao et al., 2017), MIT license."
 SIDE_PX = 28
 MAX_IMAGES = 60_000
 IMAGES_MAGIC, LABELS_MAGIC = 0x0803, 0x0801  # unsigned bytes in three and in one dimension
 
 
-def fashion_mnist(split: str = "test", *, download: bool = False) -> LabelledImages:
-    """Read Fashion-MNIST, 70,000 grey pictures of ten kinds of clothing.
+def fashion_mnist(split: str = "test", *, download: bool = False) -> LabeledImages:
+    """Read Fashion-MNIST, 70,000 gray images of ten kinds of clothing.
 
     The files are looked for in ``CNNVIZ_DATA_DIR`` (there or in its folder ``fashion-mnist``), in
     the caches of Keras and of cnnviz, and where Debian's package ``dataset-fashion-mnist`` puts
@@ -39,13 +39,13 @@ def fashion_mnist(split: str = "test", *, download: bool = False) -> LabelledIma
     Parameters
     ----------
     split : str
-        ``"test"`` (10,000 pictures) or ``"train"`` (60,000).
+        ``"test"`` (10,000 images) or ``"train"`` (60,000).
     download : bool
         Whether Keras may fetch the four files (31 MB) into its cache if they are nowhere.
 
     Returns
     -------
-    LabelledImages
+    LabeledImages
         Images of shape (N, 28, 28).
 
     Raises
@@ -63,11 +63,11 @@ def fashion_mnist(split: str = "test", *, download: bool = False) -> LabelledIma
     names = (f"{prefix}-images-idx3-ubyte.gz", f"{prefix}-labels-idx1-ubyte.gz")
     folder = next((place for place in _places() if _has_all(place, names)), None)
     if folder is None and not download:
-        message = f"The {split} pictures of Fashion-MNIST are not on this computer. Install the"
+        message = f"The {split} images of Fashion-MNIST are not on this computer. Install the"
         message += " Debian package dataset-fashion-mnist, or put the four .gz files into a folder"
         message += " that CNNVIZ_DATA_DIR names, or call fashion_mnist(download=True) once."
         raise DatasetError(message)
-    title = f"Fashion-MNIST, {split} pictures"
+    title = f"Fashion-MNIST, {split} images"
     if folder is None:
         images, labels = through_keras(
             "fashion_mnist",
@@ -76,12 +76,12 @@ def fashion_mnist(split: str = "test", *, download: bool = False) -> LabelledIma
             "again later, or install the Debian package dataset-fashion-mnist.",
             "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
         )
-        return LabelledImages(images, labels, FASHION_CLASSES, title, FASHION_ORIGIN)
+        return LabeledImages(images, labels, FASHION_CLASSES, title, FASHION_ORIGIN)
     images = _read_idx(folder / names[0], IMAGES_MAGIC, (SIDE_PX, SIDE_PX))
     labels = _read_idx(folder / names[1], LABELS_MAGIC, ())
     if len(images) != len(labels) or labels.max(initial=0) >= len(FASHION_CLASSES):
         raise DatasetError(f"{names[1]} in {folder} does not fit {names[0]}. Delete both files.")
-    return LabelledImages(images, labels, FASHION_CLASSES, title, FASHION_ORIGIN)
+    return LabeledImages(images, labels, FASHION_CLASSES, title, FASHION_ORIGIN)
 
 
 def _places() -> Iterator[Path]:

@@ -12,7 +12,7 @@ from cnnviz.errors import DatasetError, DownloadError
 def read_npz(
     path: Path, split: str, image_shape: tuple[int, ...], title: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Read pictures and labels 0 to 9 of one part from ``x_train``, ``y_train``, ``x_test`` ….
+    """Read images and labels 0 to 9 of one part from ``x_train``, ``y_train``, ``x_test`` ….
 
     Raises
     ------

@@ -3,28 +3,28 @@
 from pathlib import Path
 
 from cnnviz.datasets.keras_sets import read_npz, through_keras
-from cnnviz.datasets.records import LabelledImages, checked_split, data_dir, keras_cache
+from cnnviz.datasets.records import LabeledImages, checked_split, data_dir, keras_cache
 from cnnviz.errors import DatasetError
 
 DIGIT_CLASSES = tuple(str(digit) for digit in range(10))
 MNIST_ORIGIN = "MNIST, handwritten digits (LeCun, Cortes and Burges, 1998), CC BY-SA 3.0."
 
 
-def mnist(split: str = "test", *, download: bool = False) -> LabelledImages:
-    """Read MNIST, grey pictures of handwritten digits.
+def mnist(split: str = "test", *, download: bool = False) -> LabeledImages:
+    """Read MNIST, gray images of handwritten digits.
 
     ``mnist.npz`` is looked for in ``CNNVIZ_DATA_DIR`` and in the cache of Keras.
 
     Parameters
     ----------
     split : str
-        ``"test"`` or ``"train"`` (60,000 pictures).
+        ``"test"`` or ``"train"`` (60,000 images).
     download : bool
         Whether Keras may fetch the file (11 MB) into its cache if it is nowhere.
 
     Returns
     -------
-    LabelledImages
+    LabeledImages
         Images of shape (N, 28, 28).
 
     Raises
@@ -55,7 +55,7 @@ def mnist(split: str = "test", *, download: bool = False) -> LabelledImages:
             "MNIST could not be fetched: no connection, or the file came damaged. Try again later.",
             "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz",
         )
-    return LabelledImages(images, labels, DIGIT_CLASSES, f"MNIST, {split} pictures", MNIST_ORIGIN)
+    return LabeledImages(images, labels, DIGIT_CLASSES, f"MNIST, {split} images", MNIST_ORIGIN)
 
 
 def _path() -> Path | None:

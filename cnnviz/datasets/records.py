@@ -15,20 +15,20 @@ SYSTEM_DATA_DIRS = (Path("/usr/share/datasets"),)
 
 @dataclass(frozen=True, slots=True, eq=False)
 @frozen_arrays(images=np.uint8, labels=np.int64)
-class LabelledImages:
-    """Pictures of one size and what they show.
+class LabeledImages:
+    """Images of one size and what they show.
 
     Attributes
     ----------
     images : uint8 ndarray of shape (N, h, w) or (N, h, w, 3)
-        Grey or RGB, read-only.
+        Gray or RGB, read-only.
     labels : int64 ndarray of shape (N,)
         Index into `class_names`, read-only.
     class_names : tuple of str
     title : str
         What this is, for a heading.
     origin : str
-        Where the pictures come from and on what terms: one sentence for under a picture.
+        Where the images come from and on what terms: one sentence for under an image.
     is_drawn : bool
         Whether a program drew them; otherwise they are photographs.
     """
@@ -42,10 +42,10 @@ class LabelledImages:
 
 
 @dataclass(frozen=True, slots=True)
-class PictureSource:
-    """One heading of the picture picker.
+class ImageSource:
+    """One heading of the image picker.
 
-    `small` says that the pictures have 28 or 32 pixels a side, too few for an ImageNet network.
+    `small` says that the images have 28 or 32 pixels a side, too few for an ImageNet network.
     """
 
     name: str

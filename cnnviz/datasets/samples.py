@@ -1,4 +1,4 @@
-"""The pictures that come with the installation; `samples/README.md` tells their story."""
+"""The images that come with the installation; `samples/README.md` tells their story."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -7,7 +7,7 @@ from importlib import resources
 import numpy as np
 
 from cnnviz.datasets.fashion_mnist import FASHION_CLASSES, FASHION_ORIGIN
-from cnnviz.datasets.records import LabelledImages, checked_split
+from cnnviz.datasets.records import LabeledImages, checked_split
 from cnnviz.datasets.svhn import DIGITS, SVHN_TERMS
 
 _SAMPLES_A_CLASS, _SAMPLES_FOR_TRAINING = 20, 15
@@ -16,44 +16,44 @@ SVHN_SAMPLE_INDICES = (3, 2, 1, 0)
 
 
 @lru_cache(maxsize=1)
-def fashion_mnist_samples() -> LabelledImages:
-    """Give the first 20 test pictures of each Fashion-MNIST class, class by class: (200, 28, 28).
+def fashion_mnist_samples() -> LabeledImages:
+    """Give the first 20 test images of each Fashion-MNIST class, class by class: (200, 28, 28).
 
     They come with cnnviz; no network and no data set is needed.
     """
     images, labels = _bundled("fashion_mnist_test.npz")
-    title = "Fashion-MNIST, 20 test pictures of each class"
-    return LabelledImages(images, labels, FASHION_CLASSES, title, FASHION_ORIGIN)
+    title = "Fashion-MNIST, 20 test images of each class"
+    return LabeledImages(images, labels, FASHION_CLASSES, title, FASHION_ORIGIN)
 
 
-def fashion_mnist_samples_part(split: str) -> LabelledImages:
-    """Divide the bundled clothing: 15 pictures of each class to train with, 5 held out.
+def fashion_mnist_samples_part(split: str) -> LabeledImages:
+    """Divide the bundled clothing: 15 images of each class to train with, 5 held out.
 
-    Little data, but always there. Both parts are test pictures of Fashion-MNIST, so figures are
+    Little data, but always there. Both parts are test images of Fashion-MNIST, so figures are
     not comparable with published ones.
 
     Parameters
     ----------
     split : str
-        ``"train"`` (150 pictures) or ``"test"`` (50), class by class.
+        ``"train"`` (150 images) or ``"test"`` (50), class by class.
     """
     whole = fashion_mnist_samples()
     place_in_class = np.arange(len(whole.labels)) % _SAMPLES_A_CLASS
     is_training = place_in_class < _SAMPLES_FOR_TRAINING
     chosen = is_training if checked_split(split) == "train" else ~is_training
-    title = f"Bundled clothing, {split} part: {chosen.sum()} pictures"
+    title = f"Bundled clothing, {split} part: {chosen.sum()} images"
     return replace(whole, images=whole.images[chosen], labels=whole.labels[chosen], title=title)
 
 
 @lru_cache(maxsize=1)
-def svhn_samples() -> LabelledImages:
+def svhn_samples() -> LabeledImages:
     """Give four real street-view digits (0, 1, 2 and 5): (4, 32, 32, 3).
 
     They come with cnnviz; no network and no data set is needed.
     """
     images, labels = _bundled("svhn_test.npz")
-    origin = f"{SVHN_TERMS}; four test pictures, as the Python package ccexam carries them."
-    return LabelledImages(images, labels, DIGITS, "SVHN, four test digits", origin)
+    origin = f"{SVHN_TERMS}; four test images, as the Python package ccexam carries them."
+    return LabeledImages(images, labels, DIGITS, "SVHN, four test digits", origin)
 
 
 def _bundled(name: str) -> tuple[np.ndarray, np.ndarray]:

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import scipy.io
 
-from cnnviz.datasets.records import SPLITS, LabelledImages, checked_split, data_dir
+from cnnviz.datasets.records import SPLITS, LabeledImages, checked_split, data_dir
 from cnnviz.errors import DatasetError
 from cnnviz.files import cache_dir, fetch, has_hash
 
 DIGITS = tuple(str(digit) for digit in range(10))
 SVHN_TERMS = "Street View House Numbers (Netzer et al., 2011), for non-commercial use"
+SVHN_ORIGIN = f"{SVHN_TERMS}."
 MAX_UNPACKED_BYTES = 1 << 30  # the whole official training set unpacks to a quarter of this
 UNREADABLE = (
     *(OSError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError),
@@ -52,8 +53,8 @@ def svhn(
     *,
     download: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
-) -> LabelledImages:
-    """Read SVHN, colour crops of house-number digits.
+) -> LabeledImages:
+    """Read SVHN, color crops of house-number digits.
 
     ``svhn.npz`` in the folder ``CNNVIZ_DATA_DIR`` comes first; it has a split of its own, and
     `origin` says so. Then comes the official file, in the cache or from the network.
@@ -69,7 +70,7 @@ def svhn(
 
     Returns
     -------
-    LabelledImages
+    LabeledImages
         Images of shape (N, 32, 32, 3); the digit in the middle is the label.
 
     Raises
@@ -113,7 +114,7 @@ def _official_path(split: str) -> Path:
     return cache_dir() / "svhn" / SVHN_FILES[split].url.rpartition("/")[2]
 
 
-def _read_npz(path: Path, split: str) -> LabelledImages:
+def _read_npz(path: Path, split: str) -> LabeledImages:
     """Read the part `split` of a file with the arrays x, y and split."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -130,7 +131,7 @@ def _read_npz(path: Path, split: str) -> LabelledImages:
     return _checked(path, images, labels, f"SVHN, {split} part of our own split", origin)
 
 
-def _read_mat(path: Path, split: str) -> LabelledImages:
+def _read_mat(path: Path, split: str) -> LabeledImages:
     """Read an official file: X is (32, 32, 3, N), y (N, 1) with 10 for the digit zero."""
     if not has_hash(path, SVHN_FILES[split].known_hash):
         raise _damaged(path, "its checksum is wrong")
@@ -140,18 +141,18 @@ def _read_mat(path: Path, split: str) -> LabelledImages:
         labels = arrays["y"].ravel() % 10
     except UNREADABLE as error:
         raise _damaged(path, error) from error
-    return _checked(path, images, labels, f"SVHN, {split} digits", f"{SVHN_TERMS}.")
+    return _checked(path, images, labels, f"SVHN, {split} digits", SVHN_ORIGIN)
 
 
 def _checked(
     path: Path, images: np.ndarray, labels: np.ndarray, title: str, origin: str
-) -> LabelledImages:
+) -> LabeledImages:
     """Make the record, or say that the arrays are not digits of 32 × 32 pixels."""
     if images.dtype != np.uint8 or images.shape[1:] != (32, 32, 3) or not len(images):
-        raise _damaged(path, f"its pictures are {images.dtype} of shape {images.shape}")
+        raise _damaged(path, f"its images are {images.dtype} of shape {images.shape}")
     if labels.shape != images.shape[:1] or not np.isin(labels, range(10)).all():
-        raise _damaged(path, "its labels do not fit the pictures")
-    return LabelledImages(images, labels, DIGITS, title, origin)
+        raise _damaged(path, "its labels do not fit the images")
+    return LabeledImages(images, labels, DIGITS, title, origin)
 
 
 def _damaged(path: Path, why: object) -> DatasetError:

@@ -1,6 +1,6 @@
 """House-number digits drawn by the program: cousins of the street-view crops, free of any photo.
 
-A glyph is drawn four times too large, set between parts of its neighbours on a wall or a plate,
+A glyph is drawn four times too large, set between parts of its neighbors on a wall or a plate,
 and then seen through a bad camera: slanted, unevenly lit, blurred, noisy and JPEG-compressed.
 """
 
@@ -33,9 +33,9 @@ def draw_house_number(digit: int, *, seed: int) -> np.ndarray:
     Parameters
     ----------
     digit : int
-        0 to 9, the digit in the middle; its neighbours may show at the left and right edge.
+        0 to 9, the digit in the middle; its neighbors may show at the left and right edge.
     seed : int
-        0 or more. The same digit and seed give the same picture.
+        0 or more. The same digit and seed give the same image.
 
     Returns
     -------
@@ -50,18 +50,18 @@ def draw_house_number(digit: int, *, seed: int) -> np.ndarray:
     Notes
     -----
     The look (size, contrast, blur, clutter) follows the crops of Netzer et al., "Reading digits
-    in natural images with unsupervised feature learning", 2011; no picture of theirs is used.
+    in natural images with unsupervised feature learning", 2011; no image of theirs is used.
     """
     if digit not in range(10):
         raise InvalidParameterError(f"A digit is a whole number from 0 to 9, not {digit!r}.")
     if seed < 0:
         raise InvalidParameterError(f"A seed is 0 or more, not {seed}.")
     random = np.random.default_rng([seed, digit])
-    wall_colour, ink_colour = _colours(random)
+    wall_color, ink_color = _colors(random)
     mask, height_px = _number_mask(random, digit)
-    scene = _wall(random, wall_colour, height_px)
+    scene = _wall(random, wall_color, height_px)
     scene = _with_shadow(random, scene, mask)
-    scene += mask[..., None] * (ink_colour - scene)
+    scene += mask[..., None] * (ink_color - scene)
     return _photographed(random, scene)
 
 
@@ -73,7 +73,7 @@ def house_numbers(count: int, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
     count : int
         How many, 1 or more.
     seed : int
-        0 or more. Different seeds share no picture.
+        0 or more. Different seeds share no image.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def house_numbers(count: int, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
         If `count` or `seed` is outside its range.
     """
     if count < 1:
-        raise InvalidParameterError(f"Ask for 1 picture or more, not {count}.")
+        raise InvalidParameterError(f"Ask for 1 image or more, not {count}.")
     if seed < 0:
         raise InvalidParameterError(f"A seed is 0 or more, not {seed}.")
     random = np.random.default_rng(seed)
@@ -120,7 +120,7 @@ def _glyph(character: str, font: str, weight: int) -> np.ndarray:
 
 
 def _number_mask(random: np.random.Generator, digit: int) -> tuple[np.ndarray, int]:
-    """Mask (scene, float32 in [0, 1]) of the digit and its neighbours, and the digit's height."""
+    """Mask (scene, float32 in [0, 1]) of the digit and its neighbors, and the digit's height."""
     font, weight = FONTS[random.integers(len(FONTS))]
     height = round(random.uniform(0.54, 0.9) * SIZE_PX * OVERSAMPLING)
     stretch = random.uniform(0.72, 1.1) * height / GLYPH_PX
@@ -137,17 +137,17 @@ def _number_mask(random: np.random.Generator, digit: int) -> tuple[np.ndarray, i
 
     left, middle, right = line(before), line([digit])[:, gap.shape[1] :], line(after)
     strip = np.pad(np.hstack([left, gap, middle, right]), ((0, 0), (SCENE_PX, SCENE_PX)))
-    centre = SCENE_PX + left.shape[1] + gap.shape[1] + middle.shape[1] // 2
+    center = SCENE_PX + left.shape[1] + gap.shape[1] + middle.shape[1] // 2
     mask = np.zeros((SCENE_PX, SCENE_PX), np.uint8)
     top = (SCENE_PX - height) // 2
-    mask[top : top + height] = strip[:, centre - SCENE_PX // 2 : centre + SCENE_PX // 2]
+    mask[top : top + height] = strip[:, center - SCENE_PX // 2 : center + SCENE_PX // 2]
     # a pen wider than high gives thick uprights and thin bars, as in the lettering of old signs
     pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, tuple(random.integers(3, 11, 2).tolist()))
     return cv2.dilate(mask, pen).astype(np.float32) / 255, height
 
 
-def _colours(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Colours (RGB, 0 to 255) of wall and digit; the contrast is seldom low."""
+def _colors(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Colors (RGB, 0 to 255) of wall and digit; the contrast is seldom low."""
     wall_level = random.uniform(20, 222)
     contrast = 42 + random.gamma(1.5, 42)
     sign = 1 if random.uniform(0, 255) > wall_level else -1
@@ -158,15 +158,15 @@ def _colours(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _tinted(random: np.random.Generator, level: float) -> np.ndarray:
-    """Colour of the brightness `level`: near grey, or blue or brown as doors and bricks are."""
+    """Color of the brightness `level`: near gray, or blue or brown as doors and bricks are."""
     warmth = random.normal(0, 30 if random.random() < 0.25 else 9)
     tint = warmth * np.array([1.0, 0.05, -1.1]) + random.normal(0, 4, 3)
     return np.clip(level + tint - LUMINANCE @ tint, 0, 255).astype(np.float32)
 
 
-def _wall(random: np.random.Generator, colour: np.ndarray, height_px: int) -> np.ndarray:
+def _wall(random: np.random.Generator, color: np.ndarray, height_px: int) -> np.ndarray:
     """Scene (float32) without the digits: blotchy, sometimes lined, sometimes with a plate."""
-    scene = colour + _blotches(random, 6, 5) + _blotches(random, 40, 4)
+    scene = color + _blotches(random, 6, 5) + _blotches(random, 40, 4)
     kind = random.random()
     if kind < 0.15:  # boards or courses of brick
         spacing, offset = random.integers(18, 60), random.integers(60)
@@ -182,7 +182,7 @@ def _around_a_plate(random: np.random.Generator, scene: np.ndarray, height_px: i
     reach = height_px * (0.5 + random.uniform(0.03, 0.4, 4))
     middle = SCENE_PX // 2
     top, bottom = max(0, round(middle - reach[0])), round(middle + reach[1])
-    # the plate goes on behind neighbouring digits on neither, one or both sides
+    # the plate goes on behind neighboring digits on neither, one or both sides
     left = 0 if random.random() < 0.5 else max(0, round(middle - reach[2]))
     right = SCENE_PX if random.random() < 0.5 else round(middle + reach[3])
     wall = scene - scene.mean((0, 1)) + _tinted(random, random.uniform(20, 200))
@@ -194,13 +194,13 @@ def _around_a_plate(random: np.random.Generator, scene: np.ndarray, height_px: i
 
 
 def _blotches(random: np.random.Generator, cells: int, strength: float) -> np.ndarray:
-    """Soft grey noise of about `cells` blotches across the scene, float32 (scene, 1)."""
+    """Soft gray noise of about `cells` blotches across the scene, float32 (scene, 1)."""
     grid = random.normal(0, strength, (cells, cells)).astype(np.float32)
     return cv2.resize(grid, (SCENE_PX, SCENE_PX), interpolation=cv2.INTER_CUBIC)[..., None]
 
 
 def _with_shadow(random: np.random.Generator, scene: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Darken the wall beside raised digits, in one picture of four."""
+    """Darken the wall beside raised digits, in one image of four."""
     if random.random() > 0.25:
         return scene
     down, right = random.integers(-6, 7, 2)
@@ -226,7 +226,7 @@ def _photographed(random: np.random.Generator, scene: np.ndarray) -> np.ndarray:
 
 
 def _jpeg_and_back(pixels: np.ndarray, *, quality: int) -> np.ndarray:
-    """Give the picture the marks of JPEG compression."""
+    """Give the image the marks of JPEG compression."""
     file = BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=quality)
     return np.array(Image.open(file))

@@ -1,4 +1,4 @@
-"""Pictures that excite a filter: objectives, bases, transforms, and the climb itself.
+"""Images that excite a filter: objectives, bases, transforms, and the climb itself.
 
 The names are loaded when they are used: recipes and atlases can be read without TensorFlow.
 """

@@ -1,6 +1,6 @@
-"""Atlases: the pictures of all filters of some layers, in a folder that can be read at once.
+"""Atlases: the images of all filters of some layers, in a folder that can be read at once.
 
-``index.json`` names everything; each strip holds the pictures of some neighbouring filters side by
+``index.json`` names everything; each strip holds the images of some neighboring filters side by
 side. Importing this loads no TensorFlow.
 """
 
@@ -26,13 +26,13 @@ QUALITY = 82
 
 @dataclass(frozen=True, slots=True)
 class LayerAtlas:
-    """The pictures of one layer.
+    """The images of one layer.
 
     Attributes
     ----------
     layer_name : str
     num_filters : int
-        How many the layer has; pictures may be of the first few only.
+        How many the layer has; images may be of the first few only.
     seed : int
         Filter k was begun with seed + k.
     recipe : dict
@@ -40,7 +40,7 @@ class LayerAtlas:
     command : str
         How to make them again.
     start, reached : tuple of float
-        The objective of each picture at the beginning and at the end.
+        The objective of each image at the beginning and at the end.
     files : tuple of Path
         A strip for every `STRIP` filters.
     """
@@ -66,11 +66,11 @@ class LayerAtlas:
 
     @property
     def count(self) -> int:
-        """How many pictures there are: of the filters 0 to count - 1."""
+        """How many images there are: of the filters 0 to count - 1."""
         return len(self.reached)
 
-    def pictures(self, first: int = 0, count: int | None = None) -> list[np.ndarray]:
-        """Read pictures, each uint8 (h, w, 3).
+    def images(self, first: int = 0, count: int | None = None) -> list[np.ndarray]:
+        """Read images, each uint8 (h, w, 3).
 
         Raises
         ------
@@ -138,17 +138,15 @@ def _strip(path: Path) -> np.ndarray:
             return np.asarray(image.convert("RGB"))
     except (OSError, ValueError) as error:
         raise AnalysisError(
-            f"The picture {path.name} of the atlas cannot be read. Make the atlas again: "
+            f"The image {path.name} of the atlas cannot be read. Make the atlas again: "
             "python -m cnnviz atlas."
         ) from error
 
 
-def encode_strip(pictures: Sequence[np.ndarray]) -> bytes:
-    """Set pictures side by side and encode them as WebP: the same bytes on every run."""
+def encode_strip(images: Sequence[np.ndarray]) -> bytes:
+    """Set images side by side and encode them as WebP: the same bytes on every run."""
     buffer = io.BytesIO()
-    Image.fromarray(np.concatenate(pictures, axis=1)).save(
-        buffer, "WEBP", quality=QUALITY, method=4
-    )
+    Image.fromarray(np.concatenate(images, axis=1)).save(buffer, "WEBP", quality=QUALITY, method=4)
     return buffer.getvalue()
 
 

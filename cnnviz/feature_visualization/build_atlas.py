@@ -24,7 +24,7 @@ Report = Callable[[int, int, float], None]  # strips done, strips in all, second
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """One piece of work: some neighbouring filters of a layer."""
+    """One piece of work: some neighboring filters of a layer."""
 
     model: str  # a name, or the path of a file
     layer_name: str
@@ -56,7 +56,7 @@ def make_atlas(
 ) -> Path:
     """Draw all filters of some layers into a folder; what is there already stays.
 
-    A strip counts as done when its picture has the fingerprint that was written down after it, so
+    A strip counts as done when its image has the fingerprint that was written down after it, so
     that a torn file is drawn again.
 
     Parameters

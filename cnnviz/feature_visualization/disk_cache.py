@@ -1,4 +1,4 @@
-"""Pictures kept on disk by all that they depend on; the oldest go when there are too many."""
+"""Images kept on disk by all that they depend on; the oldest go when there are too many."""
 
 import contextlib
 import json
@@ -22,8 +22,8 @@ MAX_FILES = 400
 MAX_BYTES = 400 << 20
 
 
-def picture_key(model: "LoadedModel", target: Target, recipe: Recipe, seed: int) -> str:
-    """Give a fingerprint of all that a picture begun with noise depends on, weights included."""
+def image_key(model: "LoadedModel", target: Target, recipe: Recipe, seed: int) -> str:
+    """Give a fingerprint of all that an image begun with noise depends on, weights included."""
     from cnnviz.network.inspected_model import fingerprint
 
     digest = blake2b(digest_size=16)
@@ -34,8 +34,8 @@ def picture_key(model: "LoadedModel", target: Target, recipe: Recipe, seed: int)
     return digest.hexdigest()
 
 
-def load_picture(key: str) -> FilterImage | None:
-    """Read a picture; None if it was never kept, or its file is damaged."""
+def load_image(key: str) -> FilterImage | None:
+    """Read an image; None if it was never kept, or its file is damaged."""
     path = _folder() / f"{key}.npz"
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
@@ -54,8 +54,8 @@ def load_picture(key: str) -> FilterImage | None:
     return found
 
 
-def keep_picture(key: str, image: FilterImage) -> None:
-    """Keep a picture; where the disk is full or read-only nothing happens."""
+def keep_image(key: str, image: FilterImage) -> None:
+    """Keep an image; where the disk is full or read-only nothing happens."""
 
     def write(file: BinaryIO) -> None:
         np.savez_compressed(

@@ -10,21 +10,21 @@ from cnnviz.arrays import frozen_arrays
 @dataclass(frozen=True, slots=True, eq=False)
 @frozen_arrays(pixels=np.uint8, objective_history=np.float32)
 class FilterImage:
-    """A picture that was made to excite something in a network.
+    """An image that was made to excite something in a network.
 
     Attributes
     ----------
     pixels : uint8 ndarray of shape (size, size, 3)
-        RGB; all channels equal for a network that takes grey pictures.
+        RGB; all channels equal for a network that takes gray images.
     objective_history : float32 ndarray of shape (steps,)
-        What was maximised, before each step, for the picture as it was moved.
+        What was maximized, before each step, for the image as it was moved.
     seed : int
     name : str
         What it excites.
     frames : tuple of (int, uint8 ndarray)
-        Steps, and the picture after so many; the first is the beginning.
+        Steps, and the image after so many; the first is the beginning.
     start, reached : float
-        The objective for the first and the last picture, not moved.
+        The objective for the first and the last image, not moved.
     """
 
     pixels: np.ndarray

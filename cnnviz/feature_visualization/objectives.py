@@ -1,4 +1,4 @@
-"""What a picture shall excite: channels, single cells, directions, classes, whole layers."""
+"""What an image shall excite: channels, single cells, directions, classes, whole layers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -29,13 +29,13 @@ class Term:
         A layer, or `LOGITS`.
     kind : {"mean", "centre", "square", "diversity"}
         The mean over the cells of the maps, their middle cell, the mean of the squares of all
-        numbers, or minus the likeness of the pictures of a batch.
+        numbers, or minus the likeness of the images of a batch.
     weights : float32 ndarray of shape (K,) or None
         How much each channel counts; None for squares and diversity.
     factor : float
     cosine_power : float
         Above 0 the value is multiplied by that power of the cosine between channels and weights,
-        so that the picture excites this direction and no other.
+        so that the image excites this direction and no other.
     """
 
     layer_name: str
@@ -212,7 +212,7 @@ def whole_layer(model: "LoadedModel", layer_name: str) -> Objective:
 
 
 def diversity(model: "LoadedModel", layer_name: str) -> Objective:
-    """Let the pictures of a batch differ: minus the mean cosine between their Gram matrices.
+    """Let the images of a batch differ: minus the mean cosine between their Gram matrices.
 
     References
     ----------
@@ -256,12 +256,12 @@ def stacked_weights(objectives: Sequence[Objective]) -> list[np.ndarray]:
 def evaluated(
     objective: Objective, model: "LoadedModel", forward: "ForwardPass", weights: Sequence[Any]
 ) -> Any:
-    """Compute an objective for each picture of a batch, tensor (N,).
+    """Compute an objective for each image of a batch, tensor (N,).
 
     `weights` are tensors as `stacked_weights` gives them. A channel whose ReLU is shut in every
     cell would hand no gradient back: there, the cell that is nearest to opening it stands for all,
     as it is before the ReLU. A ReLU's ceiling is lifted for the same reason: of ReLU6 layers
-    pictures would stay pale.
+    images would stay pale.
     """
     import tensorflow as tf
 
@@ -280,7 +280,7 @@ def evaluated(
 
 
 def _picked(maps: Any, weight: Any) -> tuple[Any, Any]:
-    """Give for each picture its own channel (N, h, w, 1), and the weight of that (N, 1)."""
+    """Give for each image its own channel (N, h, w, 1), and the weight of that (N, 1)."""
     import tensorflow as tf
 
     shape = tf.shape(maps)
@@ -317,7 +317,7 @@ def _value(term: Term, maps: Any, weight: Any) -> Any:
 
 
 def _likeness(maps: Any) -> Any:
-    """Mean cosine between a picture's Gram matrix and those of the others of its batch, (N,)."""
+    """Mean cosine between an image's Gram matrix and those of the others of its batch, (N,)."""
     import tensorflow as tf
 
     cells = tf.reshape(maps, (tf.shape(maps)[0], -1, maps.shape[-1]))

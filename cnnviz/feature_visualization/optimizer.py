@@ -1,4 +1,4 @@
-"""The climb itself: many pictures at once, in compiled chunks, so that it can be watched."""
+"""The climb itself: many images at once, in compiled chunks, so that it can be watched."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from cnnviz.feature_visualization.filter_image import FilterImage
 from cnnviz.feature_visualization.objectives import Objective, channel, evaluated, stacked_weights
 from cnnviz.feature_visualization.recipe import Recipe, suggested_recipe
 from cnnviz.feature_visualization.sizes import check_size
-from cnnviz.images import ImageInput, as_gray, centre_view, image_from_pixels
+from cnnviz.images import ImageInput, as_gray, center_view, image_from_pixels
 from cnnviz.network.inspected_model import compiled
 from cnnviz.zoo import scaled
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel
 
 MAX_SEED = 2**31 - 1
-MAX_BATCH = 64  # pictures that are climbed at once
+MAX_BATCH = 64  # images that are climbed at once
 NUM_FRAMES = 16  # of the film, besides its first
 _CHUNK_S = 0.3  # between two looks at the clock
 _RESTARTS = 3
@@ -38,7 +38,7 @@ class Progress:
     ----------
     step, steps : int
     pixels : sequence of uint8 ndarray of shape (h, w, 3)
-        The pictures as they are now.
+        The images as they are now.
     history : float32 ndarray of shape (step, N)
         The objectives before each step so far.
     """
@@ -61,7 +61,7 @@ def visualize_filter(
     recipe: Recipe | None = None,
     on_step: Callable[[Progress], None] | None = None,
 ) -> FilterImage:
-    """Make a picture that excites one filter, by gradient ascent in input space.
+    """Make an image that excites one filter, by gradient ascent in input space.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def visualize_filter(
     width_px : int, optional
         Width of an image that is not square; `size_px` is its height then.
     seed : int
-        Equal seeds give equal pictures on one machine.
+        Equal seeds give equal images on one machine.
     recipe : Recipe, optional
         `suggested_recipe` of the model and the filter if left out.
     on_step : callable, optional
@@ -111,7 +111,7 @@ def visualize(
     begin_with: ImageInput | None = None,
     on_step: Callable[[Progress], None] | None = None,
 ) -> tuple[FilterImage, ...]:
-    """Make one picture for each objective, all in one graph.
+    """Make one image for each objective, all in one graph.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def visualize(
         1 to 64, of the same layers and kinds.
     recipe : Recipe
     seeds : sequence of int, optional
-        One for each; 0, 1, 2, … if left out. A picture depends on its own seed only, not on what
+        One for each; 0, 1, 2, … if left out. An image depends on its own seed only, not on what
         is made beside it, unless the objective is diversity.
     begin_with : ImageInput, optional
         A photograph to begin with, instead of noise.
@@ -136,7 +136,7 @@ def visualize(
         If no gradient leads from the objective to the image.
     """
     if not 1 <= len(objectives) <= MAX_BATCH:
-        raise InvalidParameterError(f"Between 1 and {MAX_BATCH} pictures can be made at once.")
+        raise InvalidParameterError(f"Between 1 and {MAX_BATCH} images can be made at once.")
     weights = [tf.constant(one) for one in stacked_weights(objectives)]
     seeds = list(range(len(objectives))) if seeds is None else list(seeds)
     if len(seeds) != len(objectives):
@@ -144,19 +144,19 @@ def visualize(
     if not all(0 <= seed <= MAX_SEED for seed in seeds):
         raise InvalidParameterError(f"Seeds must be from 0 to {MAX_SEED}, got {seeds}.")
     check_size(model, objectives[0], recipe)
-    recipe = _fitting_colours(model, recipe)
+    recipe = _fitting_colors(model, recipe)
     climb = _Climb(model, objectives[0], recipe, weights, seeds)
     climb.begin(begin_with)
     climb.run(on_step)
     return climb.results(objectives)
 
 
-def _fitting_colours(model: "LoadedModel", recipe: Recipe) -> Recipe:
-    return replace(recipe, colours="none") if model.input_shape[2] == 1 else recipe
+def _fitting_colors(model: "LoadedModel", recipe: Recipe) -> Recipe:
+    return replace(recipe, colors="none") if model.input_shape[2] == 1 else recipe
 
 
 class _Climb:
-    """One batch of pictures on their way up."""
+    """One batch of images on their way up."""
 
     def __init__(
         self,
@@ -174,7 +174,7 @@ class _Climb:
             ("ascent", *key), lambda: _compiled_steps(model, objective, recipe, weights), *args
         )
         self._draw = lambda numbers: model.compute(
-            ("ascent picture", recipe.graph_key),
+            ("ascent image", recipe.graph_key),
             lambda: compiled(lambda x: parameterization.drawn(recipe, x), _spec(model, recipe)),
             numbers,
         )
@@ -187,7 +187,7 @@ class _Climb:
         self.frames: list[tuple[int, np.ndarray]] = []
 
     def begin(self, photograph: ImageInput | None) -> None:
-        """Draw the first numbers, for each picture from its own seed."""
+        """Draw the first numbers, for each image from its own seed."""
         self._photograph = photograph
         recipe, channels = self._recipe, self._model.input_shape[2]
         if photograph is not None:
@@ -238,7 +238,7 @@ class _Climb:
     def _climb(
         self, step: int, count: int, keep: Sequence[int] = ()
     ) -> list[tuple[int, np.ndarray]]:
-        """Climb some steps; give the pictures after the steps to keep, and after the last."""
+        """Climb some steps; give the images after the steps to keep, and after the last."""
         chances = tf.constant(parameterization.chances(self._seeds, step, count))
         kept_steps = [*keep, step + count]
         slots = np.full(count, -1)
@@ -270,7 +270,7 @@ class _Climb:
         return True
 
     def pixels(self, numbers: Any) -> np.ndarray:
-        """Give the pictures that numbers stand for, uint8 (N, h, w, 3)."""
+        """Give the images that numbers stand for, uint8 (N, h, w, 3)."""
         images = np.asarray(self._draw(numbers))
         if self._recipe.stretches:
             spread = images.std(axis=(1, 2, 3), keepdims=True)
@@ -280,7 +280,7 @@ class _Climb:
         return np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels
 
     def results(self, objectives: Sequence[Objective]) -> tuple[FilterImage, ...]:
-        """Hand the pictures over, with what they excite."""
+        """Hand the images over, with what they excite."""
         before = np.asarray(self._answers(self._draw(self._beginning)))
         after = np.asarray(self._answers(self._draw(self._numbers)))
         return tuple(
@@ -299,7 +299,7 @@ class _Climb:
 
 def _cropped(photograph: ImageInput, shape: tuple[int, int], channels: int) -> np.ndarray:
     """Cut the largest part of this shape out of the middle, float32 (h, w, C) from 0 to 1."""
-    small = image_from_pixels(centre_view(photograph, *shape))
+    small = image_from_pixels(center_view(photograph, *shape))
     return as_gray(small)[..., None] if channels == 1 else small.pixels.astype(np.float32) / 255
 
 
@@ -322,7 +322,7 @@ def _walked(model: "LoadedModel", objective: Objective, images: Any) -> Any:
 def _compiled_answers(
     model: "LoadedModel", objective: Objective, recipe: Recipe, weights: list[Any]
 ) -> Callable[..., Any]:
-    """Compute the objectives of pictures as they are, neither moved nor penalised."""
+    """Compute the objectives of images as they are, neither moved nor penalised."""
 
     def answers(images: Any, *weights: Any) -> Any:
         return evaluated(objective, model, _walked(model, objective, images), weights)
@@ -389,7 +389,7 @@ def _compiled_steps(
 def _updated(
     recipe: Recipe, numbers: Any, slope: Any, first: Any, second: Any, step: Any
 ) -> tuple[Any, Any, Any]:
-    """Take one step up: Adam (Kingma and Ba 2015, arXiv:1412.6980), or a normalised one."""
+    """Take one step up: Adam (Kingma and Ba 2015, arXiv:1412.6980), or a normalized one."""
     if recipe.optimizer == "normalised":
         batch = 1 if recipe.basis == "fourier" else 0
         axes = [axis for axis in range(slope.shape.rank) if axis != batch]

@@ -1,4 +1,4 @@
-"""The picture while it is climbed: its basis, its colours, and how it is moved before each step."""
+"""The image while it is climbed: its basis, its colors, and how it is moved before each step."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,19 +8,19 @@ import tensorflow as tf
 
 from cnnviz.feature_visualization.recipe import Recipe
 
-# Square roots of the covariance of colours: pixels = uncorrelated numbers @ matrix.T.
+# Square roots of the covariance of colors: pixels = uncorrelated numbers @ matrix.T.
 # ImageNet: as published with lucid (tensorflow/lucid, optvis/param/color.py).
-# SVHN: `colour_matrix` of 7,999 of its training pictures.
-COLOURS = {
+# SVHN: `color_matrix` of 7,999 of its training images.
+COLORS = {
     "imagenet": ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03)),
     "svhn": ((0.214, 0.048, 0.014), (0.226, 0.006, -0.023), (0.222, -0.052, 0.010)),
 }
-_GREY = 0.5
+_GRAY = 0.5
 _NOISE = 0.01  # standard deviation of the numbers at the start
 
 
-def colour_matrix(images: np.ndarray) -> np.ndarray:
-    """Compute the square root of the covariance of red, green and blue over many pictures.
+def color_matrix(images: np.ndarray) -> np.ndarray:
+    """Compute the square root of the covariance of red, green and blue over many images.
 
     Parameters
     ----------
@@ -38,9 +38,9 @@ def colour_matrix(images: np.ndarray) -> np.ndarray:
     return vectors * np.sqrt(values)
 
 
-def mixing_matrix(colours: str) -> np.ndarray:
-    """Give a matrix of `COLOURS`, scaled so that its longest column has length 1."""
-    matrix = np.array(COLOURS[colours], np.float32)
+def mixing_matrix(colors: str) -> np.ndarray:
+    """Give a matrix of `COLORS`, scaled so that its longest column has length 1."""
+    matrix = np.array(COLORS[colors], np.float32)
     return matrix / np.linalg.norm(matrix, axis=0).max()
 
 
@@ -58,25 +58,25 @@ def frequency_scale(height: int, width: int, decay_power: float) -> np.ndarray:
 
 
 def start(recipe: Recipe, count: int, channels: int, seed: int, loudness: float = 1.0) -> Any:
-    """Draw the numbers that a climb begins with: near grey, from a seed."""
+    """Draw the numbers that a climb begins with: near gray, from a seed."""
     height, width = recipe.shape
     shape: tuple[int, ...] = (count, height, width, channels)
     if recipe.basis == "fourier":
         shape = (2, count, channels, height, width // 2 + 1)
-    elif recipe.optimizer == "normalised":  # the lecture: grey levels from 128 to 148
+    elif recipe.optimizer == "normalised":  # the lecture: gray levels from 128 to 148
         return loudness * tf.random.stateless_uniform(shape, (seed, 0), 0.0, 20 / 255)
     return loudness * _NOISE * tf.random.stateless_normal(shape, (seed, 0))
 
 
 def numbers_of(recipe: Recipe, pixels: np.ndarray) -> Any:
-    """Find the numbers whose picture is `pixels`, float (N, h, w, C) from 0 to 1."""
+    """Find the numbers whose image is `pixels`, float (N, h, w, C) from 0 to 1."""
     values = tf.constant(pixels, tf.float32)
     if recipe.optimizer == "normalised":
-        return values - _GREY
+        return values - _GRAY
     values = tf.clip_by_value(values, 0.01, 0.99)
     values = tf.math.log(values / (1 - values))
-    if recipe.colours != "none":
-        values = values @ tf.constant(np.linalg.inv(mixing_matrix(recipe.colours)).T)
+    if recipe.colors != "none":
+        values = values @ tf.constant(np.linalg.inv(mixing_matrix(recipe.colors)).T)
     if recipe.basis == "pixels":
         return values
     spectrum = tf.signal.rfft2d(tf.transpose(4 * values, (0, 3, 1, 2)))
@@ -85,23 +85,23 @@ def numbers_of(recipe: Recipe, pixels: np.ndarray) -> Any:
 
 
 def drawn(recipe: Recipe, numbers: Any) -> Any:
-    """Turn numbers into a picture, tensor (N, h, w, C) from 0 to 1."""
+    """Turn numbers into an image, tensor (N, h, w, C) from 0 to 1."""
     values = numbers
     if recipe.basis == "fourier":
         scale = tf.constant(frequency_scale(*recipe.shape, recipe.decay_power))
         spectrum = tf.complex(numbers[0] * scale, numbers[1] * scale)
         values = tf.transpose(tf.signal.irfft2d(spectrum, recipe.shape), (0, 2, 3, 1)) / 4
     if recipe.optimizer == "normalised":
-        return tf.clip_by_value(values + _GREY, 0.0, 1.0)
-    if recipe.colours != "none":
-        values = values @ tf.constant(mixing_matrix(recipe.colours).T)
+        return tf.clip_by_value(values + _GRAY, 0.0, 1.0)
+    if recipe.colors != "none":
+        values = values @ tf.constant(mixing_matrix(recipe.colors).T)
     return tf.sigmoid(values)
 
 
 def chances(seeds: Sequence[int], first_step: int, count: int) -> np.ndarray:
-    """Draw how each picture is moved before each step, float32 (count, N, 4) from -1 to 1.
+    """Draw how each image is moved before each step, float32 (count, N, 4) from -1 to 1.
 
-    Depends on a picture's own seed and on the step only.
+    Depends on an image's own seed and on the step only.
     """
     drawn = [
         [np.random.default_rng((seed, step)).uniform(-1, 1, 4) for seed in seeds]
@@ -111,10 +111,10 @@ def chances(seeds: Sequence[int], first_step: int, count: int) -> np.ndarray:
 
 
 def moved(recipe: Recipe, images: Any, chance: Any) -> Any:
-    """Move, scale and turn every picture by chance, in one resampling; grey comes from outside.
+    """Move, scale and turn every image by chance, in one resampling; gray comes from outside.
 
-    `chance` are four numbers from -1 to 1 for each picture. lucid resamples twice and pads the
-    picture first; here all is one affine transform, to the nearest pixel as lucid turns pictures.
+    `chance` are four numbers from -1 to 1 for each image. lucid resamples twice and pads the
+    image first; here all is one affine transform, to the nearest pixel as lucid turns images.
     """
     if not (recipe.jitter_px or recipe.scale or recipe.rotation_degrees):
         return images
@@ -136,17 +136,17 @@ def moved(recipe: Recipe, images: Any, chance: Any) -> Any:
         images=images,
         transforms=transforms,
         output_shape=recipe.shape,
-        fill_value=_GREY,
+        fill_value=_GRAY,
         interpolation="NEAREST",
         fill_mode="CONSTANT",
     )
 
 
 def penalties(recipe: Recipe, images: Any) -> Any:
-    """Compute what is taken off the objective of each picture, tensor (N,)."""
+    """Compute what is taken off the objective of each image, tensor (N,)."""
     total = tf.zeros(tf.shape(images)[0])
     if recipe.l2:
-        total += recipe.l2 * tf.reduce_mean((images - _GREY) ** 2, axis=(1, 2, 3))
+        total += recipe.l2 * tf.reduce_mean((images - _GRAY) ** 2, axis=(1, 2, 3))
     if recipe.total_variation:
         differences = tf.image.total_variation(images) / np.prod((*recipe.shape, images.shape[-1]))
         total += recipe.total_variation * differences

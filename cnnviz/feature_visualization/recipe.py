@@ -1,4 +1,4 @@
-"""How a picture is climbed to: its basis, the transforms that rob it of tricks, the steps."""
+"""How an image is climbed to: its basis, the transforms that rob it of tricks, the steps."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
@@ -10,25 +10,25 @@ if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel
 
 MIN_SIZE_PX, MAX_SIZE_PX, MAX_STEPS = 8, 512, 4096
-COLOUR_SPACES = ("none", "imagenet", "svhn")
+COLOR_SPACES = ("none", "imagenet", "svhn")
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Everything that a picture depends on besides network, objective and seed.
+    """Everything that an image depends on besides network, objective and seed.
 
     Attributes
     ----------
     size_px : int
-        Side of the picture, 8 to 512; its height where `width_px` is given.
+        Side of the image, 8 to 512; its height where `width_px` is given.
     steps : int
         1 to 4096.
     basis : {"fourier", "pixels"}
         What is climbed: frequencies, scaled so that all matter alike, or the pixels themselves.
-    colours : {"none", "imagenet", "svhn"}
-        Colours in which the pixels of those pictures are uncorrelated; none for single channels.
+    colors : {"none", "imagenet", "svhn"}
+        Colors in which the pixels of those images are uncorrelated; none for single channels.
     jitter_px : float
-        The picture is moved by up to this many pixels before each step,
+        The image is moved by up to this many pixels before each step,
     scale : float
         enlarged or reduced by up to this share,
     rotation_degrees : float
@@ -36,15 +36,15 @@ class Recipe:
     optimizer : {"adam", "normalised"}
         Adam, or steps along the gradient divided by its root mean square.
     learning_rate : float
-        Of Adam; or the step in grey levels (root mean square) from 0 to 1.
+        Of Adam; or the step in gray levels (root mean square) from 0 to 1.
     l2, total_variation : float
-        Penalties: mean square distance from grey, mean absolute difference of neighbours.
+        Penalties: mean square distance from gray, mean absolute difference of neighbors.
     blur_every : int
         Blur the pixels slightly after so many steps; 0 never. Pixels only.
     clip_share : float
-        With each blur, set this share of the pixels, the faintest, to grey. Pixels only.
+        With each blur, set this share of the pixels, the faintest, to gray. Pixels only.
     decay_power : float
-        How much low frequencies are preferred; 1 as in natural pictures. Frequencies only.
+        How much low frequencies are preferred; 1 as in natural images. Frequencies only.
     patience : int
         End early if so many steps brought nothing better than before; 0 never.
     stretches : bool
@@ -56,7 +56,7 @@ class Recipe:
     size_px: int = 128
     steps: int = 128
     basis: str = "fourier"
-    colours: str = "imagenet"
+    colors: str = "imagenet"
     jitter_px: float = 8.0
     scale: float = 0.1
     rotation_degrees: float = 10.0
@@ -76,7 +76,7 @@ class Recipe:
             object.__setattr__(self, "width_px", None)
         for name, value, allowed in (
             ("basis", self.basis, ("fourier", "pixels")),
-            ("colours", self.colours, COLOUR_SPACES),
+            ("colors", self.colors, COLOR_SPACES),
             ("optimizer", self.optimizer, ("adam", "normalised")),
         ):
             if value not in allowed:
@@ -131,12 +131,12 @@ class Recipe:
 
 LUCID = Recipe()
 SMALL = Recipe(
-    size_px=32, jitter_px=2, scale=0.05, rotation_degrees=5, colours="none", decay_power=1.0
+    size_px=32, jitter_px=2, scale=0.05, rotation_degrees=5, colors="none", decay_power=1.0
 )
 LECTURE = Recipe(
     steps=40,
     basis="pixels",
-    colours="none",
+    colors="none",
     jitter_px=0,
     scale=0,
     rotation_degrees=0,
@@ -167,7 +167,7 @@ def suggested_recipe(model: "LoadedModel", objective: "Objective | None" = None)
     if model.input_shape[2] == 1:
         recipe = replace(SMALL, size_px=min(max(side, MIN_SIZE_PX), MAX_SIZE_PX))
     elif side <= 64:
-        recipe = replace(SMALL, size_px=max(side, MIN_SIZE_PX), colours="svhn")
+        recipe = replace(SMALL, size_px=max(side, MIN_SIZE_PX), colors="svhn")
     else:
         recipe = LUCID
     return _in_a_size_that_works(model, objective, recipe)

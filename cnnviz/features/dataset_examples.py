@@ -1,4 +1,4 @@
-"""Which pictures of a collection excite each filter most, and where."""
+"""Which images of a collection excite each filter most, and where."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from cnnviz.network.inspected_model import compiled
 if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel
 
-MAX_PICTURES = 2000
+MAX_IMAGES = 2000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 @frozen_arrays(mean=np.float32, maximum=np.float32, minimum=np.float32, cell=np.int32)
-class LayerExemplars:
-    """What each channel of one layer answered to each picture, arrays of shape (N, K).
+class LayerExamples:
+    """What each channel of one layer answered to each image, arrays of shape (N, K).
 
     Attributes
     ----------
@@ -39,9 +39,9 @@ class LayerExemplars:
     num_columns: int
 
     def strongest(self, channel: int, count: int) -> list[tuple[int, int, int]]:
-        """Name the pictures with the highest maxima: (picture, row, column), the first highest.
+        """Name the images with the highest maxima: (image, row, column), the first highest.
 
-        Pictures in which the channel is the same everywhere are left out.
+        Images in which the channel is the same everywhere are left out.
         """
         order = np.argsort(-self.maximum[:, channel], kind="stable")
         alive = self.maximum[:, channel] > self.minimum[:, channel]
@@ -52,22 +52,22 @@ class LayerExemplars:
 
     @property
     def is_dead(self) -> np.ndarray:
-        """Whether a channel gave the same number everywhere in all pictures, bool (K,)."""
+        """Whether a channel gave the same number everywhere in all images, bool (K,)."""
         return self.minimum.min(axis=0) == self.maximum.max(axis=0)
 
     @property
     def silent_share(self) -> np.ndarray:
-        """Share of the pictures in which a channel is the same everywhere, float64 (K,)."""
+        """Share of the images in which a channel is the same everywhere, float64 (K,)."""
         return (self.minimum == self.maximum).mean(axis=0)
 
 
-def find_exemplars(
+def find_dataset_examples(
     model: "LoadedModel",
     images: Sequence[ImageInput],
     *,
     on_progress: Callable[[int, int], None] | None = None,
-) -> Mapping[str, LayerExemplars]:
-    """Ask all filters of all layers about a collection of pictures, in batches.
+) -> Mapping[str, LayerExamples]:
+    """Ask all filters of all layers about a collection of images, in batches.
 
     Parameters
     ----------
@@ -75,21 +75,21 @@ def find_exemplars(
     images : sequence of ImageInput
         1 to 2,000.
     on_progress : callable, optional
-        Called with (pictures done, pictures in all); what it raises ends the search.
+        Called with (images done, images in all); what it raises ends the search.
 
     Returns
     -------
-    dict of LayerExemplars
+    dict of LayerExamples
         For every layer with maps.
 
     Raises
     ------
     InvalidParameterError
-        If there are too few or too many pictures.
+        If there are too few or too many images.
     """
-    if not 1 <= len(images) <= MAX_PICTURES:
+    if not 1 <= len(images) <= MAX_IMAGES:
         raise InvalidParameterError(
-            f"There must be 1 to {MAX_PICTURES:,} pictures, got {len(images):,}."
+            f"There must be 1 to {MAX_IMAGES:,} images, got {len(images):,}."
         )
     parts: list[dict[str, Any]] = []
     num_done = 0
@@ -102,11 +102,11 @@ def find_exemplars(
     return {name: _joined(parts, name, shape[1]) for name, shape in model.map_shapes.items()}
 
 
-def _joined(parts: Sequence[Mapping[str, Any]], name: str, num_columns: int) -> LayerExemplars:
+def _joined(parts: Sequence[Mapping[str, Any]], name: str, num_columns: int) -> LayerExamples:
     mean, maximum, minimum, cell = (
         np.concatenate([part[name][i] for part in parts]) for i in range(4)
     )
-    return LayerExemplars(mean, maximum, minimum, cell, num_columns)
+    return LayerExamples(mean, maximum, minimum, cell, num_columns)
 
 
 def _summaries(model: "LoadedModel") -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""What each filter of a layer answers to a picture, and what the answers have in common."""
+"""What each filter of a layer answers to an image, and what the answers have in common."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _ENTROPY_BINS = 64
 @dataclass(frozen=True, slots=True, eq=False)
 @frozen_arrays(values=np.float32)
 class FeatureMaps:
-    """Activations of one layer for one picture: `values` is float32 (h, w, K)."""
+    """Activations of one layer for one image: `values` is float32 (h, w, K)."""
 
     values: np.ndarray
     layer_name: str
@@ -31,7 +31,7 @@ class FeatureMaps:
     mean=np.float32, minimum=np.float32, maximum=np.float32, variance=np.float32, entropy=np.float32
 )
 class MapStatistics:
-    """Numbers of each map of a layer for one picture, every array float32 (K,).
+    """Numbers of each map of a layer for one image, every array float32 (K,).
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class MapStatistics:
 @dataclass(frozen=True, slots=True, eq=False)
 @frozen_arrays(channels=np.int64, maps=np.float32)
 class LayerGlance:
-    """A layer in short, for one picture.
+    """A layer in short, for one image.
 
     Attributes
     ----------
@@ -163,7 +163,7 @@ def _entropy(cells: np.ndarray, minimum: np.ndarray, maximum: np.ndarray) -> np.
 
 
 def embed(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Place pictures in a plane by the two directions in which their features differ most (PCA).
+    """Place images in a plane by the two directions in which their features differ most (PCA).
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ def embed(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Raises
     ------
     InvalidParameterError
-        If fewer than three pictures or two features that change are given.
+        If fewer than three images or two features that change are given.
     """
     from sklearn.decomposition import PCA
 
@@ -188,10 +188,10 @@ def embed(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     is_alive = spread > 0
     if len(features) < 3 or is_alive.sum() < 2:
         raise InvalidParameterError(
-            "To place pictures in a plane there must be at least three of them, and two filters "
+            "To place images in a plane there must be at least three of them, and two filters "
             "that do not answer the same to all."
         )
     alive = features[:, is_alive].astype(np.float64)
-    standardised = (alive - alive.mean(axis=0)) / spread[is_alive]
-    pca = PCA(2, svd_solver="full").fit(standardised)
-    return pca.transform(standardised), pca.explained_variance_ratio_
+    standardized = (alive - alive.mean(axis=0)) / spread[is_alive]
+    pca = PCA(2, svd_solver="full").fit(standardized)
+    return pca.transform(standardized), pca.explained_variance_ratio_

@@ -55,8 +55,8 @@ def network_tuning(
     for theta in thetas:
         strengths = []
         for phase in (0.0, math.pi / 2):
-            grey = np.rint(grating(max(size, 8), frequency, theta, phase) * 255).astype(np.uint8)
-            taps, _ = model.activations(image_from_pixels(grey), [layer_name])
+            gray = np.rint(grating(max(size, 8), frequency, theta, phase) * 255).astype(np.uint8)
+            taps, _ = model.activations(image_from_pixels(gray), [layer_name])
             strengths.append(_middle_strength(taps[layer_name]))
         answers.append(np.max(strengths, axis=0))
     return np.stack(answers).astype(np.float64)

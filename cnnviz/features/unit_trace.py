@@ -76,8 +76,8 @@ class WindowStep:
 
 
 @dataclass(frozen=True, slots=True)
-class CellStep:
-    """A number made of numbers at the same place: an activation, a normalisation, a sum.
+class TraceStep:
+    """A number made of numbers at the same place: an activation, a normalization, a sum.
 
     Attributes
     ----------
@@ -93,12 +93,12 @@ class CellStep:
     value: float
 
 
-Step = WindowStep | CellStep
+Step = WindowStep | TraceStep
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 @frozen_arrays(gradient=np.float32)
-class CellTrace:
+class UnitTrace:
     """Where a cell's number comes from.
 
     Attributes
@@ -107,10 +107,10 @@ class CellTrace:
     channel, row, column : int
     value : float
         What the network computed.
-    steps : tuple of WindowStep and CellStep
+    steps : tuple of WindowStep and TraceStep
         The same number rebuilt by hand in double precision, from the last window before it.
     gradient : float32 ndarray of shape (h, w)
-        Mean over the colours of |∂value/∂pixel|, in the network's own input.
+        Mean over the colors of |∂value/∂pixel|, in the network's own input.
     seen_rows, seen_columns : range or None
         The pixels that the cell can depend on at all; empty where it sees nothing but padding.
         None where the geometry is not known.
@@ -132,9 +132,9 @@ class CellTrace:
         return self.steps[-1].value if self.steps else None
 
 
-def trace_cell(
+def trace_unit(
     model: "LoadedModel", image: ImageInput, layer_name: str, channel: int, row: int, column: int
-) -> CellTrace:
+) -> UnitTrace:
     """Trace one number of a feature map back to the numbers that it was made of.
 
     Parameters
@@ -147,7 +147,7 @@ def trace_cell(
 
     Returns
     -------
-    CellTrace
+    UnitTrace
         `steps` is empty if the layer does something that is not written out here.
 
     Raises
@@ -173,7 +173,7 @@ def trace_cell(
     maps[IMAGE] = batch[0]
     tracer = _Tracer(model, maps)
     field = receptive_fields(model)[layer_name]
-    return CellTrace(
+    return UnitTrace(
         layer_name=layer_name,
         channel=channel,
         row=row,
@@ -191,24 +191,24 @@ def _gradient_of(
 ) -> np.ndarray:
     places = tf.constant([[0, row, column, channel]])
     gradient = model.compute(
-        ("cell gradient", name), lambda: _cell_gradient(model, name), tf.constant(batch), places
+        ("cell gradient", name), lambda: _unit_gradient(model, name), tf.constant(batch), places
     )
     return np.abs(np.asarray(gradient)[0]).mean(axis=-1)
 
 
-def _cell_gradient(model: "LoadedModel", name: str) -> Callable[..., Any]:
-    def cell_gradient(batch: Any, places: Any) -> Any:
+def _unit_gradient(model: "LoadedModel", name: str) -> Callable[..., Any]:
+    def unit_gradient(batch: Any, places: Any) -> Any:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(batch)
             cell = tf.gather_nd(model.maps_of(model.run(batch), name), places)
         return tape.gradient(cell, batch, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
-    picture = tf.TensorSpec((1, *model.input_shape), tf.float32)
-    return compiled(cell_gradient, picture, tf.TensorSpec((1, 4), tf.int32))
+    image = tf.TensorSpec((1, *model.input_shape), tf.float32)
+    return compiled(unit_gradient, image, tf.TensorSpec((1, 4), tf.int32))
 
 
 class _Tracer:
-    """Rebuilds cells of a network from the maps that it computed for one picture."""
+    """Rebuilds cells of a network from the maps that it computed for one image."""
 
     def __init__(self, model: "LoadedModel", maps: Mapping[str, np.ndarray]) -> None:
         self._model = model
@@ -218,7 +218,7 @@ class _Tracer:
         """Write a cell out, back to the last window or sum; empty where that cannot be done."""
         if name == IMAGE:
             value = float(self._maps[IMAGE][row, column, channel])
-            return [CellStep(IMAGE, "Input", f"pixel ({row}, {column})", value)]
+            return [TraceStep(IMAGE, "Input", f"pixel ({row}, {column})", value)]
         sources = self._model.layer_inputs[name] or (IMAGE,)
         if not all(source in self._maps for source in sources):
             return []
@@ -241,10 +241,10 @@ class _Tracer:
         if earlier:
             cell[channel] = earlier[-1].value
         if kind == "BatchNormalization":
-            told = _batch_normalised(operation, float(cell[channel]), channel)
+            told = _batch_normalized(operation, float(cell[channel]), channel)
         else:
             told = _called(operation.call, operation, cell, channel)
-        return [*earlier, CellStep(name, kind, *told)]
+        return [*earlier, TraceStep(name, kind, *told)]
 
     def _window(self, name: str, source: str, channel: int, row: int, column: int) -> list[Step]:
         operation, maps = self._model.operations[name], self._maps[source]
@@ -274,11 +274,11 @@ class _Tracer:
         if function.__name__ == "softmax":
             return []  # that needs all channels
         told = _called(function, function, np.array([value]), 0)
-        return [window, CellStep(name, function.__name__, *told)]
+        return [window, TraceStep(name, function.__name__, *told)]
 
     def _joint(
         self, name: str, sources: tuple[str, ...], channel: int, row: int, column: int
-    ) -> CellStep:
+    ) -> TraceStep:
         kind = kind_of(self._model.operations[name])
         parts = []
         for source in sources:
@@ -288,7 +288,7 @@ class _Tracer:
         sign, join = _JOINTS[kind]
         written = sign.join(_short(part) if part >= 0 else f"({_short(part)})" for part in parts)
         word = "" if sign != ", " else f"{kind.lower()} of "
-        return CellStep(name, kind, f"{word}{written}, from {' and '.join(sources)}", join(parts))
+        return TraceStep(name, kind, f"{word}{written}, from {' and '.join(sources)}", join(parts))
 
     def _concatenated(
         self, name: str, sources: tuple[str, ...], channel: int, row: int, column: int
@@ -304,7 +304,7 @@ class _Tracer:
         earlier = self.steps(source, channel, row, column)
         formula = f"channel {channel} of {source}"
         value = earlier[-1].value if earlier else value
-        return [*earlier, CellStep(name, "Concatenate", formula, value)]
+        return [*earlier, TraceStep(name, "Concatenate", formula, value)]
 
     def _moved(self, name: str, source: str, channel: int, row: int, column: int) -> list[Step]:
         operation = self._model.operations[name]
@@ -315,9 +315,9 @@ class _Tracer:
             row, column = row + operation.cropping[0][0], column + operation.cropping[1][0]
         height, width, _ = self._maps[source].shape
         if not (0 <= row < height and 0 <= column < width):
-            return [CellStep(name, kind, "padding", 0.0)]
+            return [TraceStep(name, kind, "padding", 0.0)]
         value = float(self._maps[source][row, column, channel])
-        return [CellStep(name, kind, f"cell ({row}, {column}) of {source}", value)]
+        return [TraceStep(name, kind, f"cell ({row}, {column}) of {source}", value)]
 
 
 def _is_same(operation: Any) -> bool:
@@ -361,7 +361,7 @@ def _weights(
     return group * kernel.shape[-1] + np.arange(kernel.shape[-1]), kernel, bias
 
 
-def _batch_normalised(operation: Any, value: float, channel: int) -> tuple[str, float]:
+def _batch_normalized(operation: Any, value: float, channel: int) -> tuple[str, float]:
     def one(weight: Any, default: float) -> float:
         return default if weight is None else float(np.asarray(weight)[channel])
 

@@ -1,4 +1,4 @@
-"""Result to picture or plotly figure: no analysis and no model in here."""
+"""Result to image or plotly figure: no analysis and no model in here."""
 
 from cnnviz.figures.charts.architecture import Block, architecture_figure, blocks
 from cnnviz.figures.charts.bars import (
@@ -16,7 +16,7 @@ from cnnviz.figures.charts.curves import (
     side_by_side_curves,
     smoothed,
 )
-from cnnviz.figures.charts.faithfulness import forgetting_figure, pixel_curves_figure
+from cnnviz.figures.charts.faithfulness import pixel_curves_figure, weight_randomization_figure
 from cnnviz.figures.charts.images import confusion_figure, embedding_figure, shift_figure
 from cnnviz.figures.charts.layout import TRAINING, VALIDATION
 from cnnviz.figures.charts.networks import activations_figure, drift_figure, parts_figure
@@ -26,10 +26,10 @@ from cnnviz.figures.raster.colors import (
     DIVERGING,
     SEQUENTIAL,
     Scale,
-    colour_table,
-    colourize,
+    color_table,
+    colorize,
     direction_bar,
-    direction_picture,
+    direction_image,
     heatmap_scale,
     outlined,
     overlay,
@@ -48,8 +48,8 @@ from cnnviz.figures.raster.mosaic import (
     enlarged_with_frame,
     framed,
     in_a_row,
-    kernel_pictures,
-    labelled_grid,
+    kernel_images,
+    labeled_grid,
     mosaic,
     number_grid,
     with_border,
@@ -71,12 +71,12 @@ __all__ = [
     "before_after_figure",
     "blocks",
     "class_bars_figure",
-    "colour_table",
-    "colourize",
+    "color_table",
+    "colorize",
     "compared_curves",
     "confusion_figure",
     "direction_bar",
-    "direction_picture",
+    "direction_image",
     "draws_figure",
     "drift_figure",
     "embedding_figure",
@@ -86,14 +86,13 @@ __all__ = [
     "encode_png",
     "enlarge",
     "enlarged_with_frame",
-    "forgetting_figure",
     "framed",
     "heatmap_json",
     "heatmap_npz",
     "heatmap_scale",
     "in_a_row",
-    "kernel_pictures",
-    "labelled_grid",
+    "kernel_images",
+    "labeled_grid",
     "learning_curves",
     "mosaic",
     "number_grid",
@@ -113,5 +112,6 @@ __all__ = [
     "unsigned_scale",
     "value_histogram",
     "weight_histogram",
+    "weight_randomization_figure",
     "with_border",
 ]

@@ -33,13 +33,13 @@ from cnnviz.filter_banks.named import (
     NamedKernel,
     box_kernel,
     gaussian_kernel,
-    normalised,
+    normalized,
     resized,
     zero_mean,
 )
 from cnnviz.filter_banks.spectra import (
+    image_spectrum,
     magnitude_spectrum,
-    picture_spectrum,
     spectrum_frequencies,
 )
 from cnnviz.filter_banks.tuning import grating, kernel_tuning
@@ -72,11 +72,11 @@ __all__ = [
     "grating",
     "haar_bank",
     "haar_decomposition",
+    "image_spectrum",
     "kernel_tuning",
     "leung_malik_bank",
     "magnitude_spectrum",
-    "normalised",
-    "picture_spectrum",
+    "normalized",
     "preferred_wave",
     "resized",
     "sigma_for_bandwidth",

@@ -30,7 +30,7 @@ class BankKind:
 @dataclass(frozen=True, slots=True, eq=False)
 @frozen_arrays(energy=np.float64, similarity=np.float64)
 class Usefulness:
-    """How much the filters of a bank say about one picture.
+    """How much the filters of a bank say about one image.
 
     Attributes
     ----------
@@ -65,8 +65,8 @@ def usefulness(responses: np.ndarray) -> Usefulness:
     means = flat.mean(axis=1, dtype=np.float64)
     covariance = np.zeros((len(flat), len(flat)))
     for start in range(0, flat.shape[1], _CELLS_AT_ONCE):
-        centred = flat[:, start : start + _CELLS_AT_ONCE] - means[:, np.newaxis]
-        covariance += centred @ centred.T / flat.shape[1]
+        centerd = flat[:, start : start + _CELLS_AT_ONCE] - means[:, np.newaxis]
+        covariance += centerd @ centerd.T / flat.shape[1]
     spread = np.sqrt(np.diag(covariance))
     says_something = spread > _PLAIN * max(float(np.abs(flat).max()), 1e-300)
     scaled = np.where(says_something, 1 / np.where(says_something, spread, 1), 0)
@@ -162,7 +162,7 @@ def blob_bank(sigmas: tuple[float, ...] = (1.0, 1.4, 2.0, 2.8, 4.0)) -> FilterBa
 def haar_bank(num_levels: int = 3) -> FilterBank:
     """Give Haar's wavelets as filters: level by level across, down and diagonal.
 
-    Their sides are even; a row and a column of zeros give them a centre.
+    Their sides are even; a row and a column of zeros give them a center.
 
     Parameters
     ----------

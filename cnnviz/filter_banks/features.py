@@ -1,4 +1,4 @@
-"""A picture as a short list of numbers: mean and spread of every filter's answer."""
+"""An image as a short list of numbers: mean and spread of every filter's answer."""
 
 import numpy as np
 from scipy import fft
@@ -6,17 +6,17 @@ from scipy import fft
 from cnnviz.errors import InvalidImageError
 from cnnviz.filter_banks.gabor import FilterBank
 
-_AT_ONCE = 250  # pictures; bounds the memory
+_AT_ONCE = 250  # images; bounds the memory
 
 
 def bank_features(bank: FilterBank, images: np.ndarray) -> np.ndarray:
-    """Describe many pictures of one size by what a bank answers.
+    """Describe many images of one size by what a bank answers.
 
     Parameters
     ----------
     bank : FilterBank
     images : float ndarray of shape (N, h, w)
-        Grey, from 0 to 1. Borders are mirrored, as in `FilterBank.responses`.
+        Gray, from 0 to 1. Borders are mirrored, as in `FilterBank.responses`.
 
     Returns
     -------
@@ -26,12 +26,12 @@ def bank_features(bank: FilterBank, images: np.ndarray) -> np.ndarray:
     Raises
     ------
     InvalidImageError
-        If the pictures are not grey or not finite floats.
+        If the images are not gray or not finite floats.
     """
     images = np.asarray(images)
     if images.ndim != 3 or images.dtype.kind != "f" or not np.isfinite(images).all():
         raise InvalidImageError(
-            f"Expected finite grey pictures (N, height, width) of floats, got {images.dtype} of "
+            f"Expected finite gray images (N, height, width) of floats, got {images.dtype} of "
             f"shape {images.shape}."
         )
     parts = [images[start : start + _AT_ONCE] for start in range(0, len(images), _AT_ONCE)]

@@ -1,4 +1,4 @@
-"""Gabor filters and banks of them: waves under a bell, and what they find in a picture."""
+"""Gabor filters and banks of them: waves under a bell, and what they find in an image."""
 
 import math
 from collections.abc import Iterable
@@ -21,17 +21,17 @@ ASPECT_RANGE = (0.5, 2.0, 1.0, 0.1)
 
 NYQUIST = 0.5
 MAX_SUPPORT_PX = 255
-_MAX_SIGMA_PX = MAX_SUPPORT_PX // 2 / 3  # three standard deviations on each side of the centre
+_MAX_SIGMA_PX = MAX_SUPPORT_PX // 2 / 3  # three standard deviations on each side of the center
 MAX_FILTERS = 128
 MAX_RESPONSE_VALUES = 2**26  # 256 MiB as float32: 64 filters on 1024 × 1024 pixels
-_FILTERS_AT_ONCE = 8  # enough to share the picture's spectrum, few enough to fit into memory
+_FILTERS_AT_ONCE = 8  # enough to share the image's spectrum, few enough to fit into memory
 _OPERATIONS = {"correlate": correlate, "convolve": convolve}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 @frozen_arrays(real=np.float32, imaginary=np.float32)
 class GaborResponse:
-    """Answer of one complex Gabor filter to a grey picture, each array float32 (h, w).
+    """Answer of one complex Gabor filter to a gray image, each array float32 (h, w).
 
     `real` is the answer of the even (cosine) part, `imaginary` of the odd (sine) part,
     `magnitude` the square root of the sum of their squares: never negative.
@@ -103,12 +103,12 @@ class FilterBank:
         object.__setattr__(self, "names", names)
 
     def responses(self, image: ImageInput | np.ndarray, part: str = "magnitude") -> np.ndarray:
-        """Ask all filters about one picture; they are correlated with it, as in a network.
+        """Ask all filters about one image; they are correlated with it, as in a network.
 
         Parameters
         ----------
         image : ImageInput or float ndarray of shape (h, w)
-            Of a colour picture the luminance is taken. Borders are mirrored.
+            Of a color image the luminance is taken. Borders are mirrored.
         part : {"magnitude", "real", "imaginary"}
             Magnitude is the strength of the answer, whether line or edge, and never negative.
 
@@ -121,7 +121,7 @@ class FilterBank:
         InvalidParameterError
             If the part has another name, or the answers are more than `MAX_RESPONSE_VALUES`.
         InvalidImageError
-            If the array is not a finite grey picture of floats.
+            If the array is not a finite gray image of floats.
         """
         gray = _gray(image)
         _check_memory(len(self.kernels), gray)
@@ -155,7 +155,7 @@ def gabor_kernel(
 
     ``g(x, y) = exp(-(x'²/σx² + y'²/σy²)/2) exp(i(2πf x' + φ)) / (2π σx σy)`` with
     ``x' = x cos θ + y sin θ`` along the wave, ``y' = -x sin θ + y cos θ`` across it, x to the
-    right and y down, both zero at the centre.
+    right and y down, both zero at the center.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def gabor_kernel(
     ------
     InvalidParameterError
         If a number is outside its range, the bell is wider than a kernel of 255 pixels, or
-        removing the brightness leaves nothing to normalise.
+        removing the brightness leaves nothing to normalize.
 
     References
     ----------
@@ -277,15 +277,15 @@ def gabor_response(
     normalize: bool = False,
     operation: str = "correlate",
 ) -> GaborResponse:
-    """Ask one Gabor filter about a picture: where are stripes and edges of its kind?
+    """Ask one Gabor filter about an image: where are stripes and edges of its kind?
 
-    Borders are mirrored. A plain picture of grey c gives a real part of c times `dc_leak` and an
+    Borders are mirrored. A plain image of gray c gives a real part of c times `dc_leak` and an
     imaginary part of 0 (at phase 0).
 
     Parameters
     ----------
     image : ImageInput or float ndarray of shape (h, w)
-        Of a colour picture the luminance, 0 to 1, is taken.
+        Of a color image the luminance, 0 to 1, is taken.
     frequency, theta, sigma, aspect, phase, size_px, remove_dc, normalize
         As for `gabor_kernel`.
     operation : {"correlate", "convolve"}
@@ -302,7 +302,7 @@ def gabor_response(
     InvalidParameterError
         If a number is outside its range, or the operation has another name.
     InvalidImageError
-        If the array is not a finite grey picture of floats: whole numbers (uint8) would cut the
+        If the array is not a finite gray image of floats: whole numbers (uint8) would cut the
         negative answers off.
 
     Examples
@@ -402,7 +402,7 @@ def _combinations(
 
 
 def _gray(image: ImageInput | np.ndarray) -> np.ndarray:
-    """Take the luminance of a picture; an array is taken for grey as it is."""
+    """Take the luminance of an image; an array is taken for gray as it is."""
     return as_gray(image) if isinstance(image, ImageInput) else np.asarray(image)
 
 

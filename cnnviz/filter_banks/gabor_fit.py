@@ -23,12 +23,12 @@ class GaborFit:
     """A kernel and the Gabor function nearest to it.
 
     ``amplitude · exp(-(x'² + (aspect·y')²) / (2 sigma²)) · cos(2π·frequency·x' + phase) + offset``,
-    x' along theta and y' across it, both counted from the centre.
+    x' along theta and y' across it, both counted from the center.
 
     Attributes
     ----------
     kernel, fitted : float64 ndarray of shape (n, n)
-        What was given, of a kernel that sees colours its strongest colour direction; and the fit.
+        What was given, of a kernel that sees colors its strongest color direction; and the fit.
     frequency : float
         Cycles per pixel.
     theta : float
@@ -36,8 +36,8 @@ class GaborFit:
     sigma, aspect : float
         Width along the wave in pixels, and that divided by the width across it.
     phase : float
-        Radians at the centre of the bell, -π to π.
-    centre : (float, float)
+        Radians at the center of the bell, -π to π.
+    center : (float, float)
         Of the bell, right and down from the middle of the kernel, in pixels.
     amplitude, offset : float
     r_squared : float
@@ -51,7 +51,7 @@ class GaborFit:
     sigma: float
     aspect: float
     phase: float
-    centre: tuple[float, float]
+    center: tuple[float, float]
     amplitude: float
     offset: float
     r_squared: float
@@ -66,12 +66,12 @@ def fit_gabor(kernel: np.ndarray) -> GaborFit:
     """Fit a Gabor function to a kernel by bounded least squares from several starts.
 
     Phase, amplitude and offset enter linearly and are solved for exactly at every step; the search
-    goes over frequency, direction, both widths and the centre.
+    goes over frequency, direction, both widths and the center.
 
     Parameters
     ----------
     kernel : float ndarray of shape (n, n) or (n, n, C)
-        n at least 7. Of several channels the direction in colour space is taken that holds most of
+        n at least 7. Of several channels the direction in color space is taken that holds most of
         the kernel's energy (its first principal component).
 
     Raises
@@ -129,16 +129,16 @@ def _basis(shape: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def _coarse_starts(
     target: np.ndarray, residual: Callable[[np.ndarray], np.ndarray], size: int
 ) -> list[np.ndarray]:
-    """Try a grid of waves about the middle and about the kernel's centre of energy."""
+    """Try a grid of waves about the middle and about the kernel's center of energy."""
     energy = target**2 / (target**2).sum()
     places = np.arange(size) - (size - 1) / 2
     middle = float(energy.sum(axis=0) @ places), float(energy.sum(axis=1) @ places)
     tried = [
-        np.array([frequency, place * math.pi / _NUM_THETAS, width, width, *centre])
+        np.array([frequency, place * math.pi / _NUM_THETAS, width, width, *center])
         for frequency in _FREQUENCIES
         for place in range(_NUM_THETAS)
         for width in (size / 5, size / 3)
-        for centre in ((0.0, 0.0), middle)
+        for center in ((0.0, 0.0), middle)
     ]
     tried.sort(key=lambda start: float((residual(start) ** 2).sum()))
     return tried[:_STARTS]
@@ -161,7 +161,7 @@ def _as_fit(values: np.ndarray, shape: np.ndarray, x: np.ndarray, y: np.ndarray)
         sigma=along,
         aspect=along / across,
         phase=phase,
-        centre=(right, down),
+        center=(right, down),
         amplitude=math.hypot(even, odd),
         offset=float(offset),
         r_squared=float(1 - ((values - fitted) ** 2).sum() / spread),
@@ -185,5 +185,5 @@ def _one_channel(kernel: np.ndarray) -> np.ndarray:
         return kernel
     flat = kernel.reshape(-1, kernel.shape[2])
     _, _, directions = np.linalg.svd(flat, full_matrices=False)
-    colour = directions[0] * (1 if directions[0].sum() >= 0 else -1)
-    return (flat @ colour).reshape(kernel.shape[:2])
+    color = directions[0] * (1 if directions[0].sum() >= 0 else -1)
+    return (flat @ color).reshape(kernel.shape[:2])

@@ -70,7 +70,7 @@ def resized(kernel: np.ndarray, size: int) -> np.ndarray:
     return kernel[-change:change, -change:change].copy()
 
 
-def normalised(kernel: np.ndarray) -> np.ndarray:
+def normalized(kernel: np.ndarray) -> np.ndarray:
     """Divide by the sum, so that brightness stays; where the sum is zero, by the sum of sizes."""
     total = float(kernel.sum())
     if abs(total) < 1e-9:
@@ -79,7 +79,7 @@ def normalised(kernel: np.ndarray) -> np.ndarray:
 
 
 def zero_mean(kernel: np.ndarray) -> np.ndarray:
-    """Take the mean away, so that a plain picture gives zero."""
+    """Take the mean away, so that a plain image gives zero."""
     return kernel - kernel.mean()
 
 
@@ -114,7 +114,7 @@ KERNELS = tuple(
         (
             "edge-detect",
             "Edge detect",
-            "a pixel that differs from its eight neighbours gives a large number",
+            "a pixel that differs from its eight neighbors gives a large number",
             [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]],
         ),
         (
@@ -138,7 +138,7 @@ KERNELS = tuple(
         (
             "laplacian",
             "Laplacian",
-            "how much a pixel lies below its four neighbours: thin lines, points",
+            "how much a pixel lies below its four neighbors: thin lines, points",
             [[0, 1, 0], [1, -4, 1], [0, 1, 0]],
         ),
         (
@@ -159,7 +159,7 @@ KERNELS = tuple(
         (
             "cross",
             "Diagonal cross",
-            "the sum of a pixel and its four diagonal neighbours: the filter of many lectures",
+            "the sum of a pixel and its four diagonal neighbors: the filter of many lectures",
             [[1, 0, 1], [0, 1, 0], [1, 0, 1]],
         ),
     )

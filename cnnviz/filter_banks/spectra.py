@@ -1,4 +1,4 @@
-"""Which waves a kernel lets through, and which a picture is made of."""
+"""Which waves a kernel lets through, and which an image is made of."""
 
 from numbers import Integral
 
@@ -37,7 +37,7 @@ def magnitude_spectrum(kernel: np.ndarray, size_px: int = 128) -> np.ndarray:
     Returns
     -------
     float32 ndarray of shape (size_px, size_px)
-        Frequency 0 in the centre, vertical frequency downwards, horizontal to the right, on the
+        Frequency 0 in the center, vertical frequency downwards, horizontal to the right, on the
         axes of `spectrum_frequencies`. A complex Gabor gives one spot at its frequency in the
         direction of theta, its real part alone a second one on the other side.
 
@@ -60,16 +60,16 @@ def magnitude_spectrum(kernel: np.ndarray, size_px: int = 128) -> np.ndarray:
     return np.abs(rows @ kernel @ columns.T).astype(np.float32)
 
 
-def picture_spectrum(image: ImageInput | np.ndarray, size_px: int = 128) -> np.ndarray:
-    """Show which waves a picture is made of: the magnitude of its Fourier transform.
+def image_spectrum(image: ImageInput | np.ndarray, size_px: int = 128) -> np.ndarray:
+    """Show which waves an image is made of: the magnitude of its Fourier transform.
 
-    The mean is taken away, and the picture fades out towards its borders (a Hann window):
+    The mean is taken away, and the image fades out towards its borders (a Hann window):
     otherwise the jump from one border to the opposite one would draw a bright cross.
 
     Parameters
     ----------
     image : ImageInput or float ndarray of shape (h, w)
-        Of a colour picture the luminance is taken.
+        Of a color image the luminance is taken.
     size_px : int
         Side of the spectrum, on the axes of `spectrum_frequencies`.
 

@@ -15,7 +15,7 @@ def grating(size_px: int, frequency: float, theta: float, phase: float = 0.0) ->
     Parameters
     ----------
     size_px : int
-        Side of the picture, 8 to 512.
+        Side of the image, 8 to 512.
     frequency : float
         Cycles per pixel, above 0 up to 0.5.
     theta, phase : float

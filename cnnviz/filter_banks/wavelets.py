@@ -1,4 +1,4 @@
-"""A picture taken apart by Haar's wavelets, level by level, and put together again."""
+"""An image taken apart by Haar's wavelets, level by level, and put together again."""
 
 from dataclasses import dataclass
 
@@ -12,17 +12,17 @@ from cnnviz.images import ImageInput, as_gray
 @dataclass(frozen=True, slots=True, eq=False)
 @frozen_arrays(coefficients=np.float32)
 class Decomposition:
-    """What is left of a picture when it is taken apart.
+    """What is left of an image when it is taken apart.
 
     Attributes
     ----------
     coefficients : float32 ndarray of shape (h, w)
-        The coarse picture in the upper left corner; around it, level by level, the details across
+        The coarse image in the upper left corner; around it, level by level, the details across
         (upper right), down (lower left) and diagonal (lower right).
     coarse : (int, int)
-        Rows and columns of the coarse picture.
+        Rows and columns of the coarse image.
     error : float
-        Largest difference between the picture and what is put together again.
+        Largest difference between the image and what is put together again.
     """
 
     coefficients: np.ndarray
@@ -31,20 +31,20 @@ class Decomposition:
 
 
 def haar_decomposition(image: ImageInput | np.ndarray, num_levels: int) -> Decomposition:
-    """Take a picture apart into a coarse picture and the details of several levels.
+    """Take an image apart into a coarse image and the details of several levels.
 
     Parameters
     ----------
     image : ImageInput or float ndarray of shape (h, w)
-        Of a colour picture the luminance is taken. It is cut to multiples of 2 to the number of
+        Of a color image the luminance is taken. It is cut to multiples of 2 to the number of
         levels.
     num_levels : int
-        1 to as many as the picture can be halved.
+        1 to as many as the image can be halved.
 
     Raises
     ------
     InvalidParameterError
-        If the picture cannot be halved so often.
+        If the image cannot be halved so often.
 
     References
     ----------
@@ -57,7 +57,7 @@ def haar_decomposition(image: ImageInput | np.ndarray, num_levels: int) -> Decom
     block = 2**num_levels if num_levels >= 1 else 0
     if not 1 <= block <= min(gray.shape):
         raise InvalidParameterError(
-            f"A picture of {gray.shape[0]} × {gray.shape[1]} pixels cannot be halved "
+            f"An image of {gray.shape[0]} × {gray.shape[1]} pixels cannot be halved "
             f"{num_levels} times. Choose fewer levels, at least 1."
         )
     height, width = (length - length % block for length in gray.shape)

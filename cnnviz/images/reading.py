@@ -164,8 +164,8 @@ def resize_pixels(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     return cv2.resize(pixels, (width, height), interpolation=way)
 
 
-def centre_part(image: ImageInput, height: int, width: int) -> tuple[slice, slice]:
-    """Find the largest part in the middle of a picture with the proportions height : width.
+def center_part(image: ImageInput, height: int, width: int) -> tuple[slice, slice]:
+    """Find the largest part in the middle of an image with the proportions height : width.
 
     Returns
     -------
@@ -179,17 +179,17 @@ def centre_part(image: ImageInput, height: int, width: int) -> tuple[slice, slic
     return slice(top, top + part_height), slice(left, left + part_width)
 
 
-def centre_view(
+def center_view(
     image: ImageInput, height: int, width: int, *, is_grayscale: bool = False
 ) -> np.ndarray:
-    """Cut the middle out of a picture with `centre_part` and bring it to a size.
+    """Cut the middle out of an image with `center_part` and bring it to a size.
 
     Returns
     -------
     uint8 ndarray of shape (height, width, 3)
         RGB; three equal channels if `is_grayscale`, those of Pillow's ``convert("L")``.
     """
-    view = resize_pixels(image.pixels[centre_part(image, height, width)], height, width)
+    view = resize_pixels(image.pixels[center_part(image, height, width)], height, width)
     if is_grayscale:
         gray = ((_weighted_sum(view) + 2**15) >> 16).astype(np.uint8)
         view = np.repeat(gray[..., np.newaxis], 3, axis=2)
@@ -197,7 +197,7 @@ def centre_view(
 
 
 def shrink_to_fit(image: ImageInput, max_side_px: int) -> ImageInput:
-    """Reduce a picture so that its longer side is at most `max_side_px`; never enlarge it."""
+    """Reduce an image so that its longer side is at most `max_side_px`; never enlarge it."""
     height, width = image.pixels.shape[:2]
     scale = max_side_px / max(height, width)
     if scale >= 1:

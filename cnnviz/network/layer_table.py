@@ -30,7 +30,7 @@ class LayerFacts:
     name, kind : str
         Its name in the network, and what it is, such as ``Conv2D``.
     inputs : tuple of str
-        The layers it takes its input from; empty for the picture itself.
+        The layers it takes its input from; empty for the image itself.
     kernel, stride, dilation : tuple of int or None
         Rows and columns of the window that it slides, its steps, and the distance of its cells.
     padding : str

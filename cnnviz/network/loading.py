@@ -26,12 +26,14 @@ from cnnviz.network.inspection import disagreement, wrap_model
 from cnnviz.zoo import ModelCard, ModelReference, Preprocessing
 
 MAX_MODELS = 3  # models kept in memory by one process
-MAX_GUESTS = 6  # uploaded networks in one process
+MAX_USER_MODELS = 6  # uploaded networks in one process
 MAX_ADOPTED = 24  # networks made in this process that its sessions hold; 20 to 40 MB each
-MAX_GUEST_BYTES = 150 << 20  # of one of them, unpacked
+MAX_USER_MODEL_BYTES = 150 << 20  # of one of them, unpacked
 _TRIAL = threading.Lock()
 _models = BoundedStore(MAX_MODELS)
-_guests: "WeakValueDictionary[str, LoadedModel]" = WeakValueDictionary()  # gone with their sessions
+_user_models: "WeakValueDictionary[str, LoadedModel]" = (
+    WeakValueDictionary()
+)  # gone with their sessions
 _adopted: "WeakValueDictionary[str, LoadedModel]" = WeakValueDictionary()  # these, too
 _live_numbers = count(1)
 
@@ -164,9 +166,9 @@ def _base_model(
     custom_objects: Mapping[str, Any] | None,
     on_progress: Callable[[int, int], None] | None,
 ) -> LoadedModel:
-    guest = _guests.get(reference.name) or _adopted.get(reference.name)
-    if guest is not None:
-        return guest
+    user_model = _user_models.get(reference.name) or _adopted.get(reference.name)
+    if user_model is not None:
+        return user_model
     if custom_objects:  # classes of somebody's own cannot be told apart by their names
         return _load(reference.name, custom_objects, on_progress)
     version = zoo.file_version(reference.name) or zoo.own_version(reference.name)
@@ -344,7 +346,9 @@ def load_checkpoint(name: str, step: int) -> LoadedModel:
     return _models.get((name, "step", step), load)
 
 
-def load_guest(path: Path, name: str, *, on_wait: Callable[[float], None] | None = None) -> Any:
+def load_user_model(
+    path: Path, name: str, *, on_wait: Callable[[float], None] | None = None
+) -> Any:
     """Load a stranger's ``.keras`` file with every precaution, for as long as somebody holds it.
 
     The file is looked at, then loaded in a process that is thrown away, and only then here.
@@ -368,14 +372,15 @@ def load_guest(path: Path, name: str, *, on_wait: Callable[[float], None] | None
     ModelLoadError
         If the file cannot be used, or too many such networks are in use.
     """
-    guest = _guests.get(name)
-    if guest is not None:
-        return guest
-    if len(_guests) >= MAX_GUESTS:
+    user_model = _user_models.get(name)
+    if user_model is not None:
+        return user_model
+    if len(_user_models) >= MAX_USER_MODELS:
         raise ModelLoadError(
-            f"{MAX_GUESTS} networks of visitors are open on this server already. Try again later."
+            f"{MAX_USER_MODELS} networks of visitors are open on this server already. "
+            "Try again later."
         )
-    zoo.check_picture(path, max_unpacked_bytes=MAX_GUEST_BYTES)
+    zoo.check_image(path, max_unpacked_bytes=MAX_USER_MODEL_BYTES)
     while not _TRIAL.acquire(timeout=0.2):  # one at a time: each may take gigabytes
         if on_wait is not None:
             on_wait(0.0)
@@ -386,7 +391,7 @@ def load_guest(path: Path, name: str, *, on_wait: Callable[[float], None] | None
     keras_model = zoo.load_model_file(path)
     card = replace(zoo.card_for_model(keras_model, name), title=path.stem)
     loss = zoo.saved_loss(path)
-    return _guests.setdefault(name, _ready(keras_model, card, path=path, loss=loss))
+    return _user_models.setdefault(name, _ready(keras_model, card, path=path, loss=loss))
 
 
 def adopt(keras_model: Any, card: ModelCard) -> LoadedModel:

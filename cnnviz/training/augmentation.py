@@ -1,4 +1,4 @@
-"""Chance changes of training pictures: the same thing, seen a little differently each time."""
+"""Chance changes of training images: the same thing, seen a little differently each time."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ WHITE = 255.0  # pixels go from 0 to this
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """How far pictures are changed by chance, each one anew every time it is shown.
+    """How far images are changed by chance, each one anew every time it is shown.
 
     Every number is a bound: the change is drawn evenly between minus and plus that number.
 
@@ -28,19 +28,19 @@ class Augmentation:
     rotation_degrees : float
         Turn about the middle, 0 to 180.
     shift : float
-        Share of height and width that the picture is moved by, 0 to 0.5.
+        Share of height and width that the image is moved by, 0 to 0.5.
     shear_degrees : float
         Slant of upright lines, 0 to 45, about the top left corner as Keras does it.
     zoom : float
-        0.2 shows the picture at 80 to 120 % of its field of view, 0 to 0.9.
+        0.2 shows the image at 80 to 120 % of its field of view, 0 to 0.9.
     flip : bool
-        Whether half of the pictures are mirrored left to right. Not for digits: a mirrored 2 is
+        Whether half of the images are mirrored left to right. Not for digits: a mirrored 2 is
         none.
     fill : str
-        What comes in at the border, one of `FILLS`: the nearest pixel, the picture mirrored or
+        What comes in at the border, one of `FILLS`: the nearest pixel, the image mirrored or
         repeated, or black (``constant``).
     contrast : float
-        0.2 multiplies the distance of every pixel from the mean of its colour by 0.8 to 1.2; 0 to
+        0.2 multiplies the distance of every pixel from the mean of its color by 0.8 to 1.2; 0 to
         0.9.
     brightness : float
         0.2 adds up to a fifth of white to every pixel or takes it away, 0 to 0.9.
@@ -79,7 +79,7 @@ class Augmentation:
 
     @property
     def changes_anything(self) -> bool:
-        """Whether any picture comes out different."""
+        """Whether any image comes out different."""
         bounds = (self.rotation_degrees, self.shift, self.shear_degrees, self.zoom)
         return self.flip or any((*bounds, self.contrast, self.brightness))
 
@@ -92,11 +92,11 @@ LECTURE = Augmentation(rotation_degrees=40, shift=0.2, shear_degrees=11.5, zoom=
 
 
 def augmentation_layers(augmentation: Augmentation, seed: int) -> "keras.Sequential":
-    """Build the layers that change a batch of pictures by chance.
+    """Build the layers that change a batch of images by chance.
 
-    Call it with ``training=True``; otherwise it gives the pictures as they are. It can stand in
-    front of any network or be used by itself. Light is changed before the picture is moved. All
-    layers that move it are given the same seed: of one picture, flip, rotation, zoom and vertical
+    Call it with ``training=True``; otherwise it gives the images as they are. It can stand in
+    front of any network or be used by itself. Light is changed before the image is moved. All
+    layers that move it are given the same seed: of one image, flip, rotation, zoom and vertical
     shift come from the same random number.
 
     Parameters
@@ -145,12 +145,12 @@ def augmentation_layers(augmentation: Augmentation, seed: int) -> "keras.Sequent
 
 
 def draws(pixels: np.ndarray, augmentation: Augmentation, num: int, seed: int) -> np.ndarray:
-    """Draw changed versions of one picture, as a training that starts with this seed would.
+    """Draw changed versions of one image, as a training that starts with this seed would.
 
     Parameters
     ----------
     pixels : uint8 ndarray of shape (h, w, C)
-        C is 1 or 3. A training changes pictures that already have the network's input size.
+        C is 1 or 3. A training changes images that already have the network's input size.
     augmentation : Augmentation
     num : int
         At least 1.
@@ -165,7 +165,7 @@ def draws(pixels: np.ndarray, augmentation: Augmentation, num: int, seed: int) -
     Raises
     ------
     InvalidParameterError
-        If there is no such picture or number.
+        If there is no such image or number.
     """
     if num < 1:
         raise InvalidParameterError(f"num must be at least 1, got {num}.")
@@ -174,7 +174,7 @@ def draws(pixels: np.ndarray, augmentation: Augmentation, num: int, seed: int) -
 
 
 def extremes(pixels: np.ndarray, augmentation: Augmentation) -> dict[str, np.ndarray]:
-    """Change a picture by one thing at a time, as far as it goes.
+    """Change an image by one thing at a time, as far as it goes.
 
     Parameters
     ----------
@@ -186,13 +186,13 @@ def extremes(pixels: np.ndarray, augmentation: Augmentation) -> dict[str, np.nda
     -------
     dict of uint8 ndarray of shape (2, h, w, C)
         For each change that is made (``contrast``, ``brightness``, ``flip``, ``rotation``,
-        ``shear``, ``zoom``, ``shift``) the picture at minus and at plus its bound; at ``flip`` as
+        ``shear``, ``zoom``, ``shift``) the image at minus and at plus its bound; at ``flip`` as
         it is and mirrored.
 
     Raises
     ------
     InvalidParameterError
-        If it is no such picture.
+        If it is no such image.
     """
     batch = np.repeat(_as_batch(pixels), 2, axis=0)
     if not augmentation.changes_anything:

@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from cnnviz import zoo
-from cnnviz.datasets import LabelledImages
+from cnnviz.datasets import LabeledImages
 from cnnviz.training.augmentation import augmentation_layers
 from cnnviz.training.recipes import OPTIMIZERS, Recipe
 from cnnviz.zoo.cards import UNIT, Preprocessing
@@ -20,10 +20,10 @@ from cnnviz.zoo.frozen_base import frozen_part
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """How well a network does on held-out pictures.
+    """How well a network does on held-out images.
 
     `confusion` is int64 (num_classes, num_classes): a row for each true class, a column for each
-    answer. `answers` is int64 (N,): what the network said to each picture.
+    answer. `answers` is int64 (N,): what the network said to each image.
     """
 
     accuracy: float
@@ -32,12 +32,10 @@ class Evaluation:
 
 
 class Stream:
-    """Batches of what a recipe's network takes: scaled pictures, or the maps of its base."""
+    """Batches of what a recipe's network takes: scaled images, or the maps of its base."""
 
-    def __init__(
-        self, recipe: Recipe, pictures: LabelledImages, *, is_training: bool = True
-    ) -> None:
-        images = pictures.images if pictures.images.ndim == 4 else pictures.images[..., np.newaxis]
+    def __init__(self, recipe: Recipe, labeled: LabeledImages, *, is_training: bool = True) -> None:
+        images = labeled.images if labeled.images.ndim == 4 else labeled.images[..., np.newaxis]
         self._recipe, self._is_training = recipe, is_training
         self._changes = is_training and recipe.augmentation.changes_anything
         self._batch_size = recipe.batch_size
@@ -53,7 +51,7 @@ class Stream:
         inputs = tf.constant(images)
         if self._base is not None and not self._changes:
             inputs = self._maps(inputs)
-        self._inputs, self._labels = inputs, tf.constant(pictures.labels)
+        self._inputs, self._labels = inputs, tf.constant(labeled.labels)
 
     def epoch(self, number: int) -> Any:
         """Give one epoch; its order and its changes follow from the seed and its number."""
@@ -79,7 +77,7 @@ class Stream:
         return images if self._base is None else self._base(images, training=False)
 
     def _maps(self, images: Any) -> Any:
-        """Run all pictures through the base, once."""
+        """Run all images through the base, once."""
         compiled = tf.function(lambda batch: self._prepared(batch, None))
         starts = range(0, len(images), 50)
         return tf.concat([compiled(images[start : start + 50]) for start in starts], axis=0)
@@ -88,7 +86,7 @@ class Stream:
 def compile_model(
     model: keras.Model, recipe: Recipe, num_steps: int, *, begins_at_once: bool = False
 ) -> None:
-    """Give a network the optimiser, the schedule and the loss that a recipe wants.
+    """Give a network the optimizer, the schedule and the loss that a recipe wants.
 
     `num_steps` is how many batches the run has in all. With `begins_at_once` the first batch does
     not wait for XLA's compiler: on two cores half a second instead of three, and small networks
@@ -118,9 +116,9 @@ def fit_epoch(
     epoch: int,
     watchers: list[keras.callbacks.Callback],
 ) -> dict[str, float]:
-    """Show all training pictures once and measure; gives the figures of this epoch.
+    """Show all training images once and measure; gives the figures of this epoch.
 
-    Everything that happens follows from the weights, the optimiser, the seed of the stream's
+    Everything that happens follows from the weights, the optimizer, the seed of the stream's
     recipe and the number of the epoch.
     """
     _reseed(model, stream.seed, epoch)
@@ -134,19 +132,19 @@ def fit_epoch(
     return {name: float(values[0]) for name, values in fitted.history.items()}
 
 
-def count_answers(outputs: np.ndarray, pictures: LabelledImages) -> Evaluation:
+def count_answers(outputs: np.ndarray, images: LabeledImages) -> Evaluation:
     """Compare what a network said with what is true.
 
     Parameters
     ----------
     outputs : float ndarray of shape (N, num_classes), or (N, 1) for one sigmoid
-    pictures : LabelledImages
+    images : LabeledImages
         N of them.
     """
     answers = outputs.argmax(axis=1) if outputs.shape[1] > 1 else (outputs[:, 0] > 0.5).astype(int)
-    confusion = np.zeros((len(pictures.class_names),) * 2, np.int64)
-    np.add.at(confusion, (pictures.labels, answers), 1)
-    return Evaluation(float(np.mean(answers == pictures.labels)), confusion, answers)
+    confusion = np.zeros((len(images.class_names),) * 2, np.int64)
+    np.add.at(confusion, (images.labels, answers), 1)
+    return Evaluation(float(np.mean(answers == images.labels)), confusion, answers)
 
 
 def mixed(seed: int, epoch: int) -> int:

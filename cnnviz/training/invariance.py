@@ -1,4 +1,4 @@
-"""Whether a network gives the same answer to a picture and to changed versions of it."""
+"""Whether a network gives the same answer to an image and to changed versions of it."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,12 @@ from cnnviz.errors import InvalidParameterError
 @dataclass(frozen=True, slots=True, eq=False)
 @frozen_arrays(probabilities=np.float32, answers=np.int64, certainties=np.float32)
 class Invariance:
-    """What a network says to a picture as it is, and to each of N changed versions.
+    """What a network says to an image as it is, and to each of N changed versions.
 
     Attributes
     ----------
     class_index : int
-        The most probable class of the picture as it is.
+        The most probable class of the image as it is.
     before : float
         Its probability there.
     probabilities : float32 ndarray of shape (N,)
@@ -35,7 +35,7 @@ class Invariance:
 
     @property
     def stays(self) -> np.ndarray:
-        """Whether a version gets the same answer as the picture, bool (N,)."""
+        """Whether a version gets the same answer as the image, bool (N,)."""
         return self.answers == self.class_index
 
     @property
@@ -55,12 +55,12 @@ class Invariance:
 
 
 def measure_invariance(before: np.ndarray, after: np.ndarray) -> Invariance:
-    """Compare the answers to changed versions of a picture with the answer to the picture.
+    """Compare the answers to changed versions of an image with the answer to the image.
 
     Parameters
     ----------
     before : ndarray of shape (num_classes,)
-        Probabilities for the picture as it is.
+        Probabilities for the image as it is.
     after : ndarray of shape (N, num_classes)
         Probabilities for each version, N at least 1.
 

@@ -1,11 +1,9 @@
 """The table of recipes: what is trained on what, how long, and with which seed."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 
 from cnnviz import datasets
-from cnnviz.datasets import LabelledImages
+from cnnviz.datasets import LabeledImages
 from cnnviz.errors import InvalidParameterError
 from cnnviz.training.augmentation import UNCHANGED, Augmentation
 
@@ -30,10 +28,10 @@ class Recipe:
     architecture : str
         One of `cnnviz.zoo.architectures.ARCHITECTURES`: what is trained.
     data : str
-        One of `DATA`.
+        One of `cnnviz.datasets.DATA_SETS`.
     epochs, batch_size : int
     augmentation : Augmentation
-        How the training pictures are changed by chance.
+        How the training images are changed by chance.
     optimizer : str
         One of `OPTIMIZERS`.
     learning_rate : float
@@ -41,9 +39,9 @@ class Recipe:
     schedule : {"cosine", "constant"}
         Whether the learning rate falls to zero along a cosine, or stays.
     seed : int
-        Of the first weights, the order of the pictures, augmentation and dropout.
-    most_pictures : int or None
-        Learn from no more training pictures than so many, the first ones.
+        Of the first weights, the order of the images, augmentation and dropout.
+    most_images : int or None
+        Learn from no more training images than so many, the first ones.
     validation : str
         The part of the data that is measured after every epoch. Final figures are always those of
         the part ``test``.
@@ -67,7 +65,7 @@ class Recipe:
     learning_rate: float = 1e-3
     schedule: str = "cosine"
     seed: int = 1
-    most_pictures: int | None = None
+    most_images: int | None = None
     validation: str = "test"
     keeps_checkpoints: bool = False
     base: Base | None = None
@@ -75,15 +73,6 @@ class Recipe:
 
 
 OPTIMIZERS = {"adam": "Adam", "rmsprop": "RMSprop", "sgd": "SGD"}  # and their names in Keras
-
-DATA: dict[str, Callable[[str], LabelledImages]] = {
-    "mnist": datasets.mnist,
-    "fashion-mnist": datasets.fashion_mnist,
-    "svhn": datasets.svhn,
-    "clothing-samples": datasets.fashion_mnist_samples_part,
-    "cats-dogs-150": partial(datasets.cats_and_dogs, size_px=150),
-    "cats-dogs-224": partial(datasets.cats_and_dogs, size_px=224),
-}
 
 CLOTHES = Augmentation(shift=0.04, flip=True, fill="constant")
 DIGITS = Augmentation(rotation_degrees=8, shift=0.06, zoom=0.08, fill="constant")
@@ -97,7 +86,10 @@ RECIPES = {
         Recipe(
             name="mnist-cnn",
             title="Digits CNN",
-            summary="The lecture's first network: three convolutions read handwritten digits.",
+            summary=(
+                "The lecture's first network: three convolutional layers classify handwritten "
+                "digits."
+            ),
             architecture="mnist-cnn",
             data="mnist",
             epochs=24,
@@ -108,7 +100,7 @@ RECIPES = {
         Recipe(
             name="fashion-cnn",
             title="Fashion CNN",
-            summary="The same three convolutions tell ten kinds of clothing apart.",
+            summary="The same three convolutional layers, trained on ten kinds of clothing.",
             architecture="fashion-cnn",
             data="fashion-mnist",
             epochs=20,
@@ -118,8 +110,8 @@ RECIPES = {
             name="fashion-cnn-gap",
             title="Fashion CNN (GAP)",
             summary=(
-                "The mean of each map replaces the dense layers, so that its class activation map "
-                "is exact."
+                "Global average pooling replaces the dense layers: its class activation map is "
+                "exact."
             ),
             architecture="fashion-cnn-gap",
             data="fashion-mnist",
@@ -128,7 +120,7 @@ RECIPES = {
         Recipe(
             name="fashion-gabor",
             title="Fashion Gabor CNN",
-            summary="Its first kernels are 7 × 7: wide enough to see edges and bars in them.",
+            summary="Its first kernels are 7 × 7, large enough to show edges and bars.",
             architecture="fashion-gabor",
             data="fashion-mnist",
             epochs=20,
@@ -139,8 +131,8 @@ RECIPES = {
             name="svhn-gabor",
             title="SVHN Gabor CNN",
             summary=(
-                "Reads street-view digits. Its first kernels are 7 × 7 in colour and became edges, "
-                "bars and blobs."
+                "Classifies street-view digits. Its first kernels are 7 × 7 × 3: edges, bars and "
+                "blobs."
             ),
             architecture="svhn-gabor",
             data="svhn",
@@ -151,7 +143,7 @@ RECIPES = {
         Recipe(
             name="svhn-small",
             title="SVHN small",
-            summary="An eighth of the weights of SVHN Gabor CNN, and no dropout.",
+            summary="An eighth of the parameters of SVHN Gabor CNN, and no dropout.",
             architecture="svhn-small",
             data="svhn",
             epochs=30,
@@ -162,7 +154,8 @@ RECIPES = {
             name="svhn-small-noisy",
             title="SVHN small, noisy",
             summary=(
-                "Its first layer began as usual and without weight decay: the kernels stay noisy."
+                "Initialized as usual and trained without weight decay: its first kernels stay "
+                "noisy."
             ),
             architecture="svhn-small-noisy",
             data="svhn",
@@ -173,31 +166,28 @@ RECIPES = {
         Recipe(
             name="svhn-few",
             title="SVHN few",
-            summary="Saw the same thousand pictures again and again: it learned them by heart.",
+            summary="Trained on only a thousand images: it overfits.",
             architecture="svhn-small",
             data="svhn",
-            most_pictures=1000,
+            most_images=1000,
             epochs=120,
             keeps_checkpoints=True,
         ),
         Recipe(
             name="svhn-few-augmented",
             title="SVHN few, augmented",
-            summary="Saw the same thousand pictures, each time changed by chance.",
+            summary="Trained on the same thousand images with random augmentation.",
             architecture="svhn-small",
             data="svhn",
-            most_pictures=1000,
+            most_images=1000,
             epochs=120,
             augmentation=_STREET,
             keeps_checkpoints=True,
         ),
         Recipe(
             name="cats-dogs-150",
-            title="Pets from scratch",
-            summary=(
-                "Cats and dogs: two thousand photographs and no help. It learns them by heart "
-                "(overfitting)."
-            ),
+            title="Cats vs. dogs CNN",
+            summary="Trained from scratch on two thousand photos: it overfits.",
             architecture="cats-dogs-150",
             data="cats-dogs-150",
             epochs=20,
@@ -207,10 +197,8 @@ RECIPES = {
         ),
         Recipe(
             name="cats-dogs-150-augmented",
-            title="Pets augmented",
-            summary=(
-                "The same network with dropout, and every photograph changed by chance each time."
-            ),
+            title="Cats vs. dogs CNN, augmented",
+            summary="The same network with dropout and random augmentation.",
             architecture="cats-dogs-150-dropout",
             data="cats-dogs-150",
             epochs=64,
@@ -220,9 +208,9 @@ RECIPES = {
         ),
         Recipe(
             name="cats-dogs-features",
-            title="Pets frozen",
+            title="Cats vs. dogs, frozen base",
             summary=(
-                "A new head on EfficientNet-Lite0, whose maps were computed once and kept fixed."
+                "A new head on the frozen EfficientNet-Lite0, whose features were computed once."
             ),
             architecture="lite0-head",
             data="cats-dogs-224",
@@ -234,8 +222,8 @@ RECIPES = {
         ),
         Recipe(
             name="cats-dogs-features-augmented",
-            title="Pets frozen, augmented",
-            summary="The same head, and every photograph changed by chance before the fixed base.",
+            title="Cats vs. dogs, frozen base, augmented",
+            summary="The same head, trained on augmented photos through the frozen base.",
             architecture="lite0-head",
             data="cats-dogs-224",
             epochs=12,
@@ -247,10 +235,9 @@ RECIPES = {
         ),
         Recipe(
             name="cats-dogs-fine-tuned",
-            title="Pets fine-tuned",
+            title="Cats vs. dogs, fine-tuned",
             summary=(
-                "The head was trained first; then it and the last block of EfficientNet-Lite0 "
-                "learned on slowly."
+                "The head was trained first, then with it the last block of EfficientNet-Lite0."
             ),
             architecture="lite0-last-block",
             data="cats-dogs-224",
@@ -264,8 +251,8 @@ RECIPES = {
         ),
         Recipe(
             name="cats-dogs-mobilenet",
-            title="Pets on MobileNet",
-            summary="The head on MobileNet, where its weights are.",
+            title="Cats vs. dogs on MobileNet",
+            summary="A head on MobileNet, for a computer that has its weights.",
             architecture="mobilenet-head",
             data="cats-dogs-224",
             epochs=20,
@@ -276,8 +263,10 @@ RECIPES = {
         ),
         Recipe(
             name="cats-dogs-vgg16",
-            title="Pets on VGG16",
-            summary="The lecture's head on VGG16 at 150 × 150, where its weights are.",
+            title="Cats vs. dogs on VGG16",
+            summary=(
+                "The lecture's head on VGG16 at 150 × 150, for a computer that has its weights."
+            ),
             architecture="vgg16-head",
             data="cats-dogs-150",
             epochs=30,
@@ -292,19 +281,19 @@ RECIPES = {
 }
 
 
-def training_pictures(recipe: Recipe) -> LabelledImages:
-    """Give the pictures that a recipe learns from.
+def training_images(recipe: Recipe) -> LabeledImages:
+    """Give the images that a recipe learns from.
 
     Raises
     ------
     DatasetError
         If they are not there.
     """
-    found = DATA[recipe.data]("train")
+    found = datasets.data_set(recipe.data).load("train")
     return replace(
         found,
-        images=found.images[: recipe.most_pictures],
-        labels=found.labels[: recipe.most_pictures],
+        images=found.images[: recipe.most_images],
+        labels=found.labels[: recipe.most_images],
     )
 
 

@@ -21,7 +21,7 @@ import keras
 import tensorflow as tf
 
 from cnnviz import paths, zoo
-from cnnviz.datasets import LabelledImages
+from cnnviz.datasets import LabeledImages, data_set
 from cnnviz.errors import ModelLoadError
 from cnnviz.files import write_atomically
 from cnnviz.training.epochs import (
@@ -31,7 +31,7 @@ from cnnviz.training.epochs import (
     count_answers,
     fit_epoch,
 )
-from cnnviz.training.recipes import DATA, Recipe, training_pictures
+from cnnviz.training.recipes import Recipe, training_images
 from cnnviz.zoo import trained
 from cnnviz.zoo.architectures import build_architecture
 from cnnviz.zoo.frozen_base import frozen_part
@@ -51,7 +51,7 @@ def train(recipe: Recipe, folder: Path, *, on_epoch: Report | None = None) -> Pa
     """Train a network and leave it with its card and history in `folder`.
 
     After each epoch the whole state is written; a run that was interrupted goes on there and ends
-    with the same weights as one that was not. The order of the pictures and their augmentation
+    with the same weights as one that was not. The order of the images and their augmentation
     follow from seed and epoch alone. On a frozen base without augmentation the maps are computed
     once. Trained weights are rounded to half precision at the end, so that files stay small; all
     figures on the card are those of the rounded network.
@@ -80,7 +80,7 @@ def train(recipe: Recipe, folder: Path, *, on_epoch: Report | None = None) -> Pa
     DownloadError
         If the weights of the base are not here and cannot be downloaded.
     """
-    training, validation = training_pictures(recipe), DATA[recipe.data](recipe.validation)
+    training, validation = training_images(recipe), data_set(recipe.data).load(recipe.validation)
     stream = Stream(recipe, training)
     measured = Stream(recipe, validation, is_training=False).epoch(0)
     state = folder / f".{recipe.name}.state.keras"
@@ -108,14 +108,14 @@ def train(recipe: Recipe, folder: Path, *, on_epoch: Report | None = None) -> Pa
 
 
 def evaluate(recipe: Recipe, folder: Path) -> Evaluation:
-    """Measure a network on the held-out pictures of its recipe, from its file.
+    """Measure a network on the held-out images of its recipe, from its file.
 
     Raises
     ------
     DatasetError, ModelLoadError, DownloadError
         If the data, the file or the weights of the base are not there.
     """
-    held_out = DATA[recipe.data]("test")
+    held_out = data_set(recipe.data).load("test")
     model = zoo.load_model_file(folder / f"{recipe.name}.keras")
     outputs = model.predict(Stream(recipe, held_out, is_training=False).epoch(0), verbose=0)
     return count_answers(outputs, held_out)
@@ -164,7 +164,7 @@ def checkpoint_steps(num_steps: int) -> tuple[int, ...]:
 
 
 def _examples(result: Evaluation, labels: np.ndarray) -> dict[str, list[int]]:
-    """Give positions of a few held-out pictures for each cell of the confusion matrix."""
+    """Give positions of a few held-out images for each cell of the confusion matrix."""
     return {
         f"{true}-{answer}": np.flatnonzero((labels == true) & (result.answers == answer))[
             :EXAMPLES_A_CELL
@@ -222,7 +222,7 @@ def _resumed(
 
 
 def _finished(recipe: Recipe, model: keras.Model) -> keras.Model:
-    """Leave the optimiser behind and round what was trained; what was frozen stays to the bit."""
+    """Leave the optimizer behind and round what was trained; what was frozen stays to the bit."""
     bare = build_architecture(recipe.architecture)
     bare.set_weights(model.get_weights())
     for weight in bare.trainable_weights:
@@ -289,9 +289,9 @@ def written(content: Any) -> bytes:
     return json.dumps(content, indent=1).encode()
 
 
-def _card(recipe: Recipe, path: Path, training: LabelledImages, seconds: float) -> dict[str, Any]:
+def _card(recipe: Recipe, path: Path, training: LabeledImages, seconds: float) -> dict[str, Any]:
     model = zoo.load_model_file(path)
-    held_out = DATA[recipe.data]("test")
+    held_out = data_set(recipe.data).load("test")
     facts = card_facts(recipe, model, training, held_out, evaluate(recipe, path.parent))
     if recipe.base:
         full = zoo.build_model(zoo.find_card(recipe.base.model))
@@ -307,8 +307,8 @@ def _card(recipe: Recipe, path: Path, training: LabelledImages, seconds: float) 
 def card_facts(
     recipe: Recipe,
     model: keras.Model,
-    training: LabelledImages,
-    held_out: LabelledImages,
+    training: LabeledImages,
+    held_out: LabeledImages,
     result: Evaluation,
 ) -> dict[str, Any]:
     """Say how a network came about and what it can do, all but the file and the time it took."""
@@ -321,14 +321,14 @@ def card_facts(
         "class_names": list(held_out.class_names),
         "data_title": held_out.title,
         "data_origin": held_out.origin,
-        "num_training_pictures": len(training.labels),
-        "num_held_out_pictures": len(held_out.labels),
-        "held_out_accuracy": result.accuracy,
+        "num_training_images": len(training.labels),
+        "num_test_images": len(held_out.labels),
+        "test_accuracy": result.accuracy,
         "confusion": result.confusion.tolist(),
         "examples": _examples(result, held_out.labels),
         "repeatability": REPEATABILITY,
         "versions": {name: version(name) for name in ("keras", "numpy")}
         | {"tensorflow": tf.__version__},
         "date": datetime.now(UTC).date().isoformat(),
-        "licence": "MIT",
+        "license": "MIT",
     }

@@ -1,4 +1,4 @@
-"""A training as a film: what one network made of one picture at every step that was kept."""
+"""A training as a film: what one network made of one image at every step that was kept."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -33,15 +33,15 @@ Progress = Callable[[int, int], None]  # frames or fits done, and in all
     logits=np.float32,
     probabilities=np.float64,
 )
-class FilmFrame:
-    """A network at one step of its training, and what it made of the picture then.
+class TimelineFrame:
+    """A network at one step of its training, and what it made of the image then.
 
     Attributes
     ----------
     step : int
-        Batches of pictures that it had learned from; 0 is before training.
+        Batches of images that it had learned from; 0 is before training.
     epoch : float
-        The same in looks at all training pictures.
+        The same in looks at all training images.
     kernels : float32 ndarray of shape (kh, kw, C, K)
         Of the first convolution.
     maps : float32 ndarray of shape (h, w, K)
@@ -66,21 +66,21 @@ class FilmFrame:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TrainingFilm:
-    """All frames for one picture, the first before training, and what they show.
+class TrainingTimeline:
+    """All frames for one image, the first before training, and what they show.
 
     Attributes
     ----------
     name : str
         The network.
     image_digest : str
-        Fingerprint of the picture.
+        Fingerprint of the image.
     kernel_layer_name, layer_name, cam_layer_name : str
         Where kernels, maps and heatmaps come from.
     class_index : int
         The class that the heatmaps argue for.
     class_names : tuple of str
-    frames : tuple of FilmFrame
+    frames : tuple of TimelineFrame
     """
 
     name: str
@@ -90,7 +90,7 @@ class TrainingFilm:
     cam_layer_name: str
     class_index: int
     class_names: tuple[str, ...]
-    frames: tuple[FilmFrame, ...]
+    frames: tuple[TimelineFrame, ...]
 
     @property
     def key(self) -> tuple[str, str, str, str, int]:
@@ -109,9 +109,9 @@ class KernelFits:
     name : str
         The network.
     fitted : float32 ndarray of shape (num_steps, kh, kw, C, K)
-        The functions in the colour of their kernels; NaN where nothing could be fitted.
+        The functions in the color of their kernels; NaN where nothing could be fitted.
     r_squared : float64 ndarray of shape (num_steps, K)
-        Share of a kernel's variance (of its strongest colour) that the fit explains.
+        Share of a kernel's variance (of its strongest color) that the fit explains.
     """
 
     name: str
@@ -119,12 +119,12 @@ class KernelFits:
     r_squared: np.ndarray
 
 
-def networks_with_films() -> tuple[str, ...]:
+def networks_with_timelines() -> tuple[str, ...]:
     """Name the networks whose weights were kept on the way."""
     return tuple(card.name for card in zoo.list_models() if zoo.checkpoint_steps(card.name))
 
 
-def training_film(
+def training_timeline(
     name: str,
     image: ImageInput,
     layer_name: str,
@@ -132,13 +132,13 @@ def training_film(
     *,
     cam_layer_name: str | None = None,
     on_progress: Progress | None = None,
-) -> TrainingFilm:
-    """Show one picture to a network as it was at every step that was kept.
+) -> TrainingTimeline:
+    """Show one image to a network as it was at every step that was kept.
 
     Parameters
     ----------
     name : str
-        One of `networks_with_films`.
+        One of `networks_with_timelines`.
     image : ImageInput
     layer_name : str
         The layer whose maps are kept.
@@ -174,10 +174,10 @@ def training_film(
             _load_weights(model, then)
             drift = {one.name: one for one in layer_drift(weights[0], then)}
             shown = _shown(model, image, layer_name, cam_layer_name, class_index)
-            frames.append(FilmFrame(step=step, epoch=step / per_epoch, drift=drift, **shown))
+            frames.append(TimelineFrame(step=step, epoch=step / per_epoch, drift=drift, **shown))
             if on_progress is not None:
                 on_progress(len(frames), len(steps))
-    return TrainingFilm(
+    return TrainingTimeline(
         name=name,
         image_digest=image.digest,
         kernel_layer_name=model.first_convolution,
@@ -207,7 +207,7 @@ def _shown(
 
 
 def steps_per_epoch(name: str) -> int:
-    """Count the batches in one look at all training pictures; the last one may be smaller.
+    """Count the batches in one look at all training images; the last one may be smaller.
 
     Raises
     ------
@@ -215,7 +215,7 @@ def steps_per_epoch(name: str) -> int:
         If the network's card cannot be read.
     """
     facts = zoo.training_record(name).facts
-    return ceil(facts["num_training_pictures"] / facts["batch_size"])
+    return ceil(facts["num_training_images"] / facts["batch_size"])
 
 
 def can_be_fitted(kernels: np.ndarray) -> bool:
@@ -233,7 +233,7 @@ def kernel_fits(name: str, on_progress: Progress | None = None) -> KernelFits:
     Parameters
     ----------
     name : str
-        One of `networks_with_films`.
+        One of `networks_with_timelines`.
     on_progress : callable, optional
         Called with (fits done, fits in all); what it raises ends the work.
 
@@ -304,14 +304,14 @@ def _kernels_at_all_steps(name: str) -> np.ndarray:
 
 @lru_cache(maxsize=2048)
 def _fit(kernel_bytes: bytes, shape: tuple[int, int, int]) -> tuple[np.ndarray, float]:
-    """Fit one kernel and paint the fit in the kernel's own colour."""
+    """Fit one kernel and paint the fit in the kernel's own color."""
     kernel = np.frombuffer(kernel_bytes, np.float32).reshape(shape)
     try:
         fit = fit_gabor(kernel if shape[2] > 1 else kernel[..., 0])
     except InvalidParameterError:  # a dead kernel: all its numbers are equal
         return np.full(shape, np.nan, np.float32), float("nan")
-    colour = np.tensordot(fit.kernel, kernel, axes=2) / (fit.kernel**2).sum()
-    return (fit.fitted[..., np.newaxis] * colour).astype(np.float32), fit.r_squared
+    color = np.tensordot(fit.kernel, kernel, axes=2) / (fit.kernel**2).sum()
+    return (fit.fitted[..., np.newaxis] * color).astype(np.float32), fit.r_squared
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -346,6 +346,6 @@ def _steps(name: str) -> tuple[int, ...]:
     if not steps:
         raise InvalidParameterError(
             f"{name!r} kept no weights on the way. Choose one of: "
-            f"{', '.join(networks_with_films())}."
+            f"{', '.join(networks_with_timelines())}."
         )
     return steps

@@ -55,7 +55,7 @@ class Anatomy:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """What a network says about a picture, and why.
+    """What a network says about an image, and why.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class Evidence:
 
 
 def network_parts(model: "keras.Model") -> tuple[NetworkPart, ...]:
-    """List what of a network was trained and what was frozen, from picture to answer.
+    """List what of a network was trained and what was frozen, from image to answer.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def _kernels(model: "keras.Model") -> dict[str, list[np.ndarray]]:
 
 
 def look_at(name: str, image: ImageInput) -> Evidence:
-    """Ask one network about a picture: its answer, and Grad-CAM for every class.
+    """Ask one network about an image: its answer, and Grad-CAM for every class.
 
     The network is built for this and let go: a handful of them never stay in memory together.
 

@@ -366,7 +366,7 @@ PAGES = (
                 "Timeline",
                 timeline.show,
                 "How do kernels, feature maps and predictions change during training? Press Play.",
-                suitable=timelines.filmed_networks,
+                suitable=timelines.networks_with_timelines,
             ),
         ),
     ),

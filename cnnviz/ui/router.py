@@ -19,7 +19,7 @@ def run() -> None:
     st.session_state[_ROUTED] = True
     page = _navigation()
     address.begin_page(page.url_path)
-    controls.choose_picture()
+    controls.choose_image()
     page.run()
 
 
@@ -33,7 +33,7 @@ def begin(title: str) -> None:
         _navigation()
         st.rerun()
     if not controls.has_choice():
-        controls.choose_picture()  # this page runs without app.py
+        controls.choose_image()  # this page runs without app.py
 
 
 def show(name: str) -> None:
@@ -49,9 +49,9 @@ def show(name: str) -> None:
             chosen.append(controls.model_picker(suitable, view.network))
         if IMAGE in view.needs:
             example = view.example() if view.example else controls.example_for(chosen[0])
-            chosen.append(controls.picked_picture(example))
+            chosen.append(controls.picked_image(example))
         else:
-            controls.leave_picture()
+            controls.leave_image()
         (_fragment if view.is_fragment else _draw)(page.name, view.slug, *chosen)
 
 

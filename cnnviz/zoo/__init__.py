@@ -50,7 +50,7 @@ from cnnviz.zoo.user_models.sidecar import (
     file_version,
     read_sidecar,
 )
-from cnnviz.zoo.vetting.checking import check_picture, try_in_child
+from cnnviz.zoo.vetting.checking import check_image, try_in_child
 
 __all__ = [
     "PREPROCESSINGS",
@@ -64,7 +64,7 @@ __all__ = [
     "card_beside",
     "card_for_file",
     "card_for_model",
-    "check_picture",
+    "check_image",
     "checkpoint",
     "checkpoint_steps",
     "choices_beside",

@@ -1,6 +1,6 @@
 """The small networks of the lecture, layer by layer, with weights that mean nothing yet.
 
-All take pictures scaled to 0..1 (the one with a `Rescaling` layer takes 0..255; those called
+All take images scaled to 0..1 (the one with a `Rescaling` layer takes 0..255; those called
 "head" or "last-block" take the maps of a frozen base) and have named layers. Where a recipe says
 nothing else, convolutions are 3 × 3 with ReLU and no padding.
 """
@@ -45,7 +45,7 @@ def build_architecture(name: str) -> "keras.Model":
 
 
 def _dense(name: str) -> "keras.Model":
-    """Fully connected: every pixel to each of 512 units, without any idea of neighbourhood."""
+    """Fully connected: every pixel to each of 512 units, without any idea of neighborhood."""
     import keras
     from keras import layers
 
@@ -73,7 +73,7 @@ def _digits_body(*, pooling: bool) -> list["keras.Layer"]:
 
 
 def _digits(name: str) -> "keras.Model":
-    """The lecture's network for 28 × 28 grey pictures: it flattens, so the place counts."""
+    """The lecture's network for 28 × 28 gray images: it flattens, so the place counts."""
     import keras
     from keras import layers
 
@@ -113,7 +113,7 @@ def _digits_gap(name: str) -> "keras.Model":
 
 
 def _cifar(name: str, *, flatten: bool) -> "keras.Model":
-    """Five convolutions for 32 × 32 colour pictures, then all places or the maximum of each map."""
+    """Five convolutions for 32 × 32 color images, then all places or the maximum of each map."""
     import keras
     from keras import layers
 
@@ -191,12 +191,12 @@ def _gabor(
     dropout: float = 0.0,
     keeps_noise: bool = False,
 ) -> "keras.Model":
-    """Wide first kernels that become edges, bars and blobs, and pictures of any size.
+    """Wide first kernels that become edges, bars and blobs, and images of any size.
 
     Noise can die in the first layer: small initial weights, weight decay, and a plain ReLU instead
-    of batch normalisation, which would blow small kernels up again. Pixels are centred about zero
+    of batch normalization, which would blow small kernels up again. Pixels are centered about zero
     first, so that kernels need not learn to ignore the brightness. Behind stand 3 × 3 blocks with
-    batch normalisation, the mean of each map, and one dense layer. `filters` are those of each
+    batch normalization, the mean of each map, and one dense layer. `filters` are those of each
     layer; `map_dropout` drops whole maps by chance, `dropout` their means.
 
     With `keeps_noise` the first layer begins as layers usually do (Glorot and Bengio 2010) and
@@ -221,8 +221,8 @@ def _gabor(
     features = layers.MaxPooling2D(2, name="pool1")(features)
     for number, count in enumerate(filters[1:], start=2):
         convolve = layers.Conv2D(count, 3, padding="same", use_bias=False, name=f"conv{number}")
-        normalise = layers.BatchNormalization(momentum=0.9, name=f"bn{number}")
-        features = layers.ReLU(name=f"relu{number}")(normalise(convolve(features)))
+        normalize = layers.BatchNormalization(momentum=0.9, name=f"bn{number}")
+        features = layers.ReLU(name=f"relu{number}")(normalize(convolve(features)))
         if number == 3:
             features = layers.MaxPooling2D(2, name="pool2")(features)
         if number >= 3 and map_dropout:
@@ -265,10 +265,10 @@ def _vgg16_head(name: str) -> "keras.Model":
 
 
 def _lite0_last_block(name: str) -> "keras.Model":
-    """The last block of EfficientNet-Lite0, its head convolution, and the pets' head.
+    """The last block of EfficientNet-Lite0, its head convolution, and the head for cats and dogs.
 
     Of the layers that came with weights only the convolutions of the block can be trained: batch
-    normalisation keeps its statistics, and the head convolution stays as it was.
+    normalization keeps its statistics, and the head convolution stays as it was.
     """
     import keras
     from keras import layers

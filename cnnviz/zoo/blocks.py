@@ -18,15 +18,15 @@ MAX_BLOCKS, MAX_FILTERS, MAX_DROPOUT = 3, 64, 0.8
 class BlockNetwork:
     """What such a network is made of.
 
-    Pixels are centred about zero first: without that networks this small learn street-view digits
-    no better than guessing. A block is a convolution that keeps the size, batch normalisation if
+    Pixels are centered about zero first: without that networks this small learn street-view digits
+    no better than guessing. A block is a convolution that keeps the size, batch normalization if
     wanted, a ReLU, and pooling that halves the size. Behind the blocks the head makes one list of
     numbers out of the maps; dropout and one dense layer with softmax follow.
 
     Attributes
     ----------
     input_shape : (h, w, C)
-        Of pictures scaled to 0..1.
+        Of images scaled to 0..1.
     num_classes : int
     filters : tuple of int
         How many each block has: 1 to 3 blocks of 1 to 64.
@@ -90,7 +90,7 @@ class BlockNetwork:
 
     @property
     def num_parameters(self) -> int:
-        """All numbers in the network, counting the statistics of batch normalisation."""
+        """All numbers in the network, counting the statistics of batch normalization."""
         each = 4 if self.batch_norm else 1  # scale, shift, mean, variance; or one bias
         convolutions = sum(
             self.kernel_size**2 * channels * number + each * number
@@ -100,7 +100,7 @@ class BlockNetwork:
 
     @property
     def num_multiplications(self) -> int:
-        """Products with weights for one picture."""
+        """Products with weights for one image."""
         convolutions = sum(
             self.kernel_size**2 * height * width * channels * number
             for (height, width, channels), number in zip(
@@ -147,8 +147,8 @@ def build_blocks(network: BlockNetwork, name: str, seed: int) -> "keras.Model":
     )
     inputs = keras.Input(network.input_shape, name="pixels")
     steps = [head, *([dropout] if network.dropout else []), classes]
-    centre = layers.Rescaling(2.0, -1.0, name="centre")
-    return keras.Sequential([inputs, centre, *body, *steps], name=name)
+    center = layers.Rescaling(2.0, -1.0, name="centre")
+    return keras.Sequential([inputs, center, *body, *steps], name=name)
 
 
 def _block(network: BlockNetwork, number: int, filters: int, seed: int) -> list["keras.Layer"]:

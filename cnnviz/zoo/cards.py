@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from cnnviz.deprecated import renamed_attribute
 from cnnviz.errors import InvalidParameterError
 
 
@@ -208,15 +209,15 @@ class ModelCard:
         Names of the classes that the card brings itself, in the order of the outputs.
     year : int or None
         Year of the paper.
-    paper, licence, origin : str
+    paper, license, origin : str
         Citation, terms of the weights, and where the weights come from. May be empty.
     num_parameters : int or None
-        All numbers in the network, counting the statistics of batch normalisation. None for a file
+        All numbers in the network, counting the statistics of batch normalization. None for a file
         that has not been loaded yet.
     input_height, input_width : int
-        Size in pixels of the picture that the network is given.
+        Size in pixels of the image that the network is given.
     channels : int
-        1 for grey, 3 for colour.
+        1 for gray, 3 for color.
     preprocessing : Preprocessing
         How pixels become the network's input.
     preprocessing_source : str
@@ -242,12 +243,13 @@ class ModelCard:
     labels: tuple[str, ...] = ()
     year: int | None = None
     paper: str = ""
-    licence: str = ""
+    license: str = ""
     origin: str = ""
     download_url: str | None = None
     download_hash: str | None = None
     download_bytes: int | None = None
     preprocessing_source: str = "card"
+    licence = renamed_attribute("licence", "license")
 
     def __post_init__(self) -> None:
         numbers = max(len(self.preprocessing.mean), len(self.preprocessing.std))

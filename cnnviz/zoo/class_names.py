@@ -5,7 +5,7 @@ from functools import cache
 from cnnviz.errors import ModelLoadError
 from cnnviz.zoo.cards import ModelCard
 
-# Instead of names that two classes share, and of explanations too long to stand under a picture.
+# Instead of names that two classes share, and of explanations too long to stand under an image.
 _IMAGENET_RENAMED = {
     282: "tiger cat",
     638: "maillot",

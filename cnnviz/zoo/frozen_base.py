@@ -22,12 +22,12 @@ def frozen_part(full: "keras.Model", layer_name: str, size_px: int | None = None
     layer_name : str
         The last layer that is kept.
     size_px : int, optional
-        Side of the pictures that the part takes; as in `full` if None.
+        Side of the images that the part takes; as in `full` if None.
 
     Returns
     -------
     keras.Model
-        From pictures to the output of that layer, with copies of the weights, not trainable.
+        From images to the output of that layer, with copies of the weights, not trainable.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def frozen_part(full: "keras.Model", layer_name: str, size_px: int | None = None
 
 
 def joined(base: "keras.Model", top: "keras.Model") -> "keras.Model":
-    """Put a trained top on its frozen base: one network from pictures to answers.
+    """Put a trained top on its frozen base: one network from images to answers.
 
     `top` is a chain: each layer takes what the one before it gives.
     """

@@ -1,8 +1,8 @@
-"""From a picture to a network's input.
+"""From an image to a network's input.
 
-A network sees the largest part in the middle of the picture that has the shape of its input, not
-the whole picture squeezed into it. Measured with EfficientNet-Lite0 on 500 ImageNet pictures, top-1
-and top-5: squeezed 84.2 and 96.2 %, largest centre square 86.4 and 96.0 %, shorter side to 256 and
+A network sees the largest part in the middle of the image that has the shape of its input, not
+the whole image squeezed into it. Measured with EfficientNet-Lite0 on 500 ImageNet images, top-1
+and top-5: squeezed 84.2 and 96.2 %, largest center square 86.4 and 96.0 %, shorter side to 256 and
 then the 224 in the middle 87.8 and 97.0 %. The square shows much more than the last and keeps
 shapes as they are.
 """
@@ -11,28 +11,28 @@ from typing import Any
 
 import numpy as np
 
-from cnnviz.images import ImageInput, centre_part, centre_view
+from cnnviz.images import ImageInput, center_part, center_view
 from cnnviz.zoo.cards import ModelCard, Preprocessing
 
 
 def seen_part(card: ModelCard, image: ImageInput) -> tuple[slice, slice]:
-    """Find the rows and columns of the picture that the network sees.
+    """Find the rows and columns of the image that the network sees.
 
-    ``image.pixels[seen_part(card, image)]`` is that part, in the picture's own resolution: what
+    ``image.pixels[seen_part(card, image)]`` is that part, in the image's own resolution: what
     has been computed for the network's input can be laid over it.
     """
-    return centre_part(image, card.input_height, card.input_width)
+    return center_part(image, card.input_height, card.input_width)
 
 
 def model_view(card: ModelCard, image: ImageInput) -> np.ndarray:
-    """Show the picture as the network sees it: its part, size and colours.
+    """Show the image as the network sees it: its part, size and colors.
 
     Returns
     -------
     uint8 ndarray of shape (h, w, 3)
-        RGB. For a network that takes grey pictures all three channels are equal.
+        RGB. For a network that takes gray images all three channels are equal.
     """
-    return centre_view(image, card.input_height, card.input_width, is_grayscale=card.channels == 1)
+    return center_view(image, card.input_height, card.input_width, is_grayscale=card.channels == 1)
 
 
 def rgb_kernels(card: ModelCard, kernels: np.ndarray) -> np.ndarray:
@@ -41,7 +41,7 @@ def rgb_kernels(card: ModelCard, kernels: np.ndarray) -> np.ndarray:
 
 
 def preprocess(card: ModelCard, image: ImageInput) -> np.ndarray:
-    """Turn a picture into a network's input: `model_view` in the range that it was trained on.
+    """Turn an image into a network's input: `model_view` in the range that it was trained on.
 
     Returns
     -------
@@ -53,13 +53,13 @@ def preprocess(card: ModelCard, image: ImageInput) -> np.ndarray:
 
 
 def scaled(recipe: Preprocessing, pixels: Any) -> Any:
-    """Bring pixels into a network's own range and order of colours.
+    """Bring pixels into a network's own range and order of colors.
 
     Parameters
     ----------
     recipe : Preprocessing
     pixels : float32 array of shape (..., C), of NumPy or TensorFlow
-        From 0 to 255, RGB or grey.
+        From 0 to 255, RGB or gray.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def unscaled(recipe: Preprocessing, inputs: Any) -> Any:
     Returns
     -------
     array of that kind and shape
-        RGB or grey; from 0 to 255 if the inputs came from such pixels, neither clipped nor rounded.
+        RGB or gray; from 0 to 255 if the inputs came from such pixels, neither clipped nor rounded.
 
     Examples
     --------

@@ -24,6 +24,15 @@ if TYPE_CHECKING:
     import keras
 
 
+_NEW_KEYS = {  # of cards that an earlier version wrote
+    "most_pictures": "most_images",
+    "num_training_pictures": "num_training_images",
+    "num_held_out_pictures": "num_test_images",
+    "held_out_accuracy": "test_accuracy",
+    "licence": "license",
+}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 @frozen_arrays(confusion=np.int64)
 class TrainingRecord:
@@ -32,11 +41,11 @@ class TrainingRecord:
     Attributes
     ----------
     accuracy : float
-        Share of the held-out pictures that it names rightly.
+        Share of the held-out images that it names rightly.
     confusion : int64 ndarray of shape (num_classes, num_classes)
-        Held-out pictures: a row for each true class, a column for each answer.
+        Held-out images: a row for each true class, a column for each answer.
     examples : dict
-        For (true class, answer) positions of a few such pictures in the held-out part.
+        For (true class, answer) positions of a few such images in the held-out part.
     class_names : tuple of str
     history : dict of float64 ndarray of shape (epochs,)
         ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy`` and ``seconds`` of every epoch.
@@ -121,7 +130,7 @@ def training_record(name: str, folder: Path | None = None) -> TrainingRecord:
         }
         history = {key: np.array([epoch[key] for epoch in epochs]) for key in epochs[0]}
         confusion, names = np.array(facts.pop("confusion")), tuple(facts["class_names"])
-        accuracy = facts["held_out_accuracy"]
+        accuracy = facts["test_accuracy"]
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise _unreadable(folder / f"{name}.json", error) from error
     return TrainingRecord(accuracy, confusion, examples, names, history, facts)
@@ -205,11 +214,11 @@ def trained_card(path: Path) -> ModelCard:
     facts = _read_json(path)
     try:
         height, width, channels = facts["input_shape"]
-        share = f"{facts['held_out_accuracy']:.1%} of {facts['num_held_out_pictures']:,}"
+        share = f"{facts['test_accuracy']:.1%} of {facts['num_test_images']:,}"
         return ModelCard(
             name=facts["name"],
             title=facts["title"],
-            summary=f"{facts['summary']} Right for {share} held-out pictures.",
+            summary=f"{facts['summary']} Correct on {share} test images.",
             num_parameters=facts["num_parameters"],
             input_height=height,
             input_width=width,
@@ -217,7 +226,7 @@ def trained_card(path: Path) -> ModelCard:
             preprocessing=_preprocessing(facts["base"]),
             labels=tuple(facts["class_names"]),
             year=int(facts["date"][:4]),
-            licence=facts["licence"],
+            license=facts["license"],
             origin=f"Trained here ({facts['command']}) on: {facts['data_origin']}",
         )
     except (ValueError, KeyError, TypeError) as error:
@@ -230,9 +239,10 @@ def _preprocessing(base: Mapping[str, Any] | None) -> Preprocessing:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text())
+        told = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
+    return {_NEW_KEYS.get(key, key): told[key] for key in told} if isinstance(told, dict) else told
 
 
 def _unreadable(path: Path, error: Exception) -> ModelLoadError:

@@ -142,7 +142,7 @@ def test_a_broken_upload_gets_a_sentence_and_the_page_lives(
     expect(page.get_by_text(re.compile(r"espresso: 9\d"))).to_be_visible(timeout=60_000)
 
 
-def test_a_moved_slider_changes_the_picture_and_the_address(
+def test_a_moved_slider_changes_the_image_and_the_address(
     server: Server, page: Page, foreign: set[str]
 ) -> None:
     open_page(page, f"{server.url}/gabor")
@@ -161,7 +161,7 @@ def test_a_copied_link_opens_the_same_view(server: Server, page: Page, foreign: 
         assert float(page.get_by_role("slider", name=name).input_value()) == float(value)
 
 
-def test_the_picked_picture_goes_along_to_the_next_page(
+def test_the_picked_image_goes_along_to_the_next_page(
     server: Server, page: Page, foreign: set[str]
 ) -> None:
     open_page(page, f"{server.url}/?source=natural&image=coffee")
@@ -285,7 +285,7 @@ def test_a_map_is_picked_with_the_mouse_and_with_the_keyboard(
     expect(page).to_have_url(re.compile("[?&]layer=(?!conv1)"))
 
 
-def test_a_picture_grows_before_ones_eyes_and_can_be_stopped(
+def test_a_image_grows_before_ones_eyes_and_can_be_stopped(
     server: Server, page: Page, foreign: set[str]
 ) -> None:
     # the last layer: a step takes long, on any machine

@@ -25,8 +25,8 @@ def opened(server: Server, page: Page, path: str = FILM) -> None:
 def test_the_slider_moves_all_parts_and_asks_nobody(server: Server, page: Page) -> None:
     opened(server, page)
     page.wait_for_load_state("networkidle")  # the words below the film have fonts of their own
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
     sent: list[object] = []
     page.on("websocket", lambda socket: sent.append(socket))
     now, parts = page.locator(".now"), page.locator("canvas.sheet, .cell:first-child canvas")
@@ -46,7 +46,7 @@ def test_the_slider_moves_all_parts_and_asks_nobody(server: Server, page: Page) 
     slider.press("End")
     expect(now).to_have_text("step 5,625")
     assert [parts.nth(place).evaluate(PIXELS) for place in range(count)] == before
-    assert not asked
+    assert not requests
     assert not sent
 
 
@@ -86,7 +86,7 @@ def test_two_networks_run_in_step_and_each_stays_at_its_end(server: Server, page
     expect(when).to_have_text(["step 1,771, epoch 14.2", "step 1,000, epoch 1.1"])
 
 
-def test_another_class_keeps_the_place_in_the_film(server: Server, page: Page) -> None:
+def test_another_class_keeps_the_place_in_the_timeline(server: Server, page: Page) -> None:
     opened(server, page)
     page.get_by_role("slider", name="Training step").press("Home")
     expect(page.locator(".now")).to_have_text("step 0")
@@ -97,7 +97,7 @@ def test_another_class_keeps_the_place_in_the_film(server: Server, page: Page) -
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_serious_barrier_in_the_film(server: Server, page: Page, scheme: str) -> None:
+def test_no_serious_barrier_in_the_timeline(server: Server, page: Page, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     opened(server, page, f"{FILM}&beside=fashion-gabor")
     found = Axe().run(page).response["violations"]

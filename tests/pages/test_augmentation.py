@@ -51,7 +51,7 @@ def test_the_page_stands_alone_without_app_py() -> None:
 
 def test_the_numbers_shown_are_those_of_the_network_for_these_very_draws() -> None:
     app = open_page(PATH, augmentation_seed="5", num_draws="16")
-    image = datasets.picture("natural", "chelsea")
+    image = datasets.sample_image("natural", "chelsea")
     model = load_model("efficientnet-lite0")
     versions = draws(zoo.model_view(model.card, image), LECTURE, 16, seed=5)
     best = int(model.logits(image).argmax())
@@ -101,7 +101,7 @@ def test_the_recipes_are_the_lectures_and_all_that_networks_were_trained_with() 
     assert len({*offered}) == len(offered)
 
 
-def test_without_any_change_every_draw_is_the_picture() -> None:
+def test_without_any_change_every_draw_is_the_image() -> None:
     app = press(open_page(PATH), "None")
     assert shown(app)["Same prediction"] == "12/12"
     assert shown(app)["Spread"] == "±0%"
@@ -118,7 +118,7 @@ def test_a_network_trained_here_says_what_it_was_trained_with(model: str) -> Non
 
 
 @pytest.mark.parametrize("source", ["svhn", "house-numbers", "fashion-mnist", "upload"])
-def test_every_source_of_pictures_works(source: str) -> None:
+def test_every_source_of_images_works(source: str) -> None:
     app = open_page(PATH)
     app.selectbox(key="source").select(source).run()
     assert not app.exception
@@ -129,7 +129,7 @@ def test_every_source_of_pictures_works(source: str) -> None:
 def test_a_broken_upload_is_explained_and_nothing_breaks() -> None:
     app = open_page(PATH)
     app.selectbox(key="source").select("upload").run()
-    app.file_uploader[0].set_value(("cat.png", b"not a picture", "image/png")).run()
+    app.file_uploader[0].set_value(("cat.png", b"not an image", "image/png")).run()
     assert not app.exception
     assert len(app.error) == 1
     good = encode_png(skimage.data.coffee())
@@ -176,6 +176,6 @@ def test_the_page_says_in_what_two_trainings_differ_besides_augmentation() -> No
     app = open_page(PATH, view=CURVES)
     assert "| epochs | 20 | 64 |" in texts(app)
     assert "| architecture | cats-dogs-150 | cats-dogs-150-dropout |" in texts(app)
-    app.selectbox(key="curves_of").select("Pets on a frozen base").run()
+    app.selectbox(key="curves_of").select("Cats vs. dogs, frozen base").run()
     assert "| epochs | 20 | 12 |" in texts(app)
     assert "| architecture |" not in texts(app)

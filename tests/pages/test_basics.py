@@ -44,7 +44,7 @@ def test_each_classifier_is_shown_with_its_templates_and_its_accuracy(data: str)
 
 def test_a_shift_changes_the_scores_as_it_should() -> None:
     classifier = load_linear("fashion-mnist")
-    boot = datasets.picture("fashion-mnist", "ankle-boot-1")
+    boot = datasets.sample_image("fashion-mnist", "ankle-boot-1")
     app = open_page(PAGE)
     app.slider(key="shift_right").set_value(5).run()
     app.slider(key="shift_down").set_value(-3).run()
@@ -69,7 +69,7 @@ def test_each_template_can_have_its_own_scale() -> None:
 
 
 @pytest.mark.parametrize("source", ["svhn", "house-numbers", "fashion-mnist", "natural"])
-def test_every_source_of_pictures_is_matched(source: str) -> None:
+def test_every_source_of_images_is_matched(source: str) -> None:
     app = open_page(PAGE)
     app.selectbox(key="source").select(source).run()
     assert not app.exception
@@ -79,7 +79,7 @@ def test_every_source_of_pictures_is_matched(source: str) -> None:
 def test_a_broken_upload_is_explained() -> None:
     app = open_page(PAGE)
     app.selectbox(key="source").select("upload").run()
-    app.file_uploader[0].set_value(("cat.png", b"not a picture", "image/png")).run()
+    app.file_uploader[0].set_value(("cat.png", b"not an image", "image/png")).run()
     assert not app.exception
     assert len(app.error) == 1
     black = encode_png(np.zeros((40, 50, 3), np.uint8))
@@ -171,7 +171,7 @@ def test_a_kernel_that_does_not_fit_is_explained() -> None:
     assert "(−1)·1 + 0·2 + 1·0 = −1 + 0 + 0" in texts(app)
 
 
-def test_a_row_of_the_picture_is_a_signal() -> None:
+def test_a_row_of_the_image_is_a_signal() -> None:
     app = open_page(PAGE, view=LINE, line_signal="Row of the image", line_row="3")
     assert not app.exception
     assert app.slider(key="line_row").value == 3
@@ -179,7 +179,7 @@ def test_a_row_of_the_picture_is_a_signal() -> None:
     assert "Row 3 of Digit 5" in texts(app)
     app.selectbox(key="source").select("fashion-mnist").run()
     assert not app.exception
-    shirt = datasets.picture("fashion-mnist", "t-shirt-top-1").pixels[3, :, 0]
+    shirt = datasets.sample_image("fashion-mnist", "t-shirt-top-1").pixels[3, :, 0]
     assert " · ".join(map(str, shirt.tolist())) in texts(app)
 
 
@@ -198,7 +198,7 @@ def test_the_gradient_by_hand_is_that_of_automatic_differentiation() -> None:
 
 
 def test_one_weight_is_written_out_with_the_cells_it_met() -> None:
-    picture = np.random.default_rng(7).integers(0, 10, (5, 5))
+    image = np.random.default_rng(7).integers(0, 10, (5, 5))
     app = open_page(
         PAGE,
         view=GRADIENT,
@@ -209,7 +209,7 @@ def test_one_weight_is_written_out_with_the_cells_it_met() -> None:
         weight_column="0",
     )
     assert not app.exception
-    met = picture[1:4, 0:3].ravel()
+    met = image[1:4, 0:3].ravel()
     assert f"{' + '.join(map(str, met))} = {met.sum()}" in texts(app)
     assert rf"x_{{i+1,\,j+0}} = {met.sum()}" in latex(app)
 
@@ -222,7 +222,7 @@ def test_the_target_itself_leaves_no_slope() -> None:
 
 
 @pytest.mark.parametrize("source", ["fashion-mnist", "natural"])
-def test_a_cut_stays_on_the_picture_when_size_and_picture_change(source: str) -> None:
+def test_a_cut_stays_on_the_image_when_size_and_image_change(source: str) -> None:
     app = open_page(PAGE, view=GRADIENT)
     app.slider(key="gradient_top").set_value(23).run()
     app.slider(key="gradient_side").set_value(7).run()
@@ -234,7 +234,7 @@ def test_a_cut_stays_on_the_picture_when_size_and_picture_change(source: str) ->
 
 
 @pytest.mark.parametrize("view", [LINE, GRADIENT])
-def test_a_narrow_picture_is_taken(view: str) -> None:
+def test_a_narrow_image_is_taken(view: str) -> None:
     app = open_page(PAGE, view=view, line_signal="Row of the image")
     app.selectbox(key="source").select("upload").run()
     strip = encode_png(np.full((8, 400, 3), 128, np.uint8))

@@ -114,9 +114,9 @@ def test_the_python_on_the_page_gives_the_same_map(
     shown: list[Any] = []
     before = heat_map._show_maps
 
-    def remember(model: str, picked: Any, asked: Any, heatmap: Any, look: Any) -> None:
+    def remember(model: str, picked: Any, request: Any, heatmap: Any, look: Any) -> None:
         shown.append(heatmap)
-        before(model, picked, asked, heatmap, look)
+        before(model, picked, request, heatmap, look)
 
     monkeypatch.setattr(heat_map, "_show_maps", remember)
     app = finished(open_page(PAGE, **query))
@@ -127,15 +127,19 @@ def test_the_python_on_the_page_gives_the_same_map(
 
 
 def test_the_python_of_fused_layers_gives_the_same_map() -> None:
-    asked = heat_map.Asked(METHODS["layer-cam"], "conv3", one_class(9), (), fused_with=("conv2",))
+    request = heat_map.AttributionRequest(
+        METHODS["layer-cam"], "conv3", one_class(9), (), fused_with=("conv2",)
+    )
     picked = pickers._from_source("fashion-mnist", "ankle-boot-1")
     names: dict[str, Any] = {}
-    exec(heat_map.python_for("fashion-cnn", picked, asked), names)
-    expected = cached.fused_evidence("fashion-cnn", picked.image, ("conv3", "conv2"), asked.target)
+    exec(heat_map.python_for("fashion-cnn", picked, request), names)
+    expected = cached.fused_evidence(
+        "fashion-cnn", picked.image, ("conv3", "conv2"), request.target
+    )
     np.testing.assert_allclose(names["heatmap"].values, expected.values, atol=1e-6)
 
 
-def test_recolouring_computes_nothing_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recoloring_computes_nothing_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_page(PAGE, network="svhn-gabor")
 
     def forbidden(*_: Any, **__: Any) -> None:
@@ -195,7 +199,7 @@ def test_holes_can_be_filled_and_quarters_found() -> None:
     assert not [error for error in app.error if "not sure of four" not in error.value]
 
 
-def test_the_lever_of_forgetting_moves() -> None:
+def test_the_lever_of_weight_randomization_moves() -> None:
     app = finished(open_page(PAGE, view="sanity-check", network="fashion-cnn"))
     lever = app.select_slider(key="forgotten")
     assert list(lever.options) == ["0", "1", "2", "3", "4", "5"]
@@ -204,7 +208,7 @@ def test_the_lever_of_forgetting_moves() -> None:
     assert "5 layers, down to `conv1`" in texts(app)
 
 
-def test_stress_moves_the_picture_and_says_what_becomes_of_the_answer() -> None:
+def test_stress_moves_the_image_and_says_what_becomes_of_the_answer() -> None:
     app = open_page(PAGE, view="robustness", network="svhn-gabor", source="svhn")
     app.slider(key="stress_noise").set_value(0.6).run()
     app.slider(key="stress_turn").set_value(180.0).run()

@@ -8,7 +8,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from cnnviz import datasets, figures, zoo
-from cnnviz.training.timeline import KernelFits, kernel_fits, training_film
+from cnnviz.training.timeline import KernelFits, kernel_fits, training_timeline
 from cnnviz.ui.timeline import cached, reel
 from tests.conftest import REPOSITORY
 from tests.pages.test_pages import finished, open_page, texts
@@ -23,7 +23,7 @@ def opened(**query: str) -> AppTest:
     return app
 
 
-def test_the_first_look_is_a_finished_film_with_its_story_and_its_files() -> None:
+def test_the_first_look_is_a_finished_timeline_with_its_story_and_its_files() -> None:
     app = opened(network="svhn-gabor")
     said = texts(app)
     assert "**What you see: SVHN Gabor CNN" in said
@@ -37,7 +37,7 @@ def test_the_first_look_is_a_finished_film_with_its_story_and_its_files() -> Non
     assert len(app.image) == 1
 
 
-def test_the_page_alone_and_before_the_film_is_ready_shows_the_picture() -> None:
+def test_the_page_alone_and_before_the_timeline_is_ready_shows_the_image() -> None:
     app = AppTest.from_file(str(REPOSITORY / PAGE), default_timeout=120).run()
     assert not app.exception
     assert len(app.image) >= 1
@@ -106,15 +106,15 @@ def test_a_network_without_checkpoints_is_not_offered(model: str) -> None:
 def test_a_broken_upload_is_explained() -> None:
     app = opened(network="svhn-gabor")
     app.selectbox(key="source").select("upload").run()
-    app.file_uploader[0].set_value(("digit.png", b"no picture", "image/png")).run()
+    app.file_uploader[0].set_value(("digit.png", b"no image", "image/png")).run()
     assert not app.exception
     assert len(app.error) == 1
 
 
 @pytest.mark.parametrize("name", ["svhn-gabor", "fashion-gabor"])
 def test_the_reel_has_one_of_everything_for_every_step(name: str) -> None:
-    image = datasets.picture("svhn", "svhn-0-5")
-    film = training_film(name, image, "relu3", 3)
+    image = datasets.sample_image("svhn", "digit-5-1")
+    film = training_timeline(name, image, "relu3", 3)
     fits = kernel_fits(name)
     made = cached.film_reel(film, image, fits)
     kernels, maps, evidence, curves, drift, answers = made["panels"]
@@ -132,9 +132,9 @@ def test_the_reel_has_one_of_everything_for_every_step(name: str) -> None:
     assert evidence["frames"][0].startswith("data:image/jpeg;base64,")
 
 
-def test_colours_mean_the_same_in_every_frame() -> None:
-    image = datasets.picture("svhn", "svhn-0-5")
-    film = training_film("svhn-gabor", image, "conv1", 5)
+def test_colors_mean_the_same_in_every_frame() -> None:
+    image = datasets.sample_image("svhn", "digit-5-1")
+    film = training_timeline("svhn-gabor", image, "conv1", 5)
     card = zoo.find_card("svhn-gabor")
     reach = reel.kernel_reach(film)
     assert reach == max(np.abs(frame.kernels).max() for frame in film.frames)
@@ -146,9 +146,9 @@ def test_colours_mean_the_same_in_every_frame() -> None:
     assert reel.heat_scale(film).high == max(frame.heatmap.max() for frame in film.frames)
 
 
-def test_a_kernel_without_a_fit_is_grey_and_has_no_number() -> None:
-    image = datasets.picture("svhn", "svhn-0-5")
-    film = training_film("svhn-gabor", image, "conv1", 5)
+def test_a_kernel_without_a_fit_is_gray_and_has_no_number() -> None:
+    image = datasets.sample_image("svhn", "digit-5-1")
+    film = training_timeline("svhn-gabor", image, "conv1", 5)
     stack = np.stack([frame.kernels for frame in film.frames])
     stack[:, ..., 0] = np.nan
     quality = np.full((len(stack), stack.shape[-1]), 0.9)
@@ -162,8 +162,8 @@ def test_a_kernel_without_a_fit_is_grey_and_has_no_number() -> None:
 
 
 def test_the_gif_holds_every_step() -> None:
-    image = datasets.picture("svhn", "svhn-0-5")
-    film = training_film("svhn-gabor", image, "conv1", 5)
+    image = datasets.sample_image("svhn", "digit-5-1")
+    film = training_timeline("svhn-gabor", image, "conv1", 5)
     sheets = reel.stills(film, zoo.find_card("svhn-gabor"), image)
     with Image.open(io.BytesIO(figures.encode_gif(sheets, 500))) as gif:
         assert gif.n_frames == len(film.frames)

@@ -30,9 +30,9 @@ from tests.unit.hostile_models import good_parts, packed
 from tests.unit.test_datasets import put_fashion, put_idx, put_npz
 
 PAGES = ("pages/home.py", *(f"pages/{page.name}.py" for page in TABLE))
-# these are brought other pictures in the slow tests only, to keep the run short
+# these are brought other images in the slow tests only, to keep the run short
 SLOW_PAGES = ("pages/train.py", "pages/film.py", "pages/transfer.py")
-PICTURE_PAGES = slow_unless([path for path in PAGES if path not in SLOW_PAGES], PAGES)
+IMAGE_PAGES = slow_unless([path for path in PAGES if path not in SLOW_PAGES], PAGES)
 SHAPES = ((8, 8), (8, 2000), (2000, 8), (61, 500), (500, 61))
 
 
@@ -71,9 +71,9 @@ def test_a_page_stands_alone_without_app_py(path: str) -> None:
     assert has_result(app)
 
 
-@pytest.mark.parametrize("path", PICTURE_PAGES)
+@pytest.mark.parametrize("path", IMAGE_PAGES)
 @pytest.mark.parametrize("source", ["svhn", "house-numbers", "fashion-mnist", "upload"])
-def test_every_source_of_pictures_works_on_every_page(path: str, source: str) -> None:
+def test_every_source_of_images_works_on_every_page(path: str, source: str) -> None:
     app = open_page(path)
     app.selectbox(key="source").select(source).run()
     assert not app.exception
@@ -81,11 +81,11 @@ def test_every_source_of_pictures_works_on_every_page(path: str, source: str) ->
     assert has_result(app)
 
 
-@pytest.mark.parametrize("path", PICTURE_PAGES)
+@pytest.mark.parametrize("path", IMAGE_PAGES)
 def test_a_broken_upload_is_explained_and_nothing_breaks(path: str) -> None:
     app = open_page(path)
     app.selectbox(key="source").select("upload").run()
-    app.file_uploader[0].set_value(("cat.png", b"not a picture", "image/png")).run()
+    app.file_uploader[0].set_value(("cat.png", b"not an image", "image/png")).run()
     assert not app.exception
     assert len(app.error) == 1
     good = encode_png(skimage.data.coffee())
@@ -116,7 +116,7 @@ def test_a_page_that_cannot_show_a_wanted_network_leaves_it_to_the_next() -> Non
 
         from cnnviz.ui import controls
 
-        controls.choose_picture()
+        controls.choose_image()
         controls.model_picker(st.session_state["among"])
 
     app = AppTest.from_function(script, default_timeout=120)
@@ -217,7 +217,7 @@ def test_the_ends_of_the_gabor_sliders_work(key: str, value: float) -> None:
     assert not app.error
 
 
-def test_the_prediction_and_its_map_are_for_the_picked_picture() -> None:
+def test_the_prediction_and_its_map_are_for_the_picked_image() -> None:
     app = open_page("pages/class_activation.py")
     app.selectbox(key="source").select("natural").run()
     app.selectbox(key="image_natural").select("coffee").run()
@@ -293,8 +293,8 @@ def test_the_bank_shows_all_filters_and_enlarges_the_one_asked_for() -> None:
 
 
 @pytest.mark.parametrize(("height", "width"), slow_unless([(8, 8), (8, 2000), (500, 61)], SHAPES))
-@pytest.mark.parametrize("path", PICTURE_PAGES)
-def test_pictures_of_any_shape_work(path: str, height: int, width: int) -> None:
+@pytest.mark.parametrize("path", IMAGE_PAGES)
+def test_images_of_any_shape_work(path: str, height: int, width: int) -> None:
     app = open_page(path, source="upload")
     pixels = np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
     app.file_uploader[0].set_value(("odd.png", encode_png(pixels), "image/png")).run()
@@ -328,7 +328,7 @@ def test_every_bank_works_in_every_view(bank: str, view: str) -> None:
         assert "about as much information as" in texts(app)
 
 
-def test_a_bank_can_combine_several_sigmas_and_haar_takes_pictures_apart() -> None:
+def test_a_bank_can_combine_several_sigmas_and_haar_takes_images_apart() -> None:
     app = open_page("pages/gabor.py", view="filter-bank")
     app.multiselect(key="sigmas").select(2.0).select(4.0).run()
     assert not app.exception
@@ -553,9 +553,9 @@ def test_another_network_begins_with_its_own_most_frequent_confusion() -> None:
 def data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """A folder for data sets; what the pages read from it is forgotten in the end."""
     monkeypatch.setenv("CNNVIZ_DATA_DIR", str(tmp_path))
-    shared.held_out_pictures.clear()
+    shared.held_out_images.clear()
     yield tmp_path
-    shared.held_out_pictures.clear()
+    shared.held_out_images.clear()
 
 
 def test_with_the_test_set_the_recorded_images_are_shown(data_folder: Path) -> None:
@@ -570,7 +570,7 @@ def test_with_the_test_set_the_recorded_images_are_shown(data_folder: Path) -> N
     assert not app.exception
     assert len(app.image) == 1
     assert "**109** of 1,000 images of *Shirt* were classified as *T-shirt/top*" in texts(app)
-    assert "8 images from the test set (Fashion-MNIST, test pictures)" in texts(app)
+    assert "8 images from the test set (Fashion-MNIST, test images)" in texts(app)
     assert "add the whole test set" not in texts(app)
     shown = shared.confusion_examples("fashion-cnn").of(6, 0)
     np.testing.assert_array_equal(shown, np.full((8, 28, 28, 3), 200))

@@ -73,7 +73,7 @@ def test_the_first_look_says_what_to_do_and_shows_an_untrained_network() -> None
     assert not app.error
     assert app.title[0].value == "Live training"
     assert "Press **Start**" in app.info[0].value
-    assert len(app.image) == 11  # ten pictures and the kernels
+    assert len(app.image) == 11  # ten images and the kernels
     assert len(app.get("plotly_chart")) == 2  # the drawing and the confusions
     assert (is_disabled(app, "Start"), is_disabled(app, "Pause")) == (False, True)
 
@@ -98,7 +98,7 @@ def test_a_whole_training_ends_with_the_commands_figures_and_opens_elsewhere() -
     app = press(tiny(2), "Start")
     run_until(app, "Finished: ")
     run = app.session_state["live_run"]
-    assert run.settings == LiveSettings(num_pictures=50, filters=(4,), kernel_size=3, epochs=2)
+    assert run.settings == LiveSettings(num_images=50, filters=(4,), kernel_size=3, epochs=2)
     plain = train_live(run.settings)
     assert run.trained.history[-1]["val_loss"] == plain.history[-1]["val_loss"]
     assert "accuracy on held-out images after 2 epochs" in said(app)
@@ -110,7 +110,7 @@ def test_a_whole_training_ends_with_the_commands_figures_and_opens_elsewhere() -
     app.switch_page("pages/feature_maps.py").run()
     assert not app.exception
     assert app.selectbox(key="network").value == name
-    assert "Ankle boot" in texts(app)  # a picture of the kind that it was trained on
+    assert "Ankle boot" in texts(app)  # an image of the kind that it was trained on
     app.switch_page(PAGE).run()
     assert "Finished: " in said(app)  # the page remembers the run and its settings
     assert app.slider(key="live_epochs").value == 2
@@ -166,10 +166,10 @@ def test_wrong_settings_in_a_link_fall_back_to_the_defaults() -> None:
 
 
 def test_the_download_is_a_network_with_its_card() -> None:
-    settings = LiveSettings(num_pictures=50, filters=(4,), epochs=1)
+    settings = LiveSettings(num_images=50, filters=(4,), epochs=1)
     content = train_panels._zipped(train_live(settings))
     with zipfile.ZipFile(BytesIO(content)) as archive:
         names = [f"{settings.name}{end}" for end in (".keras", ".json")]
         assert set(names) < set(archive.namelist())
         card = json.loads(archive.read(names[1]))
-    assert (card["num_training_pictures"], card["num_held_out_pictures"]) == (50, 50)
+    assert (card["num_training_images"], card["num_test_images"]) == (50, 50)

@@ -26,7 +26,7 @@ def test_the_first_look_is_never_empty() -> None:
     assert "73.4%" in texts(app)
 
 
-def test_all_five_networks_answer_for_the_picture() -> None:
+def test_all_five_networks_answer_for_the_image() -> None:
     app = shown(view="heat-maps")
     assert len(app.image) == len(NETWORKS)
     assert texts(app).count("** predicts “cat”") == len(NETWORKS)
@@ -57,7 +57,7 @@ def test_settings_change_nothing_but_the_look() -> None:
 
 
 @pytest.mark.slow
-def test_another_picture_is_asked_about_anew() -> None:
+def test_another_image_is_asked_about_anew() -> None:
     app = shown(view="heat-maps")
     app.selectbox(key="source").select("fashion-mnist").run()
     finished(app)
@@ -69,7 +69,7 @@ def test_another_picture_is_asked_about_anew() -> None:
 def test_a_broken_upload_is_explained_beside_the_example() -> None:
     app = shown(view="heat-maps")
     app.selectbox(key="source").select("upload").run()
-    app.file_uploader[0].set_value(("cat.png", b"not a picture", "image/png")).run()
+    app.file_uploader[0].set_value(("cat.png", b"not an image", "image/png")).run()
     assert not app.exception
     assert len(app.error) == 1
     assert has_result(app)
@@ -84,12 +84,12 @@ def test_the_page_stands_alone() -> None:
 OWN = {"view": "own-classes"}
 
 
-def pictures(first: int, count: int, colour: int) -> list[tuple[str, bytes, str]]:
-    """Draw noise in one colour: files that a network tells apart."""
+def images(first: int, count: int, color: int) -> list[tuple[str, bytes, str]]:
+    """Draw noise in one color: files that a network tells apart."""
     files = []
     for seed in range(first, first + count):
         pixels = np.zeros((64, 64, 3), np.uint8)
-        pixels[..., colour] = np.random.default_rng(seed).integers(100, 256, (64, 64))
+        pixels[..., color] = np.random.default_rng(seed).integers(100, 256, (64, 64))
         files.append((f"{seed}.png", encode_png(pixels), "image/png"))
     return files
 
@@ -105,7 +105,7 @@ def test_the_bundled_example_is_trained_at_once() -> None:
     app = shown(**OWN)
     assert "59 of 60" in texts(app)
     assert "3,843" in texts(app)
-    assert len(app.image) == 3  # what it learned from, what went wrong, the picture in the sidebar
+    assert len(app.image) == 3  # what it learned from, what went wrong, the image in the sidebar
 
 
 def test_too_few_or_too_many_kinds_are_explained() -> None:
@@ -121,15 +121,15 @@ def test_too_few_or_too_many_kinds_are_explained() -> None:
     assert "of 40**" in texts(app)
 
 
-def test_a_head_on_pictures_of_ones_own_is_trained_and_opens_on_all_pages() -> None:
+def test_a_head_on_images_of_ones_own_is_trained_and_opens_on_all_pages() -> None:
     app = shown(**OWN, own_source="your own images")
     assert "There are 0 classes" in texts(app)
     assert has_result(app)
-    broken = ("broken.png", b"not a picture", "image/png")
-    app = add(app, "red things", [*pictures(0, 8, 0), broken])
+    broken = ("broken.png", b"not an image", "image/png")
+    app = add(app, "red things", [*images(0, 8, 0), broken])
     assert not app.exception
     assert "broken.png: This file cannot be read as an image" in texts(app)
-    app = add(app, "blue things", [*pictures(20, 9, 2), ("again.png", *pictures(20, 1, 2)[0][1:])])
+    app = add(app, "blue things", [*images(20, 9, 2), ("again.png", *images(20, 1, 2)[0][1:])])
     app = finished(app)
     assert not app.exception
     assert "again.png (“blue things”) is the same image as 20.png" in texts(app)
@@ -149,14 +149,14 @@ def test_what_is_missing_in_the_form_is_said() -> None:
     app = shown(**OWN, own_source="your own images")
     app = add(app, "things", [])
     assert "No images were chosen" in texts(app)
-    app = add(app, "", pictures(0, 1, 0))
+    app = add(app, "", images(0, 1, 0))
     assert "The class has no name yet" in texts(app)
     assert not app.exception
 
 
 def test_a_class_can_be_dropped() -> None:
     app = shown(**OWN, own_source="your own images")
-    app = add(app, "red things", pictures(0, 3, 0))
+    app = add(app, "red things", images(0, 3, 0))
     assert "“red things” has 3 usable images" in texts(app)
     next(button for button in app.button if button.label == "Remove").click().run()
     assert not app.exception
@@ -165,11 +165,11 @@ def test_a_class_can_be_dropped() -> None:
 
 def test_nothing_that_was_brought_stays_with_the_server() -> None:
     app = shown(**OWN, own_source="your own images")
-    app = add(app, "red things", pictures(40, 8, 0))
-    app = finished(add(app, "blue things", pictures(60, 8, 2)))
+    app = add(app, "red things", images(40, 8, 0))
+    app = finished(add(app, "blue things", images(60, 8, 2)))
     assert "**16 of 16**" in texts(app)
     kinds = {key[0] for key in jobs._jobs}
-    assert "own pictures" not in kinds
+    assert "own images" not in kinds
     assert sum(key[0] == "own head" for key in jobs._jobs) <= 3  # bundled ones, shared by all
     assert not any(
         "red things" in job.value[0].class_names

@@ -341,9 +341,9 @@ def bad_checksum() -> bytes:
 
 
 def functional(inputs: int) -> bytes:
-    pictures = [keras.Input((16, 16, 3)) for _ in range(inputs)]
-    body = layers.Concatenate()(pictures) if inputs > 1 else pictures[0]
-    return packed(parts_of(keras.Model(pictures, layers.Flatten()(body))))
+    images = [keras.Input((16, 16, 3)) for _ in range(inputs)]
+    body = layers.Concatenate()(images) if inputs > 1 else images[0]
+    return packed(parts_of(keras.Model(images, layers.Flatten()(body))))
 
 
 def external_weights(file: h5py.File) -> None:
@@ -497,13 +497,13 @@ def static_corpus(trap: Path) -> dict[str, Make]:
         "layers are numbers": lambda: changed_config(
             lambda whole: whole["config"].update(layers=[1, 2])
         ),
-        "two pictures": lambda: functional(2),
+        "two images": lambda: functional(2),
         "five channels": lambda: packed(good_parts(channels=5)),
-        "a picture of a million pixels a side": lambda: with_setting(
+        "an image of a million pixels a side": lambda: with_setting(
             0, "batch_shape", [None, 1_000_000, 1_000_000, 3]
         ),
-        "a picture of minus one pixel": lambda: with_setting(0, "batch_shape", [None, -1, 16, 3]),
-        "a picture of a text": lambda: with_setting(0, "batch_shape", [None, "16", 16, 3]),
+        "an image of minus one pixel": lambda: with_setting(0, "batch_shape", [None, -1, 16, 3]),
+        "an image of a text": lambda: with_setting(0, "batch_shape", [None, "16", 16, 3]),
         "too many objects": lambda: changed_config(
             lambda whole: whole["config"].update(more=[made("Dense")] * 30_000)
         ),

@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 
 from cnnviz.errors import ModelLoadError
-from cnnviz.zoo import check_picture, load_model_file
+from cnnviz.zoo import check_image, load_model_file
 from cnnviz.zoo.admission import rules as admission_rules
 from cnnviz.zoo.admission.classes import ACTIVATIONS, APPLICATION_LAYERS, CLASSES, LAYERS
 from cnnviz.zoo.admission.operations import OPERATIONS
@@ -142,7 +142,7 @@ def test_the_softmax_of_tensorflow_opens_as_that_of_keras(
 ) -> None:
     model = network(activation=function)
     model.save(tmp_path / "net.keras")
-    check_picture(tmp_path / "net.keras")
+    check_image(tmp_path / "net.keras")
     loaded = load_model_file(tmp_path / "net.keras")
     assert loaded.get_layer("dense").activation is same
     image = np.random.default_rng(0).random((2, 8, 8, 3), np.float32)
@@ -179,7 +179,7 @@ def test_a_function_that_keras_does_not_know_is_named(
     function: Any, reason: str, tmp_path: Path
 ) -> None:
     network(activation=function).save(tmp_path / "net.keras")
-    for check in (check_picture, load_model_file):
+    for check in (check_image, load_model_file):
         with pytest.raises(ModelLoadError, match=reason):
             check(tmp_path / "net.keras")
 
@@ -264,7 +264,7 @@ def test_registered_layers_open_here_but_not_for_strangers(tmp_path: Path, regis
         load_model_file(tmp_path / "net.keras")(IMAGE), model(IMAGE), atol=1e-6
     )
     with pytest.raises(ModelLoadError, match=f"custom class '{registered}'"):
-        check_picture(tmp_path / "net.keras")
+        check_image(tmp_path / "net.keras")
 
 
 def test_a_strangers_file_does_not_reach_what_has_the_name_of_a_layer_of_keras(
@@ -274,10 +274,10 @@ def test_a_strangers_file_does_not_reach_what_has_the_name_of_a_layer_of_keras(
     keras.saving.get_custom_objects()["Dense"] = Doubling  # Keras would build it for "Dense"
     try:
         with pytest.raises(ModelLoadError, match="'Dense', which this process registered"):
-            check_picture(tmp_path / "net.keras")
+            check_image(tmp_path / "net.keras")
     finally:
         keras.saving.get_custom_objects().pop("Dense")
-    assert check_picture(tmp_path / "net.keras") == (8, 8, 3)
+    assert check_image(tmp_path / "net.keras") == (8, 8, 3)
 
 
 def test_ones_own_name_does_not_open_a_class_of_keras_that_holds_code() -> None:
@@ -323,7 +323,7 @@ def test_settings_of_training_are_left_out_and_cost_nothing(tmp_path: Path) -> N
     model = keras.Sequential([keras.Input((8, 8, 3)), inner, keras.layers.Flatten()])
     model.compile("sgd", my_loss)
     model.save(tmp_path / "net.keras")
-    assert check_picture(tmp_path / "net.keras") == (8, 8, 3)
+    assert check_image(tmp_path / "net.keras") == (8, 8, 3)
     loaded = load_model_file(tmp_path / "net.keras")
     np.testing.assert_allclose(loaded(IMAGE), model(IMAGE), atol=1e-6)
     assert not loaded.compiled
@@ -409,7 +409,7 @@ def test_a_network_of_a_class_of_ones_own_opens_with_custom_objects(tmp_path: Pa
     plain = network()
     model = Own(plain.input, plain.output)
     model.save(tmp_path / "net.keras")
-    for check in (check_picture, load_model_file):
+    for check in (check_image, load_model_file):
         with pytest.raises(ModelLoadError, match="its network is of the custom class 'Own', and"):
             check(tmp_path / "net.keras")
     loaded = load_model_file(tmp_path / "net.keras", custom_objects={"Own": Own})

@@ -21,10 +21,10 @@ NUM_PARAMETERS = {
     "cats-dogs-150": 3_453_121,
     "cats-dogs-150-dropout": 3_453_121,
     "cats-dogs-180": 991_041,
-    # 24·(7·7·C + 1), then 9·C_in·C_out and 4·C_out of batch normalisation a block, then 129·10
+    # 24·(7·7·C + 1), then 9·C_in·C_out and 4·C_out of batch normalization a block, then 129·10
     "fashion-gabor": 24 * 50 + 9 * (24 * 64 + 64 * 64 + 64 * 96 + 96 * 128) + 4 * 352 + 1290,
     "lite0-head": 1280 * 256 + 256 + 257,
-    # expand, depthwise and project with their batch normalisation, then the head convolution
+    # expand, depthwise and project with their batch normalization, then the head convolution
     "lite0-last-block": (192 + 9) * 1152
     + 4 * 1152 * 2
     + 1152 * 320
@@ -106,7 +106,7 @@ def test_noise_can_die_in_the_first_wide_layer() -> None:
     first, second, *_ = build_architecture("svhn-gabor").layers[2:]
     assert np.std(first.get_weights()[0]) == pytest.approx(0.005, rel=0.1)
     assert float(first.kernel_regularizer.l2) == pytest.approx(0.002)
-    assert "pool" in second.name  # and no batch normalisation behind it
+    assert "pool" in second.name  # and no batch normalization behind it
 
 
 def test_without_the_cure_only_the_start_and_the_decay_of_the_first_layer_differ() -> None:

@@ -1,4 +1,4 @@
-"""Pictures of filters: against closed forms, Keras' own Adam, and what a climb must do."""
+"""Images of filters: against closed forms, Keras' own Adam, and what a climb must do."""
 
 import os
 from dataclasses import replace
@@ -43,7 +43,7 @@ from cnnviz.network.loading import load_checkpoint, load_model
 from cnnviz.zoo import card_for_model
 
 STILL = Recipe(
-    size_px=32, steps=40, colours="none", jitter_px=0, scale=0, rotation_degrees=0, basis="pixels"
+    size_px=32, steps=40, colors="none", jitter_px=0, scale=0, rotation_degrees=0, basis="pixels"
 )
 
 
@@ -53,7 +53,7 @@ def wrapped(model: Any) -> LoadedModel:
 
 @pytest.fixture(scope="module")
 def linear() -> LoadedModel:
-    """One convolution as large as the picture: a linear filter."""
+    """One convolution as large as the image: a linear filter."""
     model = keras.Sequential(
         [
             keras.Input((12, 12, 1)),
@@ -81,7 +81,7 @@ def test_ascent_on_a_linear_filter_returns_its_kernel(linear: LoadedModel, sign:
     assert cosine(climbed, kernel) > 0.999
 
 
-def test_the_picture_of_a_linear_filter_in_any_basis_looks_like_its_kernel(
+def test_the_image_of_a_linear_filter_in_any_basis_looks_like_its_kernel(
     linear: LoadedModel,
 ) -> None:
     kernel = linear.operations["conv"].get_weights()[0][:, :, 0, 2]
@@ -106,21 +106,21 @@ def test_the_adam_step_is_kerass_own() -> None:
 
 
 @pytest.mark.parametrize("basis", ["fourier", "pixels"])
-@pytest.mark.parametrize("colours", ["none", "imagenet", "svhn"])
+@pytest.mark.parametrize("colors", ["none", "imagenet", "svhn"])
 @pytest.mark.parametrize("shape", [(28, 28), (33, 33), (20, 13), (9, 32)])
-def test_numbers_and_pictures_are_each_others_inverse(
-    basis: str, colours: str, shape: tuple[int, int]
+def test_numbers_and_images_are_each_others_inverse(
+    basis: str, colors: str, shape: tuple[int, int]
 ) -> None:
-    recipe = Recipe(size_px=shape[0], width_px=shape[1], basis=basis, colours=colours)
+    recipe = Recipe(size_px=shape[0], width_px=shape[1], basis=basis, colors=colors)
     pixels = np.random.default_rng(1).uniform(0.05, 0.95, (2, *shape, 3))
     back = parameterization.drawn(recipe, parameterization.numbers_of(recipe, pixels))
     np.testing.assert_allclose(back, pixels, atol=1e-4)
 
 
-def test_frequencies_weigh_as_in_natural_pictures() -> None:
+def test_frequencies_weigh_as_in_natural_images() -> None:
     scale = parameterization.frequency_scale(64, 64, 1.0)
     assert scale.shape == (64, 33)
-    assert scale[0, 0] == scale[0, 1] == 64 * 64  # nothing is lower than one wave a picture
+    assert scale[0, 0] == scale[0, 1] == 64 * 64  # nothing is lower than one wave an image
     assert scale[0, 4] == pytest.approx(64 * 64 / 4)
     assert scale[3, 4] == pytest.approx(64 * 64 / 5)
     assert scale[-3, 4] == scale[3, 4]
@@ -138,7 +138,7 @@ def test_a_frequency_of_an_image_that_is_not_square_weighs_by_cycles_per_pixel()
 
 @pytest.mark.parametrize("shape", [(12, 12), (12, 7), (6, 15)])
 def test_the_fourier_basis_is_numpys(shape: tuple[int, int]) -> None:
-    recipe = Recipe(size_px=max(shape[0], 8), width_px=max(shape[1], 8), colours="none")
+    recipe = Recipe(size_px=max(shape[0], 8), width_px=max(shape[1], 8), colors="none")
     height, width = recipe.shape
     rows, columns = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
     lowest = 1 / max(height, width)
@@ -154,11 +154,11 @@ def test_the_fourier_basis_is_numpys(shape: tuple[int, int]) -> None:
     np.testing.assert_allclose(found, [spectrum.real, spectrum.imag], atol=1e-4)
 
 
-def test_the_colour_matrix_makes_colours_uncorrelated() -> None:
+def test_the_color_matrix_makes_colors_uncorrelated() -> None:
     rng = np.random.default_rng(2)
     mixed = rng.normal(size=(40, 8, 8, 3)) @ rng.uniform(0.2, 1, (3, 3))
     pixels = np.clip(mixed * 12 + 128, 0, 255).astype(np.uint8)
-    matrix = parameterization.colour_matrix(pixels)
+    matrix = parameterization.color_matrix(pixels)
     flat = pixels.reshape(-1, 3) / 255
     np.testing.assert_allclose(matrix @ matrix.T, np.cov(flat, rowvar=False), atol=1e-9)
     loose = (flat - flat.mean(axis=0)) @ np.linalg.inv(matrix).T
@@ -166,20 +166,20 @@ def test_the_colour_matrix_makes_colours_uncorrelated() -> None:
 
 
 def test_the_published_matrix_is_near_that_of_photographs() -> None:
-    pictures = [image.pixels[:256, :256] for image in datasets.natural_pictures().values()]
-    own = parameterization.colour_matrix(np.concatenate([p.reshape(-1, 1, 1, 3) for p in pictures]))
-    published = np.array(parameterization.COLOURS["imagenet"])
+    images = [image.pixels[:256, :256] for image in datasets.sample_photographs().values()]
+    own = parameterization.color_matrix(np.concatenate([p.reshape(-1, 1, 1, 3) for p in images]))
+    published = np.array(parameterization.COLORS["imagenet"])
     assert abs(cosine(own[:, 0], published[:, 0])) > 0.98  # brightness varies most
     assert abs(cosine(own[:, 1], published[:, 1])) > 0.8  # then from yellow to blue
 
 
-def test_a_picture_that_is_not_moved_stays_and_a_moved_one_moves_as_told() -> None:
+def test_a_image_that_is_not_moved_stays_and_a_moved_one_moves_as_told() -> None:
     images = tf.constant(np.random.default_rng(0).uniform(size=(1, 32, 32, 1)), tf.float32)
     np.testing.assert_array_equal(parameterization.moved(STILL, images, tf.zeros((1, 4))), images)
     recipe = replace(STILL, jitter_px=4)
     right = parameterization.moved(recipe, images, tf.constant([[0, 0, 1.0, -0.5]]))
     np.testing.assert_allclose(right[0, 2:, :-4], images[0, :-2, 4:], atol=1e-5)
-    assert (np.asarray(right)[0, :2] == 0.5).all()  # grey comes from outside
+    assert (np.asarray(right)[0, :2] == 0.5).all()  # gray comes from outside
     turned = parameterization.moved(
         replace(STILL, rotation_degrees=90), images, tf.constant([[1.0, 0, 0, 0]])
     )
@@ -224,7 +224,7 @@ def test_a_fixed_seed_gives_the_same_bytes_and_another_does_not() -> None:
     assert first.tobytes() != other.tobytes()
 
 
-def test_a_picture_does_not_depend_on_its_neighbours() -> None:
+def test_a_image_does_not_depend_on_its_neighbours() -> None:
     model = load_model("fashion-gabor")
     recipe = replace(suggested_recipe(model), steps=16)
     objectives = [channel(model, "conv2", place) for place in (1, 5, 9)]
@@ -252,7 +252,7 @@ def climbs(model: LoadedModel, layer_name: str, channels: list[int], recipe: Rec
         if one.is_dead:  # nothing that could be drawn excites it
             continue
         history = one.objective_history
-        assert np.ptp(one.pixels) > 20  # not left grey
+        assert np.ptp(one.pixels) > 20  # not left gray
         rises.append(bool(np.median(history[-tenth:]) > np.median(history[:tenth])))
     return rises
 
@@ -314,11 +314,11 @@ def test_a_shut_relu_is_opened_from_behind(behind: str) -> None:
     loaded = wrapped(model)
     objectives = [channel(loaded, "tail", i) for i in (1, 0)]  # the first is open, the second shut
     found = visualize(loaded, objectives, replace(STILL, size_px=16, steps=60))
-    assert found[0].is_dead  # open, but it does not depend on the picture
+    assert found[0].is_dead  # open, but it does not depend on the image
     assert found[1].reached > 0.1
 
 
-def test_a_dead_filter_stays_grey_and_says_so() -> None:
+def test_a_dead_filter_stays_gray_and_says_so() -> None:
     model = load_model("efficientnet-lite0")  # the kernel of its channel 16 is zero
     assert np.abs(model.operations["stem_conv"].get_weights()[0][..., 16]).max() < 1e-6
     found = visualize_filter(model, "stem_relu6", 16, steps=30, size_px=32)
@@ -357,7 +357,7 @@ def test_a_class_against_the_others_is_its_logit_minus_their_mean() -> None:
     assert value(class_score(model, 4, against_others=True)) == pytest.approx(expected, abs=1e-4)
 
 
-def test_a_class_picture_is_taken_for_the_class() -> None:
+def test_a_class_image_is_taken_for_the_class() -> None:
     model = load_model("fashion-gabor")
     (found,) = visualize(model, [class_score(model, 9)], suggested_recipe(model), seeds=[0])
     assert model.predict(image_from_pixels(found.pixels))[0].class_index == 9
@@ -374,7 +374,7 @@ def test_a_cell_is_excited_in_the_middle_only() -> None:
 
 
 @pytest.mark.slow
-def test_diversity_makes_the_pictures_of_a_batch_differ() -> None:
+def test_diversity_makes_the_images_of_a_batch_differ() -> None:
     model = load_model("svhn-gabor")
     recipe = replace(suggested_recipe(model), steps=50)
 
@@ -392,7 +392,7 @@ def test_diversity_makes_the_pictures_of_a_batch_differ() -> None:
 
 def test_deep_dream_begins_with_the_photograph() -> None:
     model = load_model("efficientnet-lite0")
-    image = datasets.picture("natural", "chelsea")
+    image = datasets.sample_image("natural", "chelsea")
     recipe = replace(LUCID, size_px=96, steps=8)
     objective = whole_layer(model, "block3b_expand_relu6")
     (found,) = visualize(model, [objective], recipe, begin_with=image)
@@ -435,7 +435,7 @@ def test_penalties_do_what_they_say() -> None:
     ).mean()
 
 
-def test_early_pictures_are_reported_and_a_stop_is_obeyed() -> None:
+def test_early_images_are_reported_and_a_stop_is_obeyed() -> None:
     model = load_model("fashion-gabor")
     seen: list[Progress] = []
 
@@ -504,9 +504,9 @@ def test_the_lectures_recipe_is_noisier_than_lucids() -> None:
     assert high_share(LECTURE) > high_share(LUCID)
 
 
-def test_grey_networks_get_grey_pictures_and_small_ones_their_own_size() -> None:
+def test_gray_networks_get_gray_images_and_small_ones_their_own_size() -> None:
     assert suggested_recipe(load_model("fashion-gabor")).size_px == 28
-    assert suggested_recipe(load_model("svhn-gabor")) == replace(SMALL, size_px=32, colours="svhn")
+    assert suggested_recipe(load_model("svhn-gabor")) == replace(SMALL, size_px=32, colors="svhn")
     assert suggested_recipe(load_model("efficientnet-lite0")) == LUCID
     assert smallest_size(load_model("efficientnet-lite0")) == 8
     found = visualize_filter(load_model("fashion-gabor"), "conv1", 1, steps=2, size_px=64)
@@ -518,7 +518,7 @@ def test_grey_networks_get_grey_pictures_and_small_ones_their_own_size() -> None
     "changes",
     [
         {"basis": "wavelets"},
-        {"colours": "blue"},
+        {"colors": "blue"},
         {"optimizer": "sgd"},
         {"size_px": 4},
         {"size_px": 4000},
@@ -631,25 +631,25 @@ def test_a_checkpoint_is_the_network_as_it_was() -> None:
     assert load_checkpoint("fashion-gabor", steps[0]) is then
 
 
-def test_pictures_are_kept_by_all_they_depend_on(
+def test_images_are_kept_by_all_they_depend_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CNNVIZ_CACHE_DIR", str(tmp_path))
     model, other = load_model("fashion-gabor"), load_checkpoint("fashion-gabor", 0)
     target, recipe = Target("filter", "conv2", 3), replace(SMALL, size_px=16, steps=4)
-    key = disk_cache.picture_key(model, target, recipe, 5)
+    key = disk_cache.image_key(model, target, recipe, 5)
     keys = {
         key,
-        disk_cache.picture_key(other, target, recipe, 5),
-        disk_cache.picture_key(model, replace(target, index=4), recipe, 5),
-        disk_cache.picture_key(model, target, replace(recipe, steps=5), 5),
-        disk_cache.picture_key(model, target, recipe, 6),
+        disk_cache.image_key(other, target, recipe, 5),
+        disk_cache.image_key(model, replace(target, index=4), recipe, 5),
+        disk_cache.image_key(model, target, replace(recipe, steps=5), 5),
+        disk_cache.image_key(model, target, recipe, 6),
     }
     assert len(keys) == 5
-    assert disk_cache.load_picture(key) is None
+    assert disk_cache.load_image(key) is None
     (made,) = visualize(model, [target.objective(model)], recipe, seeds=[5])
-    disk_cache.keep_picture(key, made)
-    found = disk_cache.load_picture(key)
+    disk_cache.keep_image(key, made)
+    found = disk_cache.load_image(key)
     assert found is not None
     assert (found.name, found.seed, found.reached) == (made.name, made.seed, made.reached)
     np.testing.assert_array_equal(found.pixels, made.pixels)
@@ -659,10 +659,10 @@ def test_pictures_are_kept_by_all_they_depend_on(
         np.testing.assert_array_equal(pixels, pixels_made)
     path = tmp_path / "pictures" / f"{key}.npz"
     path.write_bytes(path.read_bytes()[:200])
-    assert disk_cache.load_picture(key) is None
+    assert disk_cache.load_image(key) is None
 
 
-def test_only_so_many_pictures_are_kept_and_the_oldest_go(
+def test_only_so_many_images_are_kept_and_the_oldest_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CNNVIZ_CACHE_DIR", str(tmp_path))
@@ -670,11 +670,11 @@ def test_only_so_many_pictures_are_kept_and_the_oldest_go(
     model = load_model("fashion-gabor")
     made = visualize_filter(model, "conv1", 0, steps=1)
     for i in range(5):
-        disk_cache.keep_picture(f"{i}", made)
+        disk_cache.keep_image(f"{i}", made)
         os.utime(tmp_path / "pictures" / f"{i}.npz", (i, i))
     assert sorted(path.stem for path in (tmp_path / "pictures").iterdir()) == ["2", "3", "4"]
     monkeypatch.setattr(disk_cache, "MAX_BYTES", 10)
-    disk_cache.keep_picture("5", made)
+    disk_cache.keep_image("5", made)
     assert not list((tmp_path / "pictures").iterdir())
 
 
@@ -683,5 +683,5 @@ def test_a_folder_that_cannot_be_written_is_no_disaster(
 ) -> None:
     (tmp_path / "pictures").write_text("a file where the folder should be")
     monkeypatch.setenv("CNNVIZ_CACHE_DIR", str(tmp_path))
-    disk_cache.keep_picture("1", visualize_filter(load_model("fashion-gabor"), "conv1", 0, steps=1))
-    assert disk_cache.load_picture("1") is None
+    disk_cache.keep_image("1", visualize_filter(load_model("fashion-gabor"), "conv1", 0, steps=1))
+    assert disk_cache.load_image("1") is None

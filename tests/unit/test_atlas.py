@@ -39,7 +39,7 @@ def serial(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_every_filter_has_its_picture(serial: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_filter_has_its_image(serial: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CNNVIZ_ATLAS_DIR", str(serial))
     found = atlas.find_atlas(MODEL)
     assert found is not None
@@ -49,12 +49,12 @@ def test_every_filter_has_its_picture(serial: Path, monkeypatch: pytest.MonkeyPa
     model = load_model(MODEL)
     objectives = [channel(model, "conv1", place) for place in range(8, 16)]
     drawn = visualize(model, objectives, TINY, seeds=range(8, 16))
-    for place, picture in enumerate(layer.pictures(8, 8)):
-        assert picture.shape == (16, 16, 3)
-        difference = np.abs(picture.astype(int) - drawn[place].pixels)
+    for place, image in enumerate(layer.images(8, 8)):
+        assert image.shape == (16, 16, 3)
+        difference = np.abs(image.astype(int) - drawn[place].pixels)
         assert difference.mean() < 6  # WebP loses a little
         assert layer.reached[8 + place] == pytest.approx(drawn[place].reached, abs=1e-3)
-    assert len(layer.pictures(20, 99)) == 4
+    assert len(layer.images(20, 99)) == 4
 
 
 def test_a_browser_can_open_it_by_itself(serial: Path) -> None:
@@ -166,7 +166,7 @@ def test_damaged_atlases_are_no_disaster(
     found = atlas.find_atlas(MODEL)
     assert found is not None
     with pytest.raises(AnalysisError, match="atlas again"):
-        found.layers["conv1"].pictures()
+        found.layers["conv1"].images()
 
 
 def test_the_command_draws_tells_how_far_it_is_and_where_to_look(
@@ -208,9 +208,9 @@ def test_images_of_an_atlas_need_not_be_square(
     assert (layer.size_px, layer.width_px) == (24, 16)
     model = load_model(str(tall_file))
     drawn = visualize(model, [channel(model, "conv1", i) for i in range(3)], recipe)
-    for picture, one in zip(layer.pictures(), drawn, strict=True):
-        assert picture.shape == (24, 16, 3)
-        assert np.abs(picture.astype(int) - one.pixels).mean() < 6  # WebP loses a little
+    for image, one in zip(layer.images(), drawn, strict=True):
+        assert image.shape == (24, 16, 3)
+        assert np.abs(image.astype(int) - one.pixels).mean() < 6  # WebP loses a little
 
 
 def test_a_size_that_a_layer_cannot_take_ends_in_one_sentence(
@@ -279,8 +279,8 @@ def test_a_shipped_atlas_is_whole_and_of_this_network(name: str) -> None:
     index = json.loads((paths.ATLASES / name / "index.json").read_text())
     for layer_name, layer in found.layers.items():
         assert layer.num_filters == shapes[layer_name][-1]
-        pictures = layer.pictures()
-        assert len(pictures) == layer.count
-        assert pictures[-1].shape == (layer.size_px, layer.size_px, 3)
+        images = layer.images()
+        assert len(images) == layer.count
+        assert images[-1].shape == (layer.size_px, layer.size_px, 3)
         for strip, path in zip(index["layers"][layer_name]["strips"], layer.files, strict=True):
             assert atlas.fingerprint(path.read_bytes()) == strip["sha256"]

@@ -50,12 +50,12 @@ def test_each_change_works_by_itself_and_its_seed_decides_it(images: np.ndarray,
     assert not np.array_equal(first, changed(images, seed=4, **settings))
 
 
-def test_without_training_pictures_stay_as_they_are(images: np.ndarray) -> None:
+def test_without_training_images_stay_as_they_are(images: np.ndarray) -> None:
     layers = augmentation_layers(Augmentation(**ALL), 1)  # type: ignore[arg-type]
     np.testing.assert_array_equal(np.asarray(layers(images, training=False)), images)
 
 
-def test_a_flip_is_the_picture_or_its_mirror_image(images: np.ndarray) -> None:
+def test_a_flip_is_the_image_or_its_mirror_image(images: np.ndarray) -> None:
     mirrored = 0
     for before, after in zip(images, changed(images, flip=True), strict=True):
         is_mirrored = np.array_equal(after, before[:, ::-1])
@@ -70,8 +70,8 @@ def bright_spot(row: int, column: int) -> np.ndarray:
     return images
 
 
-def centres(images: np.ndarray) -> np.ndarray:
-    """Centre of gravity of each picture in rows and columns, (N, 2)."""
+def centers(images: np.ndarray) -> np.ndarray:
+    """Center of gravity of each image in rows and columns, (N, 2)."""
     weights = images[..., 0] / images[..., 0].sum(axis=(1, 2), keepdims=True)
     places = np.arange(images.shape[1])
     return np.stack(
@@ -80,7 +80,7 @@ def centres(images: np.ndarray) -> np.ndarray:
 
 
 def test_a_shift_stays_within_its_bound_and_uses_it() -> None:
-    moved = centres(changed(bright_spot(20, 20), shift=0.2, fill="constant")) - 20
+    moved = centers(changed(bright_spot(20, 20), shift=0.2, fill="constant")) - 20
     assert np.abs(moved).max() <= 0.2 * 41 + 0.01
     assert np.abs(moved).max() > 0.15 * 41
     assert (moved > 1).any()
@@ -88,7 +88,7 @@ def test_a_shift_stays_within_its_bound_and_uses_it() -> None:
 
 
 def test_a_rotation_turns_about_the_middle_by_no_more_than_asked_for() -> None:
-    turned = centres(changed(bright_spot(20, 34), rotation_degrees=30, fill="constant")) - 20
+    turned = centers(changed(bright_spot(20, 34), rotation_degrees=30, fill="constant")) - 20
     radius = np.hypot(*turned.T)
     angles = np.degrees(np.arctan2(turned[:, 0], turned[:, 1]))
     np.testing.assert_allclose(radius, 14, atol=0.3)
@@ -97,13 +97,13 @@ def test_a_rotation_turns_about_the_middle_by_no_more_than_asked_for() -> None:
 
 
 def test_a_zoom_moves_a_spot_outwards_or_inwards_within_its_bound() -> None:
-    distance = centres(changed(bright_spot(20, 30), zoom=0.2, fill="constant"))[:, 1] - 20
+    distance = centers(changed(bright_spot(20, 30), zoom=0.2, fill="constant"))[:, 1] - 20
     assert 10 / 1.2 - 0.3 <= distance.min() < 9.3
     assert 11 < distance.max() <= 10 / 0.8 + 0.3
 
 
 def test_a_shear_moves_rows_by_the_tangent_of_its_angle() -> None:
-    moved = centres(changed(bright_spot(20, 20), shear_degrees=20, fill="constant")) - 20
+    moved = centers(changed(bright_spot(20, 20), shear_degrees=20, fill="constant")) - 20
     np.testing.assert_allclose(moved[:, 0], 0, atol=0.05)
     reach = np.abs(moved[:, 1]).max()
     assert 0.7 * 20 * np.tan(np.radians(20)) < reach <= 20 * np.tan(np.radians(20)) + 0.05
@@ -155,11 +155,11 @@ def test_draws_are_what_the_layers_of_a_training_give(pixels: np.ndarray) -> Non
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_the_recipe_of_nothing_gives_the_picture(pixels: np.ndarray, channels: int) -> None:
-    picture = pixels[..., :channels]
-    for version in draws(picture, UNCHANGED, 3, seed=1):
-        np.testing.assert_array_equal(version, picture)
-    assert extremes(picture, UNCHANGED) == {}
+def test_the_recipe_of_nothing_gives_the_image(pixels: np.ndarray, channels: int) -> None:
+    image = pixels[..., :channels]
+    for version in draws(image, UNCHANGED, 3, seed=1):
+        np.testing.assert_array_equal(version, image)
+    assert extremes(image, UNCHANGED) == {}
 
 
 def test_draws_leave_the_callers_pixels_alone(pixels: np.ndarray) -> None:
@@ -169,7 +169,7 @@ def test_draws_leave_the_callers_pixels_alone(pixels: np.ndarray) -> None:
     np.testing.assert_array_equal(pixels, before)
 
 
-def test_the_ends_of_a_flip_are_the_picture_and_its_mirror_image(pixels: np.ndarray) -> None:
+def test_the_ends_of_a_flip_are_the_image_and_its_mirror_image(pixels: np.ndarray) -> None:
     as_it_is, mirrored = extremes(pixels, Augmentation(flip=True))["flip"]
     np.testing.assert_array_equal(as_it_is, pixels)
     np.testing.assert_array_equal(mirrored, pixels[:, ::-1])
@@ -181,7 +181,7 @@ def test_the_ends_of_a_quarter_turn_go_right_and_left(pixels: np.ndarray) -> Non
     np.testing.assert_array_equal(left, np.rot90(pixels, 1))
 
 
-def test_the_ends_of_a_shift_by_whole_pixels_are_rolled_pictures(pixels: np.ndarray) -> None:
+def test_the_ends_of_a_shift_by_whole_pixels_are_rolled_images(pixels: np.ndarray) -> None:
     up_left, down_right = extremes(pixels, Augmentation(shift=0.25))["shift"]
     np.testing.assert_array_equal(up_left[:30, :30], pixels[10:, 10:])
     np.testing.assert_array_equal(down_right[10:, 10:], pixels[:30, :30])
@@ -191,14 +191,14 @@ def test_the_ends_of_a_shift_by_whole_pixels_are_rolled_pictures(pixels: np.ndar
 def test_the_ends_of_a_zoom_show_less_and_more_of_the_view() -> None:
     spot = bright_spot(20, 26)[0].astype(np.uint8)
     nearer, farther = extremes(spot, Augmentation(zoom=0.5, fill="constant"))["zoom"]
-    columns = centres(np.stack([nearer, farther]).astype(np.float64))[:, 1] - 20
+    columns = centers(np.stack([nearer, farther]).astype(np.float64))[:, 1] - 20
     np.testing.assert_allclose(columns, [6 / 0.5, 6 / 1.5], atol=0.3)
 
 
 def test_the_ends_of_a_shear_lean_to_both_sides() -> None:
     spot = bright_spot(20, 20)[0].astype(np.uint8)
     ends = extremes(spot, Augmentation(shear_degrees=20, fill="constant"))["shear"]
-    moved = centres(ends.astype(np.float64))[:, 1] - 20
+    moved = centers(ends.astype(np.float64))[:, 1] - 20
     np.testing.assert_allclose(np.abs(moved), 20 * np.tan(np.radians(20)), atol=0.1)
     assert moved[0] > 0 > moved[1]
 
@@ -229,7 +229,7 @@ def test_contrast_in_a_training_stays_between_its_ends(images: np.ndarray) -> No
 
 
 def test_light_is_drawn_by_itself(images: np.ndarray) -> None:
-    """The layers that move the picture draw the same with changed light and without."""
+    """The layers that move the image draw the same with changed light and without."""
     gray = np.full_like(images, 128)
     moved = {"shift": 0.2, "fill": "constant"}
     dark = changed(gray, **moved) == 0
@@ -245,7 +245,7 @@ def test_a_network_trained_before_has_the_recipe_that_it_had() -> None:
 @pytest.mark.parametrize(
     "wrong", [np.zeros((4, 4, 3)), np.zeros((4, 4), np.uint8), np.zeros((4, 4, 2), np.uint8)]
 )
-def test_only_pictures_are_changed(wrong: np.ndarray) -> None:
+def test_only_images_are_changed(wrong: np.ndarray) -> None:
     for change in (lambda: draws(wrong, LECTURE, 2, seed=1), lambda: extremes(wrong, LECTURE)):
         with pytest.raises(InvalidParameterError, match=r"expected uint8 pixels \(h, w, 1 or 3\)"):
             change()

@@ -77,15 +77,15 @@ def test_blobs_answer_as_scipys_laplacian_and_the_difference_comes_close() -> No
 
 @pytest.mark.parametrize("level", [1, 2, 3])
 def test_haars_filters_give_the_coefficients_of_pywavelets(level: int) -> None:
-    picture = np.random.default_rng(1).random((32, 32))
+    image = np.random.default_rng(1).random((32, 32))
     bank = haar_bank(level)
     across, down, diagonal = bank.kernels[-3:].real
-    _, details, *_ = pywt.wavedec2(picture, "haar", level=level)
+    _, details, *_ = pywt.wavedec2(image, "haar", level=level)
     horizontal, vertical, both = details  # PyWavelets names them by what they keep
     block, start = 2**level, (len(across) - 2**level) // 2
     for kernel, expected in ((down, horizontal), (across, vertical), (diagonal, both)):
         inner = kernel[start : start + block, start : start + block]
-        blocks = picture.reshape(32 // block, block, 32 // block, block)
+        blocks = image.reshape(32 // block, block, 32 // block, block)
         answer = np.einsum("iajb,ab->ij", blocks, inner)
         np.testing.assert_allclose(np.abs(answer), np.abs(expected), atol=1e-12)
     with pytest.raises(InvalidParameterError, match="Levels go from 1 to 4"):
@@ -93,20 +93,20 @@ def test_haars_filters_give_the_coefficients_of_pywavelets(level: int) -> None:
 
 
 @pytest.mark.parametrize("levels", [1, 2, 4])
-def test_a_picture_taken_apart_comes_together_again(levels: int) -> None:
-    picture = np.random.default_rng(3).random((37, 50))
-    parts = haar_decomposition(picture, levels)
+def test_a_image_taken_apart_comes_together_again(levels: int) -> None:
+    image = np.random.default_rng(3).random((37, 50))
+    parts = haar_decomposition(image, levels)
     block = 2**levels
     assert parts.coefficients.shape == (37 - 37 % block, 50 - 50 % block)
     assert parts.coarse == (37 // block, 50 // block)
     assert parts.error < 1e-12
     rows, columns = parts.coarse
-    blocks = picture[: rows * block, : columns * block].reshape(rows, block, columns, block)
-    expected = blocks.mean(axis=(1, 3)) * block  # the coarse picture is means, scaled
+    blocks = image[: rows * block, : columns * block].reshape(rows, block, columns, block)
+    expected = blocks.mean(axis=(1, 3)) * block  # the coarse image is means, scaled
     np.testing.assert_allclose(parts.coefficients[:rows, :columns], expected, rtol=1e-6)
     for wrong in (0, 6, -1):
         with pytest.raises(InvalidParameterError, match=f"cannot be halved {wrong} times"):
-            haar_decomposition(picture, wrong)
+            haar_decomposition(image, wrong)
 
 
 def test_leung_and_malik_have_forty_eight_filters() -> None:

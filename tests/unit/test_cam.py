@@ -35,28 +35,28 @@ Tiny = Callable[..., Any]
 
 @pytest.mark.parametrize("kind", ALL_KINDS)
 def test_grad_cam_of_a_gap_network_is_the_class_activation_map(
-    tiny: Tiny, picture: ImageInput, kind: str
+    tiny: Tiny, image: ImageInput, kind: str
 ) -> None:
     model = tiny(kind)
     columns = {0: -DENSE_KERNEL[:, 0], 1: DENSE_KERNEL[:, 0]}
     if kind not in SIGMOID_KINDS:
         columns = {index: DENSE_KERNEL[:, index] for index in range(3)}
-    activations, _ = model.activations(picture, [model.default_cam_layer])
+    activations, _ = model.activations(image, [model.default_cam_layer])
     for class_index, weights in columns.items():
-        heatmap = class_activation_map(model, picture, class_index=class_index)
+        heatmap = class_activation_map(model, image, class_index=class_index)
         expected = np.maximum(activations[model.default_cam_layer] @ weights, 0) / 36
         np.testing.assert_allclose(heatmap.values, expected, atol=1e-6)
-        assert heatmap.logit == pytest.approx(model.logits(picture)[class_index], abs=1e-5)
+        assert heatmap.logit == pytest.approx(model.logits(image)[class_index], abs=1e-5)
         assert (heatmap.method, heatmap.class_index) == ("grad-cam", class_index)
 
 
 def test_left_out_choices_are_the_last_map_layer_and_the_top_class(
-    tiny: Tiny, picture: ImageInput
+    tiny: Tiny, image: ImageInput
 ) -> None:
     model = tiny("nested")
-    heatmap = class_activation_map(model, picture)
+    heatmap = class_activation_map(model, image)
     assert heatmap.layer_name == "backbone/conv"
-    assert heatmap.class_index == model.predict(picture)[0].class_index
+    assert heatmap.class_index == model.predict(image)[0].class_index
 
 
 def test_no_positive_evidence_is_an_empty_map() -> None:
@@ -68,7 +68,7 @@ def test_no_positive_evidence_is_an_empty_map() -> None:
     assert heatmap.maximum == 0
 
 
-def test_a_black_picture_gives_a_finite_map(tiny: Tiny) -> None:
+def test_a_black_image_gives_a_finite_map(tiny: Tiny) -> None:
     black = image_from_pixels(np.zeros((8, 8, 3), np.uint8))
     assert np.isfinite(class_activation_map(tiny("functional"), black).values).all()
 
@@ -87,25 +87,25 @@ def test_a_hot_border_cell_peaks_in_the_middle_of_its_own_part() -> None:
     values[3, 6] = 1
     enlarged = ClassHeatmap(values, "conv", 0, 1.0, "grad-cam").upsampled(224, 224)
     peak = np.flatnonzero(enlarged[112] == enlarged.max())
-    assert peak[0] in (207, 208)  # its part of the picture is 192 to 224
+    assert peak[0] in (207, 208)  # its part of the image is 192 to 224
 
 
-def test_the_map_cannot_be_written_to(tiny: Tiny, picture: ImageInput) -> None:
-    heatmap = class_activation_map(tiny("functional"), picture)
+def test_the_map_cannot_be_written_to(tiny: Tiny, image: ImageInput) -> None:
+    heatmap = class_activation_map(tiny("functional"), image)
     with pytest.raises(ValueError, match="read-only"):
         heatmap.values[0, 0] = 1
 
 
-def test_unusable_choices_are_explained(tiny: Tiny, picture: ImageInput) -> None:
+def test_unusable_choices_are_explained(tiny: Tiny, image: ImageInput) -> None:
     model = tiny("functional")
     with pytest.raises(InvalidParameterError, match="Choose one of: cam, grad-cam"):
-        class_activation_map(model, picture, "guess")
+        class_activation_map(model, image, "guess")
     with pytest.raises(InvalidParameterError, match="has no feature maps"):
-        class_activation_map(model, picture, layer_name="dense")
+        class_activation_map(model, image, layer_name="dense")
     with pytest.raises(UnknownLayerError, match="Choose one of: conv"):
-        class_activation_map(model, picture, layer_name="nowhere")
+        class_activation_map(model, image, layer_name="nowhere")
     with pytest.raises(InvalidParameterError, match="0 to 2"):
-        class_activation_map(model, picture, class_index=3)
+        class_activation_map(model, image, class_index=3)
     with pytest.raises(InvalidParameterError, match="shapes must match"):
         grad_cam(np.ones((2, 2, 1)), np.ones((2, 2, 2)))
 
@@ -115,7 +115,7 @@ MAPS = RNG.random((5, 6, 9)).astype(np.float32)
 SLOPES = RNG.normal(size=(5, 6, 9)).astype(np.float32)
 
 
-def dense_head(picture: ImageInput) -> Any:
+def dense_head(image: ImageInput) -> Any:
     """Make a network whose maps go straight into one dense layer."""
     import keras
     from keras import layers
@@ -130,20 +130,20 @@ def dense_head(picture: ImageInput) -> Any:
 
 @pytest.mark.parametrize("kind", ALL_KINDS)
 def test_the_mean_of_cam_and_the_bias_are_the_logit(
-    tiny: Tiny, picture: ImageInput, kind: str
+    tiny: Tiny, image: ImageInput, kind: str
 ) -> None:
     model = tiny(kind)
     head = gap_head(model)
     assert head is not None
-    for class_index, score in enumerate(model.logits(picture)):
-        heatmap = class_activation_map(model, picture, "cam", class_index=class_index)
+    for class_index, score in enumerate(model.logits(image)):
+        heatmap = class_activation_map(model, image, "cam", class_index=class_index)
         assert heatmap.values.mean() + head[2][class_index] == pytest.approx(score, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", ["efficientnet-lite0", "fashion-cnn-gap", "svhn-gabor"])
 def test_the_identities_of_cam_hold_for_networks_that_are_shipped(name: str) -> None:
     model = load_model(name)
-    image = datasets.picture("natural", "coffee")
+    image = datasets.sample_image("natural", "coffee")
     cam = class_activation_map(model, image, "cam")
     head = gap_head(model)
     assert head is not None
@@ -153,12 +153,12 @@ def test_the_identities_of_cam_hold_for_networks_that_are_shipped(name: str) -> 
     np.testing.assert_allclose(grad_cam.values, expected, atol=1e-5 * expected.max())
 
 
-def test_cells_of_hires_cam_add_up_to_the_logit_without_the_bias(picture: ImageInput) -> None:
-    model = dense_head(picture)
+def test_cells_of_hires_cam_add_up_to_the_logit_without_the_bias(image: ImageInput) -> None:
+    model = dense_head(image)
     bias = model.keras_model.get_layer("dense").get_weights()[1]
-    for class_index, score in enumerate(model.logits(picture)):
+    for class_index, score in enumerate(model.logits(image)):
         heatmap = class_activation_map(
-            model, picture, "hires-cam", class_index=class_index, signed=True
+            model, image, "hires-cam", class_index=class_index, signed=True
         )
         assert heatmap.values.sum() + bias[class_index] == pytest.approx(score, abs=1e-4)
 
@@ -171,7 +171,7 @@ def test_grad_cam_plus_plus_is_the_long_form_of_the_paper() -> None:
 
 
 def test_grad_cam_plus_plus_stays_finite_at_a_logit_of_ten_thousand(
-    tiny: Tiny, picture: ImageInput
+    tiny: Tiny, image: ImageInput
 ) -> None:
     import keras
 
@@ -180,7 +180,7 @@ def test_grad_cam_plus_plus_stays_finite_at_a_logit_of_ten_thousand(
     kernel, bias = network.get_layer("dense").get_weights()
     network.get_layer("dense").set_weights([kernel * 1e4, bias])
     model = wrap_model(network, card_for_model(network, "loud"))
-    heatmap = class_activation_map(model, picture, "grad-cam++")
+    heatmap = class_activation_map(model, image, "grad-cam++")
     assert heatmap.logit > 1e4
     assert np.isfinite(heatmap.values).all()
     assert heatmap.has_support
@@ -215,10 +215,10 @@ def test_the_digest_of_a_map_is_that_of_its_grid_and_values() -> None:
     assert digest(np.float32([[1, 2], [3, 4]]).T) == digest([[1, 3], [2, 4]])
 
 
-def test_score_cam_is_what_masked_pictures_gain(tiny: Tiny, picture: ImageInput) -> None:
+def test_score_cam_is_what_masked_images_gain(tiny: Tiny, image: ImageInput) -> None:
     model = tiny("functional")
-    maps = model.activations(picture, ["conv"])[0]["conv"]
-    recipe, view = model.card.preprocessing, zoo.model_view(model.card, picture)
+    maps = model.activations(image, ["conv"])[0]["conv"]
+    recipe, view = model.card.preprocessing, zoo.model_view(model.card, image)
 
     def share(pixels: np.ndarray) -> float:
         batch = (pixels - np.float32(recipe.mean)) / np.float32(recipe.std)
@@ -230,14 +230,14 @@ def test_score_cam_is_what_masked_pictures_gain(tiny: Tiny, picture: ImageInput)
         mask = (mask - mask.min()) / np.ptp(mask)
         weights.append(share(view * mask[..., None]) - share(view * 0.0))
     expected = np.maximum(maps @ np.maximum(weights, 0), 0)
-    found = class_activation_map(model, picture, "score-cam", class_index=1)
+    found = class_activation_map(model, image, "score-cam", class_index=1)
     np.testing.assert_allclose(found.values, expected, atol=1e-5)
     assert found.has_support
 
 
-def test_score_cam_tries_the_most_varied_maps_first(tiny: Tiny, picture: ImageInput) -> None:
+def test_score_cam_tries_the_most_varied_maps_first(tiny: Tiny, image: ImageInput) -> None:
     model = tiny("functional")
-    case = observe(model, picture, one_class(1), ["conv"])
+    case = observe(model, image, one_class(1), ["conv"])
     all_maps = channel_weights(case, "score-cam", "conv")
     two = channel_weights(case, "score-cam", "conv", {"channels": 2})
     varied = np.argsort(-case.activations["conv"].var(axis=(0, 1)))[:2]
@@ -248,10 +248,10 @@ def test_score_cam_tries_the_most_varied_maps_first(tiny: Tiny, picture: ImageIn
 
 
 @pytest.mark.parametrize("kind", ["functional", "sigmoid", "nested"])
-def test_ablation_cam_weighs_what_is_lost(tiny: Tiny, picture: ImageInput, kind: str) -> None:
+def test_ablation_cam_weighs_what_is_lost(tiny: Tiny, image: ImageInput, kind: str) -> None:
     model = tiny(kind)
     layer = model.default_cam_layer
-    case = observe(model, picture, one_class(1), [layer])
+    case = observe(model, image, one_class(1), [layer])
     column = DENSE_KERNEL[:, 0 if kind == "sigmoid" else 1]
     means = case.activations[layer].mean(axis=(0, 1))
     expected = column * means / abs(case.value)
@@ -269,7 +269,7 @@ def test_maps_of_several_layers_are_fused_on_the_finest_grid() -> None:
 
 def test_layer_cam_of_several_layers_is_one_map() -> None:
     model = load_model("fashion-cnn")
-    image = datasets.picture("fashion-mnist", "ankle-boot-1")
+    image = datasets.sample_image("fashion-mnist", "ankle-boot-1")
     names = ["conv2", "conv3"]
     heatmap = class_activation_map(model, image, "layer-cam", layer_name=names)
     single = [class_activation_map(model, image, "layer-cam", layer_name=name) for name in names]
@@ -288,7 +288,7 @@ def test_a_layer_without_activity_has_an_empty_map(name: str) -> None:
     weights[-4][:], weights[-3][:] = 0, -1.0  # the last convolution never gets above its ReLU
     network.set_weights(weights)
     model = wrap_model(network, card_for_model(network, "silent"))
-    image = datasets.picture("fashion-mnist", "ankle-boot-1")
+    image = datasets.sample_image("fashion-mnist", "ankle-boot-1")
     heatmap = class_activation_map(model, image, name)
     assert not heatmap.values.any()
     assert not heatmap.has_support
@@ -296,10 +296,10 @@ def test_a_layer_without_activity_has_an_empty_map(name: str) -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_nested_networks_give_the_map_of_flat_ones(
-    tiny: Tiny, picture: ImageInput, name: str
+    tiny: Tiny, image: ImageInput, name: str
 ) -> None:
     maps = [
-        class_activation_map(tiny(kind), picture, name, class_index=2).values
+        class_activation_map(tiny(kind), image, name, class_index=2).values
         for kind in ("functional", "nested", "sequential")
     ]
     np.testing.assert_allclose(maps[1], maps[0], atol=1e-6)
@@ -308,7 +308,7 @@ def test_nested_networks_give_the_map_of_flat_ones(
 
 @pytest.mark.parametrize("name", METHODS)
 def test_signs_and_sums_are_as_declared(name: str) -> None:
-    model, image = load_model("svhn-gabor"), datasets.picture("svhn", "svhn-0-5")
+    model, image = load_model("svhn-gabor"), datasets.sample_image("svhn", "digit-5-1")
     layer = model.default_cam_layer
     method = METHODS[name]
     heatmap = class_activation_map(model, image, name, class_index=3)
@@ -324,9 +324,9 @@ def test_signs_and_sums_are_as_declared(name: str) -> None:
         np.testing.assert_allclose(both.values, signed, atol=1e-6)
 
 
-def test_targets_are_what_they_say(tiny: Tiny, picture: ImageInput) -> None:
+def test_targets_are_what_they_say(tiny: Tiny, image: ImageInput) -> None:
     model = tiny("functional")
-    scores = model.logits(picture)[None]
+    scores = model.logits(image)[None]
     shares = model.probabilities(scores)
     assert contrast(0, [1, 2], 0.5).values(model, scores)[0] == pytest.approx(
         scores[0, 0] - 0.25 * (scores[0, 1] + scores[0, 2]), abs=1e-6
@@ -336,41 +336,37 @@ def test_targets_are_what_they_say(tiny: Tiny, picture: ImageInput) -> None:
     expected = shares[0, 1] * (np.eye(3)[1] - shares[0])
     np.testing.assert_allclose(probability(1).logit_gradient(model, scores)[0], expected, atol=1e-6)
     sigmoid = tiny("sigmoid")
-    scores = sigmoid.logits(picture)[None]
+    scores = sigmoid.logits(image)[None]
     share = sigmoid.probabilities(scores)[0, 1]
     slopes = probability(1).logit_gradient(sigmoid, scores)[0]
     np.testing.assert_allclose(slopes, [0, share * (1 - share)], atol=1e-6)
 
 
-def test_any_function_of_the_logits_can_be_argued_for(tiny: Tiny, picture: ImageInput) -> None:
+def test_any_function_of_the_logits_can_be_argued_for(tiny: Tiny, image: ImageInput) -> None:
     import tensorflow as tf
 
     model = tiny("functional")
     own = Target("share of class 2", 2, function=lambda logits: tf.nn.softmax(logits)[:, 2])
-    found = class_activation_map(model, picture, target=own, signed=True)
-    expected = class_activation_map(model, picture, target=probability(2), signed=True)
+    found = class_activation_map(model, image, target=own, signed=True)
+    expected = class_activation_map(model, image, target=probability(2), signed=True)
     np.testing.assert_allclose(found.values, expected.values, atol=1e-7)
     assert np.abs(found.values).max() > 0
     with pytest.raises(InvalidParameterError, match="does not depend"):
-        observe(model, picture, Target("none", 0, function=tf.zeros_like), ["conv"])
+        observe(model, image, Target("none", 0, function=tf.zeros_like), ["conv"])
 
 
-def test_why_this_and_not_that_is_the_difference_of_two_maps(
-    tiny: Tiny, picture: ImageInput
-) -> None:
+def test_why_this_and_not_that_is_the_difference_of_two_maps(tiny: Tiny, image: ImageInput) -> None:
     model = tiny("functional")
-    maps = [
-        class_activation_map(model, picture, class_index=i, signed=True).values for i in range(3)
-    ]
-    against = class_activation_map(model, picture, target=contrast(0, [1]), signed=True)
+    maps = [class_activation_map(model, image, class_index=i, signed=True).values for i in range(3)]
+    against = class_activation_map(model, image, target=contrast(0, [1]), signed=True)
     np.testing.assert_allclose(against.values, maps[0] - maps[1], atol=1e-6)
-    both = class_activation_map(model, picture, target=sum_of([0, 1]), signed=True)
+    both = class_activation_map(model, image, target=sum_of([0, 1]), signed=True)
     np.testing.assert_allclose(both.values, maps[0] + maps[1], atol=1e-6)
     assert against.target == "class 0 versus 1"
 
 
-def test_what_does_not_fit_is_said_with_the_reason(picture: ImageInput) -> None:
-    model, image = load_model("fashion-cnn"), datasets.picture("fashion-mnist", "ankle-boot-1")
+def test_what_does_not_fit_is_said_with_the_reason() -> None:
+    model, image = load_model("fashion-cnn"), datasets.sample_image("fashion-mnist", "ankle-boot-1")
     with pytest.raises(InvalidParameterError, match="followed directly by one dense layer"):
         class_activation_map(model, image, "cam")
     with pytest.raises(InvalidParameterError, match="choose 'conv3'"):
@@ -389,17 +385,17 @@ def test_what_does_not_fit_is_said_with_the_reason(picture: ImageInput) -> None:
         contrast(0, [])
 
 
-def test_looking_leaves_the_network_as_it_was(tiny: Tiny, picture: ImageInput) -> None:
+def test_looking_leaves_the_network_as_it_was(tiny: Tiny, image: ImageInput) -> None:
     model = tiny("functional")
     before = [w.copy() for w in model.keras_model.get_weights()]
     for name in METHODS:
-        class_activation_map(model, picture, name)
+        class_activation_map(model, image, name)
     for old, new in zip(before, model.keras_model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
     assert DENSE_BIAS.tolist() == before[-1].tolist()
 
 
-def test_a_slow_method_reports_and_can_be_ended(tiny: Tiny, picture: ImageInput) -> None:
+def test_a_slow_method_reports_and_can_be_ended(tiny: Tiny, image: ImageInput) -> None:
     seen: list[tuple[int, int]] = []
 
     def report(done: int, total: int) -> None:
@@ -408,7 +404,7 @@ def test_a_slow_method_reports_and_can_be_ended(tiny: Tiny, picture: ImageInput)
 
     for name in ("score-cam", "ablation-cam"):
         with pytest.raises(KeyboardInterrupt):
-            class_activation_map(tiny("functional"), picture, name, on_progress=report)
+            class_activation_map(tiny("functional"), image, name, on_progress=report)
     assert [total for _, total in seen] == [4, 4]
 
 

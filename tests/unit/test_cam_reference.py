@@ -20,11 +20,11 @@ def _keys() -> list[str]:
 
 @pytest.mark.parametrize("key", _keys())
 def test_the_map_is_that_of_the_pytorch_libraries(key: str) -> None:
-    network, picture, layer_name, class_index, method = key.split("|")
+    network, image, layer_name, class_index, method = key.split("|")
     settings = {"score-cam": {"channels": 4096}}  # the paper's: all of them
     heatmap = class_activation_map(
         load_model(network),
-        datasets.picture(*picture.split("/")),
+        datasets.sample_image(*image.split("/")),
         method,
         layer_name=layer_name,
         class_index=int(class_index),
@@ -49,7 +49,7 @@ STORED = {"gradient-input": "gradient-x-input"}
 @pytest.mark.parametrize("network", ["fashion-cnn", "fashion-cnn-gap"])
 @pytest.mark.parametrize("method", SALIENCY)
 def test_the_saliency_map_is_that_of_captum(network: str, method: str) -> None:
-    image = datasets.picture("fashion-mnist", "ankle-boot-1")
+    image = datasets.sample_image("fashion-mnist", "ankle-boot-1")
     with np.load(REFERENCE) as arrays:
         stored = f"|{STORED.get(method, method)}"
         keys = [

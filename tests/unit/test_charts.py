@@ -1,4 +1,4 @@
-"""Curves, confusion matrices, histograms, the drawing of a network, and kernels as pictures."""
+"""Curves, confusion matrices, histograms, the drawing of a network, and kernels as images."""
 
 from typing import Any
 
@@ -52,7 +52,7 @@ def test_raw_points_stay_visible_however_smooth_the_curve_is() -> None:
     assert list(lines[0].x) == [1, 2, 3]
 
 
-def test_a_confusion_matrix_has_shares_of_rows_and_numbers_of_pictures() -> None:
+def test_a_confusion_matrix_has_shares_of_rows_and_numbers_of_images() -> None:
     confusion = np.array([[3, 1], [0, 0]])
     heatmap, numbers = figures.confusion_figure(confusion, ["cat", "dog"]).data
     np.testing.assert_array_equal(heatmap.z, [[0.75, 0.25], [0, 0]])
@@ -97,22 +97,22 @@ def test_higher_maps_and_more_channels_make_larger_blocks() -> None:
     assert convolutions.width[0] < convolutions.width[1]
 
 
-def test_kernels_of_colours_are_grey_at_zero() -> None:
+def test_kernels_of_colors_are_gray_at_zero() -> None:
     kernels = np.zeros((3, 3, 3, 2))
     kernels[0, 0, 0] = [2, -1]
-    strong, weak = figures.kernel_pictures(kernels)
+    strong, weak = figures.kernel_images(kernels)
     assert strong[0, 0].tolist() == [255, 128, 128]
     assert weak[0, 0].tolist() == [64, 128, 128]
-    _, weak = figures.kernel_pictures(kernels, shared=False)
+    _, weak = figures.kernel_images(kernels, shared=False)
     assert weak[0, 0].tolist() == [0, 128, 128]
-    assert (figures.kernel_pictures(np.zeros((3, 3, 3, 1)))[0] == 128).all()
+    assert (figures.kernel_images(np.zeros((3, 3, 3, 1)))[0] == 128).all()
     with pytest.raises(InvalidParameterError, match=r"got \(3, 3, 1, 2\)"):
-        figures.kernel_pictures(np.zeros((3, 3, 1, 2)))
+        figures.kernel_images(np.zeros((3, 3, 1, 2)))
 
 
-def test_pictures_without_a_scale_and_without_numbers_are_set_as_they_are() -> None:
-    picture = np.full((4, 4, 3), (10, 200, 30), np.uint8)
-    sheet = figures.mosaic([picture], [None], tile_px=8, first_number=None)
+def test_images_without_a_scale_and_without_numbers_are_set_as_they_are() -> None:
+    image = np.full((4, 4, 3), (10, 200, 30), np.uint8)
+    sheet = figures.mosaic([image], [None], tile_px=8, first_number=None)
     assert (sheet[4:12, 4:12] == (10, 200, 30)).all()
 
 
@@ -124,7 +124,7 @@ def test_every_window_is_drawn_in_its_place(numbers: tuple[int, int, int, int], 
     assert drawing.count("grid-column:") == cells
 
 
-def test_cells_that_no_window_covers_have_a_colour_of_their_own() -> None:
+def test_cells_that_no_window_covers_have_a_color_of_their_own() -> None:
     assert windows_drawing(7, 3, 0, 2).count("#d1601f") == 0
     assert windows_drawing(8, 3, 0, 3).count("#d1601f") == 2
 
@@ -166,8 +166,8 @@ def test_a_line_is_drawn_with_its_window_and_each_answer_below_its_middle() -> N
     assert list(answer.x) == [-0.5, 0.5, 1.5, 2.5]
     assert signal.marker.color[2] == signal.marker.color[3] == answer.marker.color[2]
     assert len({*signal.marker.color}) == 2
-    grey = [(shape.x0, shape.x1) for shape in figure.layout.shapes if shape.type == "rect"]
-    assert grey == [(-1.5, -0.5), (2.5, 3.5)]
+    gray = [(shape.x0, shape.x1) for shape in figure.layout.shapes if shape.type == "rect"]
+    assert gray == [(-1.5, -0.5), (2.5, 3.5)]
 
 
 def test_two_trainings_are_compared_by_the_gap_at_their_ends() -> None:
@@ -184,7 +184,7 @@ def test_two_trainings_are_compared_by_the_gap_at_their_ends() -> None:
     assert [note.text for note in figure.layout.annotations] == ["gap 1.1", "gap 0.25"]
 
 
-def test_draws_have_a_bar_each_in_their_order_and_a_colour_for_the_same_answer() -> None:
+def test_draws_have_a_bar_each_in_their_order_and_a_color_for_the_same_answer() -> None:
     stays = np.array([True, False, True])
     figure = figures.draws_figure(["cat", "dog", "cat"], np.array([0.9, 0.2, 0.7]), stays, 0.8)
     same, other = figure.data

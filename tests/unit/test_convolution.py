@@ -56,7 +56,7 @@ def test_reflect_is_the_border_of_opencv_that_repeats_the_edge_pixel() -> None:
 
 
 @pytest.mark.parametrize("border", BORDERS)
-def test_a_kernel_larger_than_the_picture_sees_the_border_several_times(border: str) -> None:
+def test_a_kernel_larger_than_the_image_sees_the_border_several_times(border: str) -> None:
     small, kernel = IMAGE[:4, :5], kernel_of((21, 31))
     expected = ndimage.correlate(small.astype(float), kernel, mode=NDIMAGE_MODES[border])
     np.testing.assert_allclose(correlate(small, kernel, border=border), expected, atol=1e-5)
@@ -95,7 +95,7 @@ def test_many_kernels_give_what_each_gives_alone() -> None:
     seed=st.integers(0, 2**32 - 1),
     border=st.sampled_from(BORDERS),
 )
-def test_the_operation_is_linear_in_the_picture(
+def test_the_operation_is_linear_in_the_image(
     first: float, second: float, seed: int, border: str
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -127,7 +127,7 @@ def test_the_arguments_stay_as_they_are() -> None:
         (np.float64([[0, 1e300]]), "far too large"),
     ],
 )
-def test_a_picture_that_cannot_be_used_is_refused(image: np.ndarray, message: str) -> None:
+def test_a_image_that_cannot_be_used_is_refused(image: np.ndarray, message: str) -> None:
     with pytest.raises(InvalidImageError, match=message):
         correlate(image, np.ones((3, 3)))
 

@@ -18,7 +18,7 @@ from cnnviz.convolution import (
 from cnnviz.errors import InvalidImageError, InvalidParameterError
 
 RNG = np.random.default_rng(4)
-LECTURE = np.array(  # the 5 × 5 picture of many lectures, and its 3 × 3 filter
+LECTURE = np.array(  # the 5 × 5 image of many lectures, and its 3 × 3 filter
     [[1, 1, 1, 0, 0], [0, 1, 1, 1, 0], [0, 0, 1, 1, 1], [0, 0, 1, 1, 0], [0, 1, 1, 0, 0]]
 )
 CROSS = np.array([[1, 0, 1], [0, 1, 0], [1, 0, 1]])
@@ -56,15 +56,15 @@ def test_the_answer_is_scipys(
     seed: int,
 ) -> None:
     rng = np.random.default_rng(seed)
-    picture, kernel = rng.normal(size=(height, width, channels)), rng.normal(size=(side, side))
+    image, kernel = rng.normal(size=(height, width, channels)), rng.normal(size=(side, side))
     layer = LayerSettings(operation=operation, padding=padding, stride=stride, bias=0.25)
-    steps = apply_layer(picture, kernel, layer)
+    steps = apply_layer(image, kernel, layer)
     function = getattr(scipy.signal, f"{operation}2d")
     how = {"mode": "valid"}
     if padding != "none":
         how = {"mode": "same", "boundary": SCIPY_BOUNDARY[padding]}
     for channel in range(channels):
-        expected = function(picture[..., channel], kernel, **how)[::stride, ::stride]
+        expected = function(image[..., channel], kernel, **how)[::stride, ::stride]
         np.testing.assert_allclose(steps.partial[..., channel], expected, atol=1e-9)
     np.testing.assert_allclose(steps.answer, steps.partial.sum(axis=-1) + 0.25, atol=1e-12)
 
@@ -91,7 +91,7 @@ def test_the_whole_layer_is_keras(
     seed: int,
 ) -> None:
     rng = np.random.default_rng(seed)
-    picture, kernel = rng.normal(size=(23, 26, 3)), rng.normal(size=(side, side))
+    image, kernel = rng.normal(size=(23, 26, 3)), rng.normal(size=(side, side))
     if dilation > 1:
         stride = 1  # Keras knows only one of the two
     layer = LayerSettings(
@@ -104,7 +104,7 @@ def test_the_whole_layer_is_keras(
         pool_size=pool_size,
         pool_stride=pool_stride,
     )
-    steps = apply_layer(picture, kernel, layer)
+    steps = apply_layer(image, kernel, layer)
     weights = np.repeat(kernel[..., None], 3, axis=2)[..., None]
     convolution = keras.layers.Conv2D(
         1, side, strides=stride, dilation_rate=dilation, activation="relu"
@@ -132,15 +132,15 @@ def test_the_whole_layer_is_keras(
     ],
 )
 def test_what_lies_beyond_the_border(padding: str, row: list[int]) -> None:
-    picture = np.tile(np.arange(1.0, 5.0), (4, 1))[..., None]
-    steps = apply_layer(picture, np.ones((3, 3)), LayerSettings(padding=padding))
+    image = np.tile(np.arange(1.0, 5.0), (4, 1))[..., None]
+    steps = apply_layer(image, np.ones((3, 3)), LayerSettings(padding=padding))
     assert steps.padded[2, :, 0].tolist() == row
 
 
 def test_mirrored_and_repeated_borders_differ_further_out() -> None:
-    picture = np.tile(np.arange(1.0, 5.0), (4, 1))[..., None]
+    image = np.tile(np.arange(1.0, 5.0), (4, 1))[..., None]
     rows = {
-        padding: apply_layer(picture, np.ones((5, 5)), LayerSettings(padding=padding))
+        padding: apply_layer(image, np.ones((5, 5)), LayerSettings(padding=padding))
         .padded[3, :, 0]
         .tolist()
         for padding in ("reflect", "nearest")
@@ -152,10 +152,10 @@ def test_mirrored_and_repeated_borders_differ_further_out() -> None:
 @pytest.mark.parametrize("relu", [False, True])
 @pytest.mark.parametrize("operation", ["correlate", "convolve"])
 def test_every_cell_written_out_is_the_cell_of_the_answer(operation: str, relu: bool) -> None:
-    picture = RNG.integers(0, 256, (13, 15, 3)).astype(float)
+    image = RNG.integers(0, 256, (13, 15, 3)).astype(float)
     kernel = RNG.normal(size=(5, 5))
     layer = LayerSettings(operation, "reflect", stride=2, dilation=2, bias=3.5, relu=relu)
-    steps = apply_layer(picture, kernel, layer)
+    steps = apply_layer(image, kernel, layer)
     for row in range(steps.answer.shape[0]):
         for column in range(steps.answer.shape[1]):
             cell = steps.cell(row, column)
@@ -169,20 +169,20 @@ def test_every_cell_written_out_is_the_cell_of_the_answer(operation: str, relu: 
 
 
 def test_convolution_turns_the_kernel_and_correlation_does_not() -> None:
-    picture = np.zeros((5, 5, 1))
-    picture[2, 2] = 1
+    image = np.zeros((5, 5, 1))
+    image[2, 2] = 1
     kernel = np.arange(9.0).reshape(3, 3)
-    convolved = apply_layer(picture, kernel, LayerSettings(operation="convolve"))
+    convolved = apply_layer(image, kernel, LayerSettings(operation="convolve"))
     np.testing.assert_allclose(convolved.answer, kernel, atol=1e-12)  # an impulse gives the kernel
-    correlated = apply_layer(picture, kernel)
+    correlated = apply_layer(image, kernel)
     np.testing.assert_allclose(correlated.answer, kernel[::-1, ::-1], atol=1e-12)
 
 
 def test_the_callers_arrays_stay_as_they_are() -> None:
-    picture, kernel = RNG.normal(size=(6, 6, 1)), RNG.normal(size=(3, 3))
-    before = picture.copy(), kernel.copy()
-    steps = apply_layer(picture, kernel, LayerSettings(padding="zero", relu=True))
-    np.testing.assert_array_equal(picture, before[0])
+    image, kernel = RNG.normal(size=(6, 6, 1)), RNG.normal(size=(3, 3))
+    before = image.copy(), kernel.copy()
+    steps = apply_layer(image, kernel, LayerSettings(padding="zero", relu=True))
+    np.testing.assert_array_equal(image, before[0])
     np.testing.assert_array_equal(kernel, before[1])
     with pytest.raises(ValueError, match="read-only"):
         steps.answer[0, 0] = 1
@@ -206,16 +206,16 @@ def test_settings_out_of_range_are_refused(changed: dict[str, Any], message: str
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    picture = np.zeros((4, 6, 1))
+    image = np.zeros((4, 6, 1))
     with pytest.raises(InvalidParameterError, match="window of 5 does not fit into 4"):
-        apply_layer(picture, np.ones((5, 5)))
+        apply_layer(image, np.ones((5, 5)))
     with pytest.raises(InvalidParameterError, match="pooling window of 3 does not fit on 2 × 4"):
-        apply_layer(picture, np.ones((3, 3)), LayerSettings(pooling="max", pool_size=3))
+        apply_layer(image, np.ones((3, 3)), LayerSettings(pooling="max", pool_size=3))
     for kernel in (np.ones((2, 2)), np.ones((3, 5)), np.ones(3)):
         with pytest.raises(InvalidParameterError, match="has no center"):
-            apply_layer(picture, kernel)
+            apply_layer(image, kernel)
     with pytest.raises(InvalidParameterError, match="finite real numbers"):
-        apply_layer(picture, np.full((3, 3), np.nan))
+        apply_layer(image, np.full((3, 3), np.nan))
     with pytest.raises(InvalidImageError, match=r"\(height, width, channels\)"):
         apply_layer(np.zeros((4, 4)), np.ones((3, 3)))
     with pytest.raises(InvalidImageError, match="NaN or infinite"):

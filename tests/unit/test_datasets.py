@@ -1,4 +1,4 @@
-"""Data sets: the order of the search, honest errors, bundled pictures, and the picker's names."""
+"""Data sets: the order of the search, honest errors, bundled images, and the picker's names."""
 
 import gzip
 import hashlib
@@ -21,16 +21,16 @@ import scipy.io
 from cnnviz.datasets import (
     FASHION_CLASSES,
     SOURCES,
-    LabelledImages,
+    LabeledImages,
     cifar10,
     fashion_mnist,
     fashion_mnist_samples,
     mnist,
-    natural_pictures,
-    picture,
-    picture_label,
-    picture_names,
     records,
+    sample_image,
+    sample_label,
+    sample_names,
+    sample_photographs,
     svhn,
     svhn_samples,
 )
@@ -83,8 +83,8 @@ def idx(magic: int, shape: tuple[int, ...], content: bytes) -> bytes:
     return struct.pack(f">{1 + len(shape)}I", magic, *shape) + content
 
 
-def idx_images(grey: int, count: int = 3) -> bytes:
-    return gzip.compress(idx(0x0803, (count, 28, 28), bytes([grey]) * (784 * count)))
+def idx_images(gray: int, count: int = 3) -> bytes:
+    return gzip.compress(idx(0x0803, (count, 28, 28), bytes([gray]) * (784 * count)))
 
 
 IDX_LABELS = gzip.compress(idx(0x0801, (3,), bytes([9, 0, 4])))
@@ -98,15 +98,15 @@ def put_idx(folder: Path, images: np.ndarray, labels: np.ndarray) -> None:
         (folder / f"t10k-{name}-ubyte.gz").write_bytes(gzip.compress(content, compresslevel=1))
 
 
-def put_fashion(folder: Path, *, grey: int = 0, prefix: str = "t10k") -> None:
-    """Write three pictures of one grey level, which tells later which folder was read."""
+def put_fashion(folder: Path, *, gray: int = 0, prefix: str = "t10k") -> None:
+    """Write three images of one gray level, which tells later which folder was read."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{prefix}-images-idx3-ubyte.gz").write_bytes(idx_images(grey))
+    (folder / f"{prefix}-images-idx3-ubyte.gz").write_bytes(idx_images(gray))
     (folder / f"{prefix}-labels-idx1-ubyte.gz").write_bytes(IDX_LABELS)
 
 
 def test_fashion_mnist_is_read_from_idx_files(debian_folder: Path) -> None:
-    put_fashion(debian_folder, grey=7)
+    put_fashion(debian_folder, gray=7)
     clothes = fashion_mnist()
     np.testing.assert_array_equal(clothes.images, np.full((3, 28, 28), 7, np.uint8))
     assert clothes.labels.tolist() == [9, 0, 4]
@@ -130,17 +130,17 @@ def test_fashion_mnist_is_searched_in_the_promised_order(
         empty_computer / "data" / "fashion-mnist",
         empty_computer / "data",
     ]
-    for grey, place in enumerate(places, start=1):  # each next place takes precedence
-        put_fashion(place, grey=grey)
-        assert fashion_mnist().images[0, 0, 0] == grey
+    for gray, place in enumerate(places, start=1):  # each next place takes precedence
+        put_fashion(place, gray=gray)
+        assert fashion_mnist().images[0, 0, 0] == gray
 
 
 def test_a_folder_that_lacks_one_of_the_files_is_passed_over(
     empty_computer: Path, debian_folder: Path
 ) -> None:
-    put_fashion(debian_folder, grey=5)
+    put_fashion(debian_folder, gray=5)
     partial = empty_computer / "cache" / "fashion-mnist"
-    put_fashion(partial, grey=6)
+    put_fashion(partial, gray=6)
     (partial / "t10k-labels-idx1-ubyte.gz").unlink()
     assert fashion_mnist().images[0, 0, 0] == 5
 
@@ -150,9 +150,9 @@ def test_system_folders_are_those_of_the_variable_or_else_of_debian(
 ) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     monkeypatch.setenv("CNNVIZ_SYSTEM_DATA_DIRS", f"{first}{os.pathsep}{second}")
-    put_fashion(second / "fashion-mnist", grey=2)
+    put_fashion(second / "fashion-mnist", gray=2)
     assert fashion_mnist().images[0, 0, 0] == 2
-    put_fashion(first / "fashion-mnist", grey=1)
+    put_fashion(first / "fashion-mnist", gray=1)
     assert fashion_mnist().images[0, 0, 0] == 1
     monkeypatch.setenv("CNNVIZ_SYSTEM_DATA_DIRS", "~/data")
     assert records.system_data_dirs() == (Path.home() / "data",)
@@ -173,7 +173,7 @@ def test_the_cache_of_keras_is_found_by_the_rule_of_keras(monkeypatch: pytest.Mo
 
 
 def test_the_training_part_has_files_of_its_own(debian_folder: Path) -> None:
-    put_fashion(debian_folder, prefix="train", grey=8)
+    put_fashion(debian_folder, prefix="train", gray=8)
     assert fashion_mnist("train").images[0, 0, 0] == 8
     with pytest.raises(DatasetError):
         fashion_mnist("test")
@@ -201,14 +201,14 @@ BAD_IMAGES = {
     "long": gzip.compress(idx(0x0803, (3, 28, 28), bytes(3 * 784 + 1))),
     "other size": gzip.compress(idx(0x0803, (3, 14, 56), bytes(3 * 784))),
     "huge count": gzip.compress(idx(0x0803, (2**32 - 1, 28, 28), bytes(784))),
-    "no pictures": gzip.compress(idx(0x0803, (0, 28, 28), b"")),
+    "no images": gzip.compress(idx(0x0803, (0, 28, 28), b"")),
     "bomb": gzip.compress(bytes(70_000 * 784), compresslevel=1),
-    "more pictures than labels": idx_images(0, count=4),
+    "more images than labels": idx_images(0, count=4),
 }
 
 
 @pytest.mark.parametrize("name", BAD_IMAGES)
-def test_damaged_pictures_are_refused_in_plain_words(debian_folder: Path, name: str) -> None:
+def test_damaged_images_are_refused_in_plain_words(debian_folder: Path, name: str) -> None:
     put_fashion(debian_folder)
     (debian_folder / "t10k-images-idx3-ubyte.gz").write_bytes(BAD_IMAGES[name])
     with pytest.raises(DatasetError, match=r"Delete (it|both files)\."):
@@ -455,7 +455,7 @@ def test_an_npz_that_unpacks_to_too_much_is_not_unpacked(
 # what comes with the installation
 
 
-def test_twenty_pictures_of_each_class_are_bundled() -> None:
+def test_twenty_images_of_each_class_are_bundled() -> None:
     samples = fashion_mnist_samples()
     assert samples.images.shape == (200, 28, 28)
     assert samples.labels.tolist() == [index for index in range(10) for _ in range(20)]
@@ -498,9 +498,12 @@ def test_bundled_digits_are_the_first_of_the_real_set(real_data: Path) -> None:
     }
     for image, label in zip(svhn_samples().images, svhn_samples().labels, strict=True):
         assert everything[image.tobytes()] == label
-    names = picture_names("svhn")
+    names = sample_names("svhn")
     assert len(names) == 4 + 12 * 10
-    assert picture("svhn", names[4]).pixels.tobytes() == test.images[int(names[4][5:10])].tobytes()
+    assert (
+        sample_image("svhn", names[4]).pixels.tobytes()
+        == test.images[int(names[4][5:10])].tobytes()
+    )
 
 
 # the picker
@@ -509,57 +512,60 @@ def test_bundled_digits_are_the_first_of_the_real_set(real_data: Path) -> None:
 def test_sources_are_named_and_tell_their_origin() -> None:
     assert [source.name for source in SOURCES] == [
         "natural",
+        "fashion-mnist",
         "svhn",
         "house-numbers",
-        "fashion-mnist",
     ]
     assert [source.name for source in SOURCES if source.is_drawn] == ["house-numbers"]
     assert [source.name for source in SOURCES if not source.small] == ["natural"]
-    drawn = SOURCES[2]
+    drawn = SOURCES[3]
     assert "SVHN" not in drawn.title + drawn.origin
     assert "no photographs" in drawn.origin
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
-def test_every_picture_has_a_url_name_a_label_and_pixels(source) -> None:
-    names = picture_names(source.name)
+def test_every_image_has_a_url_name_a_label_and_pixels(source) -> None:
+    names = sample_names(source.name)
     assert all(re.fullmatch(r"[a-z0-9-]+", name) for name in names)
-    labels = [picture_label(source.name, name) for name in names]
+    labels = [sample_label(source.name, name) for name in names]
     assert len(set(labels)) == len(set(names)) == len(names) > 3
     for name in names:
-        pixels = picture(source.name, name).pixels
+        pixels = sample_image(source.name, name).pixels
         assert pixels.dtype == np.uint8
         assert pixels.shape[2] == 3
         assert (max(pixels.shape[:2]) <= 32) == source.small
 
 
 def test_names_and_labels_are_the_promised_ones() -> None:
-    assert picture_label("natural", "chelsea") == "Chelsea the cat"
-    assert picture_label("fashion-mnist", "ankle-boot-3") == "Ankle boot 3"
-    assert picture_names("fashion-mnist")[0] == "t-shirt-top-1"
-    assert picture_names("svhn") == ("svhn-3-0", "svhn-2-1", "svhn-1-2", "svhn-0-5")
-    assert picture_label("svhn", "svhn-0-5") == "Digit 5, street view"
-    assert "drawn" in picture_label("house-numbers", "digit-7-1")
+    assert sample_label("natural", "chelsea") == "Chelsea the cat"
+    assert sample_label("fashion-mnist", "ankle-boot-3") == "Ankle boot 3"
+    assert sample_names("fashion-mnist")[0] == "t-shirt-top-1"
+    assert sample_names("svhn") == ("digit-0-1", "digit-1-1", "digit-2-1", "digit-5-1")
+    assert sample_label("svhn", "digit-5-1") == "Digit 5, street view"
+    assert "drawn" in sample_label("house-numbers", "digit-7-1")
 
 
-def test_names_lead_to_the_right_pictures() -> None:
+def test_names_lead_to_the_right_images() -> None:
     boots = fashion_mnist_samples().images[180:]
     np.testing.assert_array_equal(
-        picture("fashion-mnist", "ankle-boot-3").pixels, np.repeat(boots[2][..., None], 3, axis=2)
+        sample_image("fashion-mnist", "ankle-boot-3").pixels,
+        np.repeat(boots[2][..., None], 3, axis=2),
     )
-    np.testing.assert_array_equal(picture("svhn", "svhn-0-5").pixels, svhn_samples().images[3])
     np.testing.assert_array_equal(
-        picture("house-numbers", "digit-7-2").pixels, draw_house_number(7, seed=2)
+        sample_image("svhn", "digit-5-1").pixels, svhn_samples().images[3]
+    )
+    np.testing.assert_array_equal(
+        sample_image("house-numbers", "digit-7-2").pixels, draw_house_number(7, seed=2)
     )
 
 
-def test_natural_pictures_are_those_of_scikit_image() -> None:
+def test_natural_images_are_those_of_scikit_image() -> None:
     from skimage import data
 
-    pictures = natural_pictures()
-    assert tuple(pictures) == picture_names("natural")
-    np.testing.assert_array_equal(pictures["coffee"].pixels, data.coffee())
-    np.testing.assert_array_equal(pictures["camera"].pixels[..., 1], data.camera())
+    images = sample_photographs()
+    assert tuple(images) == sample_names("natural")
+    np.testing.assert_array_equal(images["coffee"].pixels, data.coffee())
+    np.testing.assert_array_equal(images["camera"].pixels[..., 1], data.camera())
 
 
 def test_the_whole_test_set_joins_the_bundled_digits(
@@ -567,28 +573,28 @@ def test_the_whole_test_set_joins_the_bundled_digits(
 ) -> None:
     monkeypatch.setenv("CNNVIZ_DATA_DIR", str(empty_computer))
     put_npz(empty_computer, count=400)
-    names = picture_names("svhn")
-    assert names[:4] == ("svhn-3-0", "svhn-2-1", "svhn-1-2", "svhn-0-5")
+    names = sample_names("svhn")
+    assert names[:4] == ("digit-0-1", "digit-1-1", "digit-2-1", "digit-5-1")
     assert names[4:7] == ("test-00000-digit-0", "test-00010-digit-0", "test-00020-digit-0")
     assert len(names) == 4 + 12 * 10
-    assert picture("svhn", "test-00017-digit-7").pixels[0, 0, 0] == 217
-    assert "test picture 17" in picture_label("svhn", "test-00017-digit-7")
+    assert sample_image("svhn", "test-00017-digit-7").pixels[0, 0, 0] == 217
+    assert "test image 17" in sample_label("svhn", "test-00017-digit-7")
     (empty_computer / "svhn.npz").unlink()
-    assert len(picture_names("svhn")) == 4
+    assert len(sample_names("svhn")) == 4
 
 
 def test_unknown_names_are_answered_with_what_there_is() -> None:
-    with pytest.raises(InvalidParameterError, match="natural, svhn, house-numbers, fashion-mnist"):
-        picture_names("cats")
+    with pytest.raises(InvalidParameterError, match="natural, fashion-mnist, svhn, house-numbers"):
+        sample_names("cats")
     with pytest.raises(InvalidParameterError, match="chelsea, coffee"):
-        picture("natural", "garfield")
-    with pytest.raises(InvalidParameterError, match="svhn-0-5"):
-        picture_label("svhn", "../../etc/passwd")
+        sample_image("natural", "garfield")
+    with pytest.raises(InvalidParameterError, match="digit-5-1"):
+        sample_label("svhn", "../../etc/passwd")
 
 
-def test_labelled_images_are_copies_that_nobody_can_write_to() -> None:
+def test_labeled_images_are_copies_that_nobody_can_write_to() -> None:
     images = np.zeros((1, 2, 2), np.uint8)
-    record = LabelledImages(images, [0], ("nothing",), "Test", "Made here.", is_drawn=True)
+    record = LabeledImages(images, [0], ("nothing",), "Test", "Made here.", is_drawn=True)
     images[:] = 1
     assert record.images.max() == 0
     with pytest.raises(ValueError, match="read-only"):
@@ -649,11 +655,11 @@ def test_cifar_is_read_from_the_chosen_folder(
         cifar10()
     monkeypatch.setenv("CNNVIZ_DATA_DIR", str(tmp_path / "chosen"))
     put_cifar(tmp_path / "chosen", np.full((12, 32, 32, 3), 2, np.uint8))
-    pictures = cifar10("train")
-    assert pictures.images.shape == (12, 32, 32, 3)
-    assert pictures.labels.tolist() == [*range(10), 0, 1]
-    assert (pictures.class_names[0], pictures.class_names[9]) == ("airplane", "truck")
-    assert pictures.title == "CIFAR-10, 12 of the 50,000 train pictures"
+    images = cifar10("train")
+    assert images.images.shape == (12, 32, 32, 3)
+    assert images.labels.tolist() == [*range(10), 0, 1]
+    assert (images.class_names[0], images.class_names[9]) == ("airplane", "truck")
+    assert images.title == "CIFAR-10, 12 of the 50,000 train images"
     with pytest.raises(InvalidParameterError, match="train and test"):
         cifar10("validation")
 

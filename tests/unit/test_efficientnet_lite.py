@@ -203,7 +203,7 @@ def test_its_layers_have_names_that_say_where_they_are(network: keras.Model) -> 
     assert network.get_layer("logits").activation is keras.activations.linear
 
 
-def test_it_takes_pictures_of_any_size(network: keras.Model) -> None:
+def test_it_takes_images_of_any_size(network: keras.Model) -> None:
     assert network(np.zeros((1, 96, 128, 3), np.float32), training=False).shape == (1, 1000)
 
 
@@ -211,7 +211,7 @@ def test_it_takes_pictures_of_any_size(network: keras.Model) -> None:
     ("sample", "right"),
     [("chelsea", {"Egyptian Mau", "tabby cat", "tiger cat"}), ("coffee", {"espresso"})],
 )
-def test_it_recognises_the_sample_pictures(
+def test_it_recognizes_the_sample_images(
     network: keras.Model, sample: str, right: set[str]
 ) -> None:
     image = image_from_pixels(getattr(skimage.data, sample)())

@@ -29,13 +29,13 @@ IMAGE = np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_every_method_answers_the_same_call(tiny: Tiny, picture: ImageInput, name: str) -> None:
+def test_every_method_answers_the_same_call(tiny: Tiny, image: ImageInput, name: str) -> None:
     model = tiny("functional")
-    heatmap = explain(model, picture, name, layer_name="conv", target=one_class(1))
+    heatmap = explain(model, image, name, layer_name="conv", target=one_class(1))
     assert heatmap.method == name
     assert heatmap.class_index == 1
     assert heatmap.values.shape == ((6, 6) if METHODS[name].is_on_a_layer else (8, 8))
-    assert dict(heatmap.diagnostics)["score"] == pytest.approx(model.logits(picture)[1], abs=1e-5)
+    assert dict(heatmap.diagnostics)["score"] == pytest.approx(model.logits(image)[1], abs=1e-5)
     assert dict(heatmap.settings) == METHODS[name].checked({})
 
 
@@ -53,12 +53,12 @@ def test_a_function_of_ones_own_cannot_be_written() -> None:
         find_method("guess")
 
 
-def test_the_table_holds_what_the_methods_give(tiny: Tiny, picture: ImageInput) -> None:
+def test_the_table_holds_what_the_methods_give(tiny: Tiny, image: ImageInput) -> None:
     model = tiny("functional")
     seen: list[tuple[int, int]] = []
     places = [(model, "conv", one_class(0)), (model, "conv", one_class(1))]
     found = compare_methods(
-        picture,
+        image,
         ["grad-cam", "gradient", "guided-grad-cam"],
         places,
         on_progress=lambda done, total, so_far: seen.append((done, total)),
@@ -67,16 +67,16 @@ def test_the_table_holds_what_the_methods_give(tiny: Tiny, picture: ImageInput) 
         for cell, (_, layer_name, target) in zip(row, places, strict=True):
             assert cell.heatmap is not None
             assert cell.score is not None
-            expected = explain(model, picture, name, layer_name=layer_name, target=target)
+            expected = explain(model, image, name, layer_name=layer_name, target=target)
             np.testing.assert_allclose(cell.heatmap.values, expected.values, atol=1e-6)
-            observation = observe(model, picture, target, [layer_name])
+            observation = observe(model, image, target, [layer_name])
             alone = curves_with_controls(observation, {"map": cell.heatmap.values})["map"]
             assert cell.score == pytest.approx(alone.score, abs=1e-6)  # one measure, one value
     assert seen[-1] == (12, 12)
 
 
 def test_what_does_not_fit_leaves_a_hole_with_the_reason() -> None:
-    model, image = load_model("fashion-cnn"), datasets.picture("fashion-mnist", "ankle-boot-1")
+    model, image = load_model("fashion-cnn"), datasets.sample_image("fashion-mnist", "ankle-boot-1")
     found: ComparisonTable = compare_methods(
         image, ["cam", "grad-cam"], [(model, "conv3", one_class(9))]
     )
@@ -108,7 +108,7 @@ def test_a_class_is_found_by_name_or_number() -> None:
         find_class(model, "-1")
 
 
-def test_pictures_are_found_in_folders(tmp_path: Path) -> None:
+def test_images_are_found_in_folders(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "b.PNG").write_bytes(b"")
     (tmp_path / "in" / "notes.txt").write_bytes(b"")
@@ -118,7 +118,7 @@ def test_pictures_are_found_in_folders(tmp_path: Path) -> None:
     assert found == ["a.jpg", "b.PNG", "telephone.HEIC"]
     with pytest.raises(InvalidParameterError, match="no file or folder"):
         image_files([tmp_path / "c.jpg"])
-    with pytest.raises(InvalidParameterError, match="no picture"):
+    with pytest.raises(InvalidParameterError, match="no image"):
         image_files([tmp_path / "in" / ".."] and [_empty(tmp_path)])
 
 
@@ -130,15 +130,15 @@ def _empty(folder: Path) -> Path:
 def test_the_command_writes_overlays_numbers_and_a_table(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    boot = datasets.picture("fashion-mnist", "ankle-boot-1")
+    boot = datasets.sample_image("fashion-mnist", "ankle-boot-1")
     for name in ("one/boot.png", "two/boot.png"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_bytes(encode_png(boot.pixels))
     (tmp_path / "two" / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     folder = tmp_path / "out"
-    asked = ["--model", "fashion-cnn-gap", "--method", "grad-cam", "occlusion", "--class", "boot"]
-    asked += ["--set", "patch_percent=30", "--folder", str(folder)]
-    assert main(["cam", str(tmp_path / "one"), str(tmp_path / "two"), *asked]) == 0
+    request = ["--model", "fashion-cnn-gap", "--method", "grad-cam", "occlusion", "--class", "boot"]
+    request += ["--set", "patch_percent=30", "--folder", str(folder)]
+    assert main(["cam", str(tmp_path / "one"), str(tmp_path / "two"), *request]) == 0
     said = capsys.readouterr()
     assert "3/3 images" in said.out
     assert "torn.png" in said.err
@@ -170,16 +170,16 @@ def test_the_command_lists_methods_and_refuses_with_a_sentence(
     assert main(["cam", str(tmp_path / "nothing.png")]) == 1
     assert "no file or folder" in capsys.readouterr().err
     torn = tmp_path / "torn.png"
-    torn.write_bytes(b"no picture")
+    torn.write_bytes(b"no image")
     assert main(["cam", str(torn), "--folder", str(tmp_path / "out")]) == 1
     assert main(["cam", str(torn), "--model", "fashion-cnn", "--method", "cam"]) == 1
     assert "global average" in capsys.readouterr().err
 
 
-def test_how_a_map_was_made_can_be_read_back(tiny: Tiny, picture: ImageInput) -> None:
+def test_how_a_map_was_made_can_be_read_back(tiny: Tiny, image: ImageInput) -> None:
     heatmap = explain(
         tiny("functional"),
-        picture,
+        image,
         "smoothgrad",
         layer_name="conv",
         target=one_class(1),
@@ -193,7 +193,7 @@ def test_how_a_map_was_made_can_be_read_back(tiny: Tiny, picture: ImageInput) ->
     assert told["versions"]["tensorflow"][0].isdigit()
 
 
-def test_below_the_threshold_the_picture_stays() -> None:
+def test_below_the_threshold_the_image_stays() -> None:
     values = np.zeros((12, 20), np.float32)
     values[:, 10:] = 1
     everything = (slice(0, 12), slice(0, 20))
@@ -225,10 +225,10 @@ def test_a_scale_is_symmetric_only_where_there_are_signs() -> None:
     assert figures.heatmap_scale(0 * values, "viridis") == Scale(0, 1, "viridis")
 
 
-def test_a_labelled_grid_has_room_for_every_tile() -> None:
+def test_a_labeled_grid_has_room_for_every_tile() -> None:
     tile = np.full((10, 10, 3), 200, np.uint8)
     tiles: list[list[np.ndarray | None]] = [[tile, None], [tile, tile], [tile, tile]]
-    sheet = figures.labelled_grid(
+    sheet = figures.labeled_grid(
         tiles, ["one", "two", "three"], ["left", "right"], [["a", "b"]] * 3, tile_px=100
     )
     assert sheet.dtype == np.uint8
@@ -242,14 +242,14 @@ def test_curves_and_marks_are_drawn() -> None:
     assert [line.name for line in figure.data] == ["mine", "chance"]
     np.testing.assert_array_equal(figure.data[0].y, shares)
     assert figure.layout.shapes[0].x0 == 0.2
-    figure = figures.forgetting_figure([0, 2, 5], {"order": [1, 0.5, 0.1]}, 2)
+    figure = figures.weight_randomization_figure([0, 2, 5], {"order": [1, 0.5, 0.1]}, 2)
     assert list(figure.data[0].x) == [0, 2, 5]
     assert figure.layout.shapes[0].x0 == 2
 
 
-def test_a_heatmap_remembers_what_it_was_asked(tiny: Tiny, picture: ImageInput) -> None:
+def test_a_heatmap_remembers_what_it_was_asked(tiny: Tiny, image: ImageInput) -> None:
     heatmap = explain(
-        tiny("functional"), picture, "grad-cam", layer_name="conv", target=contrast(0, [2])
+        tiny("functional"), image, "grad-cam", layer_name="conv", target=contrast(0, [2])
     )
     assert isinstance(heatmap, ClassHeatmap)
     assert heatmap.target == "class 0 versus 2"

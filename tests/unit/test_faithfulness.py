@@ -50,14 +50,14 @@ LEFT = np.repeat(np.float32([[1, 0]]), 8, axis=0).repeat(4, axis=1)  # (8, 8): t
 
 
 @pytest.fixture(scope="module")
-def left_half(picture: ImageInput) -> Observation:
+def left_half(image: ImageInput) -> Observation:
     """A network that sees the left half only: one unit, brighter is surer."""
     inputs = keras.Input((8, 8, 3))
     network = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(layers.Flatten()(inputs)))
     kernel = np.repeat(LEFT[..., None], 3, axis=2).reshape(-1, 1) / 40
     network.set_weights([kernel, np.float32([-1])])
     model = wrap_model(network, card_for_model(network, "left-half"))
-    return observe(model, picture, one_class(1), [IMAGE])
+    return observe(model, image, one_class(1), [IMAGE])
 
 
 def test_ranks_follow_the_map_and_ties_follow_chance() -> None:
@@ -104,7 +104,7 @@ def test_every_map_stands_beside_chance_and_the_middle(left_half: Observation) -
     assert np.unravel_index(bump.argmax(), bump.shape) == (4, 4)
 
 
-def test_pictures_on_the_way_show_what_is_gone(left_half: Observation) -> None:
+def test_images_on_the_way_show_what_is_gone(left_half: Observation) -> None:
     without, only = image_without(left_half, LEFT, 0.5, kind="black")
     np.testing.assert_array_equal(without[:, :4], 0)
     np.testing.assert_array_equal(without[:, 4:], left_half.image.pixels[:, 4:])
@@ -164,26 +164,26 @@ def test_energy_counts_what_lies_in_a_quarter() -> None:
     assert energy_in_quarter(-odd, 0) == 0
 
 
-def test_a_mosaic_is_held_against_the_quarters(picture: ImageInput, left_half: Observation) -> None:
-    colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (99, 99, 99)]
-    images = [image_from_pixels(np.full((8, 8, 3), colour, np.uint8)) for colour in colours]
+def test_a_mosaic_is_held_against_the_quarters(left_half: Observation) -> None:
+    colors = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (99, 99, 99)]
+    images = [image_from_pixels(np.full((8, 8, 3), color, np.uint8)) for color in colors]
     mosaic = mosaic_of(left_half.model, images)
-    assert [tuple(mosaic.pixels[y, x]) for y in (0, 7) for x in (0, 7)] == colours
+    assert [tuple(mosaic.pixels[y, x]) for y in (0, 7) for x in (0, 7)] == colors
 
     def explain(image: ImageInput, class_index: int) -> ClassHeatmap:
-        values = (image.pixels == colours[class_index]).all(axis=-1)
+        values = (image.pixels == colors[class_index]).all(axis=-1)
         return ClassHeatmap(values, IMAGE, class_index, 0.0, "perfect")
 
     found = mosaic_check(left_half.model, images, range(4), explain)
     assert found.shares == (1, 1, 1, 1)
-    with pytest.raises(InvalidParameterError, match="four pictures"):
+    with pytest.raises(InvalidParameterError, match="four images"):
         mosaic_of(left_half.model, images[:3])
 
 
 def test_grad_cam_finds_the_right_quarter_more_often_than_chance() -> None:
     model = load_model("efficientnet-lite0")
     names = ("chelsea", "coffee", "rocket", "astronaut")
-    images = [datasets.picture("natural", name) for name in names]
+    images = [datasets.sample_image("natural", name) for name in names]
     classes = [model.predict(image)[0].class_index for image in images]
     found = mosaic_check(
         model, images, classes, lambda one, c: class_activation_map(model, one, class_index=c)
@@ -192,7 +192,7 @@ def test_grad_cam_finds_the_right_quarter_more_often_than_chance() -> None:
 
 
 def test_a_map_of_the_network_changes_when_it_forgets_and_the_network_itself_does_not() -> None:
-    model, image = load_model("svhn-gabor"), datasets.picture("svhn", "svhn-0-5")
+    model, image = load_model("svhn-gabor"), datasets.sample_image("svhn", "digit-5-1")
     before = [w.copy() for w in model.keras_model.get_weights()]
     best = model.predict(image)[0].class_index
     levels = randomized_maps(
@@ -212,7 +212,10 @@ def test_a_map_of_the_network_changes_when_it_forgets_and_the_network_itself_doe
 
 
 def test_eigen_cam_does_not_notice_that_the_head_forgets() -> None:
-    model, image = load_model("fashion-cnn-gap"), datasets.picture("fashion-mnist", "ankle-boot-1")
+    model, image = (
+        load_model("fashion-cnn-gap"),
+        datasets.sample_image("fashion-mnist", "ankle-boot-1"),
+    )
     eigen, gradient = (
         randomized_maps(model, image, method, model.default_cam_layer, one_class(9), seed=1)[1]
         for method in (METHODS["eigen-cam"], METHODS["grad-cam"])
@@ -222,9 +225,9 @@ def test_eigen_cam_does_not_notice_that_the_head_forgets() -> None:
     assert gradient.spearman < 1
 
 
-def test_saliency_can_be_put_to_the_test_too(tiny: Tiny, picture: ImageInput) -> None:
+def test_saliency_can_be_put_to_the_test_too(tiny: Tiny, image: ImageInput) -> None:
     levels = randomized_maps(
-        tiny("nested"), picture, SALIENCY["gradient"], "backbone/conv", one_class(0), seed=2
+        tiny("nested"), image, SALIENCY["gradient"], "backbone/conv", one_class(0), seed=2
     )
     assert [level.num_layers for level in levels] == [0, 1, 2]
     assert [level.lowest for level in levels] == ["", "dense", "backbone/conv"]
@@ -239,8 +242,8 @@ def test_alike_maps_are_alike() -> None:
     assert similarity(values, np.zeros((7, 7))) < 0.5
 
 
-def test_stress_that_says_nothing_changes_nothing(picture: ImageInput) -> None:
-    assert stressed(picture, Stress()).digest == picture.digest
+def test_stress_that_says_nothing_changes_nothing(image: ImageInput) -> None:
+    assert stressed(image, Stress()).digest == image.digest
 
 
 def test_each_stress_does_what_it_says() -> None:

@@ -11,9 +11,9 @@ from keras import layers
 from cnnviz import datasets
 from cnnviz.errors import InvalidParameterError, UnknownLayerError
 from cnnviz.features.channel_ablation import ablated_logits, ablation_logits
-from cnnviz.features.dataset_examples import find_exemplars
+from cnnviz.features.dataset_examples import find_dataset_examples
 from cnnviz.features.feature_maps import ORDERS, embed, feature_maps, glance, map_statistics
-from cnnviz.features.unit_trace import CellStep, WindowStep, trace_cell
+from cnnviz.features.unit_trace import TraceStep, WindowStep, trace_unit
 from cnnviz.images import ImageInput
 from cnnviz.network.inspected_model import LoadedModel
 from cnnviz.network.inspection import wrap_model
@@ -29,7 +29,7 @@ PUBLISHED = ("VGG16", "ResNet50", "InceptionV3", "MobileNet", "Xception", "Dense
 
 @pytest.fixture(scope="module")
 def chelsea() -> ImageInput:
-    return datasets.picture("natural", "chelsea")
+    return datasets.sample_image("natural", "chelsea")
 
 
 def wrapped(model: Any) -> LoadedModel:
@@ -197,7 +197,7 @@ def test_channels_that_do_not_exist_are_refused(
     [
         lambda model, image, name: ablated_logits(model, image, name, ()),
         lambda model, image, name: ablation_logits(model, image, name),
-        lambda model, image, name: trace_cell(model, image, name, 0, 0, 0),
+        lambda model, image, name: trace_unit(model, image, name, 0, 0, 0),
         lambda model, image, name: feature_maps(model, image, [name]),
     ],
     ids=["ablated", "ablation", "trace", "maps"],
@@ -210,12 +210,12 @@ def test_layers_without_maps_are_refused(ask: Callable[..., Any], chelsea: Image
         ask(model, chelsea, "nothing")
 
 
-def test_exemplars_are_what_each_picture_gives_by_itself() -> None:
+def test_examples_are_what_each_image_gives_by_itself() -> None:
     model = load_model("fashion-gabor")
     clothing = datasets.collection("clothing")
     images = clothing.images[::7]
     reported: list[tuple[int, int]] = []
-    found = find_exemplars(model, images, on_progress=lambda *done: reported.append(done))
+    found = find_dataset_examples(model, images, on_progress=lambda *done: reported.append(done))
     assert reported[-1] == (len(images), len(images))
     for name in model.map_layer_names[::4]:
         maps = np.stack([feature_maps(model, image, [name])[name].values for image in images])
@@ -231,7 +231,7 @@ def test_exemplars_are_what_each_picture_gives_by_itself() -> None:
                 assert maps[place, row, column, channel] == pytest.approx(value, abs=1e-5)
 
 
-def test_dead_channels_have_no_exemplars_and_are_counted() -> None:
+def test_dead_channels_have_no_examples_and_are_counted() -> None:
     keras_model = keras.Sequential(
         [
             keras.Input((6, 6, 1)),
@@ -242,26 +242,28 @@ def test_dead_channels_have_no_exemplars_and_are_counted() -> None:
     )
     kernel = np.array([1.0, -1.0], np.float32).reshape(1, 1, 1, 2)
     keras_model.get_layer("conv").set_weights([kernel, np.zeros(2, np.float32)])
-    layer = find_exemplars(wrapped(keras_model), datasets.collection("clothing").images[:5])["conv"]
+    layer = find_dataset_examples(wrapped(keras_model), datasets.collection("clothing").images[:5])[
+        "conv"
+    ]
     assert layer.is_dead.tolist() == [False, True]
     assert layer.silent_share.tolist() == [0, 1]
     assert layer.strongest(1, 3) == []
     assert len(layer.strongest(0, 3)) == 3
 
 
-def test_too_few_or_too_many_pictures_are_refused(chelsea: ImageInput) -> None:
+def test_too_few_or_too_many_images_are_refused(chelsea: ImageInput) -> None:
     model = wrapped(branching())
     for images in ([], [chelsea] * 2001):
         with pytest.raises(InvalidParameterError, match="1 to 2,000"):
-            find_exemplars(model, images)
+            find_dataset_examples(model, images)
 
 
 @pytest.mark.parametrize("name", ["clothing", "digits", "photographs"])
-def test_collections_have_a_label_for_every_picture(name: str) -> None:
-    pictures = datasets.collection(name)
-    assert len(pictures.images) == len(pictures.labels) >= 80
-    assert len({image.digest for image in pictures.images}) == len(pictures.images)
-    assert len(set(pictures.labels)) >= 8
+def test_collections_have_a_label_for_every_image(name: str) -> None:
+    images = datasets.collection(name)
+    assert len(images.images) == len(images.labels) >= 80
+    assert len({image.digest for image in images.images}) == len(images.images)
+    assert len(set(images.labels)) >= 8
 
 
 def test_a_thinned_collection_is_taken_evenly() -> None:
@@ -285,18 +287,18 @@ def test_the_plane_is_that_of_the_two_widest_directions() -> None:
     features = two @ rng.normal(size=(2, 6))  # six features, but only two directions
     places, shares = embed(np.hstack([features, np.full((60, 1), 3.0)]))
     assert shares.sum() == pytest.approx(1)
-    standardised = (features - features.mean(axis=0)) / features.std(axis=0)
-    np.testing.assert_allclose(places @ places.T, standardised @ standardised.T, atol=1e-6)
+    standardized = (features - features.mean(axis=0)) / features.std(axis=0)
+    np.testing.assert_allclose(places @ places.T, standardized @ standardized.T, atol=1e-6)
 
 
 @pytest.mark.parametrize("features", [np.ones((2, 4)), np.ones((9, 4))])
-def test_a_plane_needs_pictures_and_filters_that_differ(features: np.ndarray) -> None:
+def test_a_plane_needs_images_and_filters_that_differ(features: np.ndarray) -> None:
     with pytest.raises(InvalidParameterError, match="at least three"):
         embed(features)
 
 
 def rounding_of(steps: tuple[Any, ...]) -> float:
-    """How far 32-bit sums may lie beside exact ones; normalisation magnifies it."""
+    """How far 32-bit sums may lie beside exact ones; normalization magnifies it."""
     window = next((step for step in steps if isinstance(step, WindowStep)), None)
     reach = 1.0 if window is None else float(np.nansum(np.abs(window.products))) + 1e-3
     return 1e-6 * reach * 100
@@ -317,7 +319,7 @@ def test_every_layer_is_rebuilt_by_hand(name: str, chelsea: ImageInput) -> None:
         places = [(0, 0), (shape[0] - 1, shape[1] - 1), (shape[0] // 2, shape[1] // 3)]
         for row, column in places:
             channel = int(rng.integers(shape[2]))
-            trace = trace_cell(model, chelsea, layer_name, channel, row, column)
+            trace = trace_unit(model, chelsea, layer_name, channel, row, column)
             assert trace.rebuilt == pytest.approx(trace.value, abs=rounding_of(trace.steps))
             if trace.seen_rows and trace.seen_columns:
                 outside = trace.gradient.copy()
@@ -358,7 +360,7 @@ def test_rare_layers_are_rebuilt_too(kind: str, chelsea: ImageInput) -> None:
     rows, columns, channels = model.map_shapes["x"]
     for channel in range(channels):
         for row, column in ((0, 0), (rows - 1, columns - 1), (rows // 2, columns // 2)):
-            trace = trace_cell(model, chelsea, "x", channel, row, column)
+            trace = trace_unit(model, chelsea, "x", channel, row, column)
             assert trace.rebuilt == pytest.approx(trace.value, abs=2e-6)
 
 
@@ -373,15 +375,15 @@ def test_joints_are_rebuilt_from_their_branches(kind: str, chelsea: ImageInput) 
     out = layers.Dense(2)(layers.Flatten()(side))
     model = wrapped(keras.Model(inputs, out))
     for name, channel in (("x", 2), ("side", 1), ("side", 6)):
-        trace = trace_cell(model, chelsea, name, channel, 4, 1)
+        trace = trace_unit(model, chelsea, name, channel, 4, 1)
         assert trace.rebuilt == pytest.approx(trace.value, abs=1e-6)
-    assert isinstance(trace_cell(model, chelsea, "x", 2, 4, 1).steps[-1], CellStep)
+    assert isinstance(trace_unit(model, chelsea, "x", 2, 4, 1).steps[-1], TraceStep)
 
 
 def test_the_slope_is_the_quotient_of_small_differences(chelsea: ImageInput) -> None:
     model = load_model("fashion-cnn-gap")
     name, channel, row, column = model.map_layer_names[2], 3, 5, 6
-    trace = trace_cell(model, chelsea, name, channel, row, column)
+    trace = trace_unit(model, chelsea, name, channel, row, column)
     tap = keras.Model(model.keras_model.inputs[0], model.keras_model.get_layer(name).output)
     batch = model.preprocess(chelsea).astype(np.float64)
     step = 1e-2
@@ -401,7 +403,7 @@ def test_cells_that_do_not_exist_are_refused(
 ) -> None:
     model = load_model("fashion-gabor")
     with pytest.raises(InvalidParameterError, match=r"There is no (row|column|channel)"):
-        trace_cell(model, chelsea, model.map_layer_names[1], *place)
+        trace_unit(model, chelsea, model.map_layer_names[1], *place)
 
 
 def let_through(model: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Colours, overlays, mosaics and their encoding."""
+"""Colors, overlays, mosaics and their encoding."""
 
 from io import BytesIO
 
@@ -18,7 +18,7 @@ IMAGE = RNG.integers(0, 256, (12, 20, 3), dtype=np.uint8)
 def test_zero_is_the_white_middle_of_a_signed_scale() -> None:
     scale = figures.signed_scale(np.array([[-1.0, 3.0]]))
     assert (scale.low, scale.high) == (-3, 3)
-    blue, white, red = figures.colourize(np.array([[-3.0, 0.0, 3.0]]), scale)[0].astype(int)
+    blue, white, red = figures.colorize(np.array([[-3.0, 0.0, 3.0]]), scale)[0].astype(int)
     assert white.min() > 240
     assert blue[2] > blue[0] + 50
     assert red[0] > red[2] + 50
@@ -26,22 +26,22 @@ def test_zero_is_the_white_middle_of_a_signed_scale() -> None:
 
 def test_an_empty_map_stays_empty_instead_of_becoming_noise() -> None:
     empty = np.zeros((4, 4), np.float32)
-    signed = figures.colourize(empty, figures.signed_scale(empty))
+    signed = figures.colorize(empty, figures.signed_scale(empty))
     assert signed.min() > 240
-    unsigned = figures.colourize(empty, figures.unsigned_scale(empty))
+    unsigned = figures.colorize(empty, figures.unsigned_scale(empty))
     np.testing.assert_array_equal(unsigned, np.broadcast_to(unsigned[0, 0], unsigned.shape))
 
 
 @pytest.mark.parametrize("name", figures.SEQUENTIAL)
 def test_sequential_maps_get_lighter_all_the_way(name: str) -> None:
-    luminance = figures.colour_table(name) @ [0.2126, 0.7152, 0.0722]
+    luminance = figures.color_table(name) @ [0.2126, 0.7152, 0.0722]
     assert (np.diff(luminance) > -1.5).all()
     assert luminance[-1] - luminance[0] > 120
 
 
-def test_colours_are_rgb_and_ends_are_clipped() -> None:
+def test_colors_are_rgb_and_ends_are_clipped() -> None:
     scale = Scale(0, 1, "viridis")
-    painted = figures.colourize(np.array([[-5.0, 0.0, 1.0, 9.0]]), scale)[0]
+    painted = figures.colorize(np.array([[-5.0, 0.0, 1.0, 9.0]]), scale)[0]
     np.testing.assert_array_equal(painted[0], painted[1])
     np.testing.assert_array_equal(painted[2], painted[3])
     np.testing.assert_array_equal(painted[1], [68, 1, 84])  # viridis begins in dark violet
@@ -52,12 +52,12 @@ def test_colours_are_rgb_and_ends_are_clipped() -> None:
     ("low", "high", "name"), [(1, 1, "viridis"), (2, 1, "gray"), (0, 1, "jet")]
 )
 def test_impossible_scales_are_refused(low: float, high: float, name: str) -> None:
-    with pytest.raises(InvalidParameterError, match=r"must rise|no colour map"):
+    with pytest.raises(InvalidParameterError, match=r"must rise|no color map"):
         Scale(low, high, name)
 
 
-def test_overlay_ends_are_the_picture_and_the_map() -> None:
-    painted = figures.colourize(RNG.random((12, 20)), Scale(0, 1, "inferno"))
+def test_overlay_ends_are_the_image_and_the_map() -> None:
+    painted = figures.colorize(RNG.random((12, 20)), Scale(0, 1, "inferno"))
     np.testing.assert_array_equal(figures.overlay(IMAGE, painted, 0), IMAGE)
     np.testing.assert_array_equal(figures.overlay(IMAGE, painted, 1), painted)
     half = (IMAGE.astype(float) + painted) / 2
@@ -109,12 +109,12 @@ def test_mosaic_places_every_map_in_reading_order() -> None:
     scale = Scale(0, 1, "gray")
     sheet = figures.mosaic(maps, [scale] * 3, columns=2, tile_px=48)
     assert sheet.shape == (2 * 52 + 4, 2 * 52 + 4, 3)
-    centres = [
+    centers = [
         sheet[4 + 52 * row + 30, 4 + 52 * column + 30, 0]
         for row, column in [(0, 0), (0, 1), (1, 0)]
     ]
-    assert centres == [0, 128, 255]
-    assert sheet[4 + 52 + 30, 4 + 52 + 30, 0] == 128  # the empty place keeps the ground colour
+    assert centers == [0, 128, 255]
+    assert sheet[4 + 52 + 30, 4 + 52 + 30, 0] == 128  # the empty place keeps the ground color
 
 
 def test_mosaic_shrinks_large_maps_to_the_tile() -> None:
@@ -122,7 +122,7 @@ def test_mosaic_shrinks_large_maps_to_the_tile() -> None:
     assert sheet.shape == (58, 58, 3)
 
 
-def test_a_border_lies_outside_the_picture_and_has_its_colour() -> None:
+def test_a_border_lies_outside_the_image_and_has_its_color() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
     bordered = figures.with_border(pixels, (200, 100, 50), width_px=2)
     assert bordered.shape == (9, 11, 3)

@@ -31,7 +31,7 @@ IMAGE = np.random.default_rng(11).random((45, 60)).astype(np.float32)
 
 
 def middle(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Cut the centre of that shape out of an array with odd sides."""
+    """Cut the center of that shape out of an array with odd sides."""
     starts = [(have - want) // 2 for have, want in zip(array.shape, shape, strict=True)]
     return array[tuple(slice(a, a + n) for a, n in zip(starts, shape, strict=True))]
 
@@ -115,7 +115,7 @@ def test_removing_dc_takes_nothing_but_a_bell_away() -> None:
     np.testing.assert_allclose(removed / bell, plain.sum() / bell.sum(), atol=1e-12)
 
 
-def test_a_normalised_kernel_has_unit_norm_and_the_same_shape() -> None:
+def test_a_normalized_kernel_has_unit_norm_and_the_same_shape() -> None:
     plain, unit = gabor_kernel(0.2, 0.4, 2.0), gabor_kernel(0.2, 0.4, 2.0, normalize=True)
     assert np.linalg.norm(unit) == pytest.approx(1, abs=1e-12)
     np.testing.assert_allclose(unit * np.linalg.norm(plain), plain, atol=1e-15)
@@ -173,8 +173,8 @@ def test_other_numbers_outside_their_range_are_refused(
 
 
 def test_above_nyquist_scikit_image_gives_another_filter_than_asked_for() -> None:
-    asked, given_instead = (filters.gabor_kernel(f, sigma_x=3, sigma_y=3) for f in (0.6, 0.4))
-    np.testing.assert_allclose(asked, given_instead.conj(), atol=1e-12)  # why we refuse 0.6
+    request, given_instead = (filters.gabor_kernel(f, sigma_x=3, sigma_y=3) for f in (0.6, 0.4))
+    np.testing.assert_allclose(request, given_instead.conj(), atol=1e-12)  # why we refuse 0.6
 
 
 # ---- bandwidth and brightness
@@ -223,7 +223,7 @@ def test_brightness_leaks_as_much_as_the_formula_says(
         np.testing.assert_allclose(plain.imaginary, 0, atol=1e-5)
 
 
-def test_without_dc_a_plain_picture_gives_no_answer() -> None:
+def test_without_dc_a_plain_image_gives_no_answer() -> None:
     plain = gabor_response(np.full((30, 40), 0.7, np.float32), 0.1, 0.6, 1.0, remove_dc=True)
     np.testing.assert_allclose(plain.magnitude, 0, atol=1e-6)
 
@@ -302,7 +302,7 @@ def test_half_a_turn_of_theta_flips_the_imaginary_part_alone(theta: float) -> No
 
 
 @pytest.mark.parametrize("theta", [0.0, 0.4, 1.9])
-def test_a_turned_picture_answers_to_the_turned_filter(theta: float) -> None:
+def test_a_turned_image_answers_to_the_turned_filter(theta: float) -> None:
     upright = gabor_response(IMAGE, 0.2, theta, 2.0)
     # theta runs clockwise on the screen (y points down), np.rot90 turns the other way
     turned = gabor_response(np.rot90(IMAGE), 0.2, theta - np.pi / 2, 2.0)
@@ -318,7 +318,7 @@ def test_a_turned_picture_answers_to_the_turned_filter(theta: float) -> None:
     theta=st.floats(-7, 7),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_both_parts_are_linear_in_the_picture(
+def test_both_parts_are_linear_in_the_image(
     first: float, second: float, theta: float, seed: int
 ) -> None:
     one, other = np.random.default_rng(seed).normal(size=(2, 14, 11)).astype(np.float32)
@@ -341,16 +341,16 @@ def test_whole_numbers_are_refused_because_answers_are_negative_too() -> None:
     assert response.imaginary.min() < 0 < response.imaginary.max()
 
 
-def test_of_a_colour_picture_the_luminance_is_taken(picture: ImageInput) -> None:
+def test_of_a_color_image_the_luminance_is_taken(image: ImageInput) -> None:
     from cnnviz.images import as_gray
 
-    gray = as_gray(picture)
-    assert gray.shape == picture.pixels.shape[:2]
+    gray = as_gray(image)
+    assert gray.shape == image.pixels.shape[:2]
     assert gray.max() <= 1
-    from_picture, from_array = (gabor_response(image, 0.2, 0.5, 1.5) for image in (picture, gray))
-    np.testing.assert_array_equal(from_picture.real, from_array.real)
+    from_image, from_array = (gabor_response(given, 0.2, 0.5, 1.5) for given in (image, gray))
+    np.testing.assert_array_equal(from_image.real, from_array.real)
     bank = gabor_bank([0.2], [0.5], [1.5], normalize=False)
-    np.testing.assert_allclose(bank.responses(picture)[0], from_array.magnitude, atol=1e-6)
+    np.testing.assert_allclose(bank.responses(image)[0], from_array.magnitude, atol=1e-6)
 
 
 def test_an_unknown_operation_or_part_is_answered_with_the_known_ones() -> None:

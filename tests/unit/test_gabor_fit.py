@@ -54,13 +54,13 @@ def test_a_bell_beside_the_middle_is_found() -> None:
     kernel = np.roll(gabor_kernel(0.2, 0.5, 1.8, size_px=15).real, (2, -1), axis=(0, 1))
     fit = fit_gabor(kernel)
     assert fit.r_squared > 0.99
-    assert fit.centre == pytest.approx((-1, 2), abs=0.2)
+    assert fit.center == pytest.approx((-1, 2), abs=0.2)
 
 
-def test_of_colours_the_strongest_direction_is_fitted() -> None:
+def test_of_colors_the_strongest_direction_is_fitted() -> None:
     kernel = gabor_kernel(0.2, 1.0, 2.0, size_px=9).real
-    colours = kernel[..., None] * np.array([0.8, 0.6, -0.1])
-    fit = fit_gabor(colours)
+    colors = kernel[..., None] * np.array([0.8, 0.6, -0.1])
+    fit = fit_gabor(colors)
     assert fit.r_squared > 0.999
     assert turned_by(fit.theta, 1.0) < 0.5
 

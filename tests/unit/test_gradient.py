@@ -12,20 +12,20 @@ SHAPES = [((5, 5), (3, 3)), ((6, 4), (3, 2)), ((7, 7), (1, 1)), ((3, 3), (3, 3))
 
 
 def example(
-    picture_shape: tuple[int, int], kernel_shape: tuple[int, int]
+    image_shape: tuple[int, int], kernel_shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(sum(picture_shape))
-    picture, kernel = rng.normal(size=picture_shape), rng.normal(size=kernel_shape)
-    shape = tuple(p - k + 1 for p, k in zip(picture_shape, kernel_shape, strict=True))
-    return picture, kernel, rng.normal(size=shape)
+    rng = np.random.default_rng(sum(image_shape))
+    image, kernel = rng.normal(size=image_shape), rng.normal(size=kernel_shape)
+    shape = tuple(p - k + 1 for p, k in zip(image_shape, kernel_shape, strict=True))
+    return image, kernel, rng.normal(size=shape)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("shapes", SHAPES)
 def test_the_gradient_is_tensorflows(shapes: tuple, loss: str) -> None:
-    picture, kernel, target = example(*shapes)
-    steps = kernel_gradient(picture, kernel, target, loss)
-    value, gradient = taped_kernel_gradient(picture, kernel, target, loss)
+    image, kernel, target = example(*shapes)
+    steps = kernel_gradient(image, kernel, target, loss)
+    value, gradient = taped_kernel_gradient(image, kernel, target, loss)
     assert steps.loss == pytest.approx(value, abs=1e-5)
     np.testing.assert_allclose(steps.gradient, gradient, atol=1e-5)
 
@@ -33,27 +33,27 @@ def test_the_gradient_is_tensorflows(shapes: tuple, loss: str) -> None:
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("shapes", SHAPES)
 def test_the_gradient_is_the_slope_of_the_loss(shapes: tuple, loss: str) -> None:
-    picture, kernel, target = example(*shapes)
-    steps = kernel_gradient(picture, kernel, target, loss)
+    image, kernel, target = example(*shapes)
+    steps = kernel_gradient(image, kernel, target, loss)
     for place in np.ndindex(kernel.shape):
         step = np.zeros(kernel.shape)
         step[place] = 1e-4
-        rise = kernel_gradient(picture, kernel + step, target, loss).loss
-        rise -= kernel_gradient(picture, kernel - step, target, loss).loss
+        rise = kernel_gradient(image, kernel + step, target, loss).loss
+        rise -= kernel_gradient(image, kernel - step, target, loss).loss
         assert steps.gradient[place] == pytest.approx(rise / 2e-4, abs=1e-5)
 
 
 @pytest.mark.parametrize("shapes", SHAPES)
 def test_each_weights_products_add_up_to_its_gradient(shapes: tuple) -> None:
-    picture, kernel, target = example(*shapes)
-    steps = kernel_gradient(picture, kernel, target)
-    np.testing.assert_allclose(steps.answer, scipy.signal.correlate2d(picture, kernel, "valid"))
+    image, kernel, target = example(*shapes)
+    steps = kernel_gradient(image, kernel, target)
+    np.testing.assert_allclose(steps.answer, scipy.signal.correlate2d(image, kernel, "valid"))
     np.testing.assert_allclose(
-        steps.gradient, scipy.signal.correlate2d(picture, steps.upstream, "valid")
+        steps.gradient, scipy.signal.correlate2d(image, steps.upstream, "valid")
     )
     for row, column in np.ndindex(kernel.shape):
         total = sum(
-            steps.upstream[i, j] * picture[i + row, j + column]
+            steps.upstream[i, j] * image[i + row, j + column]
             for i, j in np.ndindex(steps.answer.shape)
         )
         assert steps.products(row, column).sum() == pytest.approx(total)
@@ -61,18 +61,18 @@ def test_each_weights_products_add_up_to_its_gradient(shapes: tuple) -> None:
 
 
 def test_the_two_plain_losses_by_hand() -> None:
-    picture = np.arange(25).reshape(5, 5)
+    image = np.arange(25).reshape(5, 5)
     kernel = np.ones((3, 3))
-    assert kernel_gradient(picture, kernel, loss="sum").gradient[0, 0] == picture[:3, :3].sum()
-    middle = kernel_gradient(picture, kernel, loss="middle")
-    np.testing.assert_array_equal(middle.gradient, picture[1:4, 1:4])
-    np.testing.assert_array_equal(valid_correlation(picture, kernel), middle.answer)
+    assert kernel_gradient(image, kernel, loss="sum").gradient[0, 0] == image[:3, :3].sum()
+    middle = kernel_gradient(image, kernel, loss="middle")
+    np.testing.assert_array_equal(middle.gradient, image[1:4, 1:4])
+    np.testing.assert_array_equal(valid_correlation(image, kernel), middle.answer)
 
 
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"picture": np.zeros(3)}, InvalidImageError, "input must be a table"),
+        ({"image": np.zeros(3)}, InvalidImageError, "input must be a table"),
         ({"kernel": np.zeros((6, 6))}, InvalidParameterError, "fits on 5 × 5 values"),
         ({"kernel": np.full((3, 3), np.nan)}, InvalidParameterError, "finite numbers"),
         ({"target": np.zeros((2, 2))}, InvalidParameterError, r"of shape \(3, 3\)"),
@@ -80,7 +80,7 @@ def test_the_two_plain_losses_by_hand() -> None:
     ],
 )
 def test_wrong_arguments_are_explained(changes: dict, error: type, message: str) -> None:
-    arguments = {"picture": np.zeros((5, 5)), "kernel": np.zeros((3, 3))} | changes
+    arguments = {"image": np.zeros((5, 5)), "kernel": np.zeros((3, 3))} | changes
     with pytest.raises(error, match=message):
         kernel_gradient(**arguments)
 
@@ -94,16 +94,16 @@ def test_a_weight_or_a_loss_that_is_not_there_is_explained() -> None:
 
 @pytest.mark.parametrize("shapes", SHAPES)
 def test_the_best_step_is_better_than_its_neighbours(shapes: tuple) -> None:
-    picture, kernel, target = example(*shapes)
-    steps = kernel_gradient(picture, kernel, target)
+    image, kernel, target = example(*shapes)
+    steps = kernel_gradient(image, kernel, target)
     losses = [
-        kernel_gradient(picture, kernel - best_step(steps) * part * steps.gradient, target).loss
+        kernel_gradient(image, kernel - best_step(steps) * part * steps.gradient, target).loss
         for part in (0, 0.9, 1, 1.1)
     ]
     assert losses[2] < min(losses[0], losses[1], losses[3])
 
 
 def test_without_a_slope_there_is_no_step() -> None:
-    picture, kernel, _ = example((5, 5), (3, 3))
-    steps = kernel_gradient(picture, kernel, valid_correlation(picture, kernel))
+    image, kernel, _ = example((5, 5), (3, 3))
+    steps = kernel_gradient(image, kernel, valid_correlation(image, kernel))
     assert (best_step(steps), steps.loss) == (0.0, 0.0)

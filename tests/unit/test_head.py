@@ -35,7 +35,7 @@ def clouds(num_classes: int, distance: float, seed: int = 0) -> tuple[np.ndarray
 @pytest.fixture(scope="module")
 def clothes_head() -> TrainedHead:
     classes = bundled_classes(["Sneaker", "Bag", "Shirt"])
-    found = features(load_model(BASE), [each.image for each in classes.pictures])
+    found = features(load_model(BASE), [each.image for each in classes.images])
     return train_head(found, classes.labels, classes.class_names)
 
 
@@ -90,13 +90,15 @@ def test_the_same_seed_gives_the_same_head_and_names_differ_with_weights() -> No
 @pytest.mark.parametrize("labels", [[0] * 8, [0] * 8 + [1] * 3])
 def test_too_little_is_refused_with_its_numbers(labels: list[int]) -> None:
     names = NAMES[: max(labels) + 1]
-    with pytest.raises(InvalidParameterError, match="two classes and 4 pictures of each, got"):
+    with pytest.raises(InvalidParameterError, match="two classes and 4 images of each, got"):
         train_head(np.zeros((len(labels), 5)), np.array(labels), names)
 
 
 def test_features_are_the_means_of_the_last_maps() -> None:
     model = load_model(BASE)
-    images = [datasets.picture("natural", name) for name in ("chelsea", "coffee", "rocket")] * 4
+    images = [
+        datasets.sample_image("natural", name) for name in ("chelsea", "coffee", "rocket")
+    ] * 4
     reports: list[tuple[int, int]] = []
     found = features(model, images, lambda done, total: reports.append((done, total)))
     assert reports == [(10, 12), (12, 12)]
@@ -106,18 +108,18 @@ def test_features_are_the_means_of_the_last_maps() -> None:
     np.testing.assert_allclose(found[3:6], found[:3], atol=1e-5)
 
 
-def test_no_pictures_give_no_features() -> None:
+def test_no_images_give_no_features() -> None:
     assert features(load_model(BASE), []).shape == (0, 1280)
 
 
 def test_a_network_without_that_layer_is_refused() -> None:
     with pytest.raises(UnknownLayerError, match="has no layer 'avg_pool'"):
-        features(load_model("mnist-cnn"), [datasets.picture("natural", "chelsea")])
+        features(load_model("mnist-cnn"), [datasets.sample_image("natural", "chelsea")])
 
 
 def test_the_built_network_gives_features_times_weights(clothes_head: TrainedHead) -> None:
     model = adopt(build_with_head(clothes_head), head_card(clothes_head))
-    image = datasets.picture("fashion-mnist", "bag-3")
+    image = datasets.sample_image("fashion-mnist", "bag-3")
     row = features(load_model(BASE), [image])
     logits = row @ clothes_head.kernel + clothes_head.bias
     np.testing.assert_allclose(model.logits(image), logits[0], atol=1e-4)
@@ -162,7 +164,7 @@ def test_the_archive_opens_from_the_users_folder(
     card = zoo.find_card("own-head")
     assert card.title == "Own head: Sneaker, Bag, Shirt"
     assert card.preprocessing.name == "lite"
-    image = datasets.picture("fashion-mnist", "sneaker-2")
+    image = datasets.sample_image("fashion-mnist", "sneaker-2")
     row = features(load_model(BASE), [image])
     best = load_model("own-head").predict(image)[0]
     assert best.label == "Sneaker"

@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 def edge_features(images: np.ndarray) -> np.ndarray:
-    """Histograms of oriented gradients with a constant: they see strokes, not colours."""
+    """Histograms of oriented gradients with a constant: they see strokes, not colors."""
     cells = {"pixels_per_cell": (4, 4), "cells_per_block": (2, 2)}
     return np.stack([np.append(hog(rgb2gray(image), **cells), 1.0) for image in images])
 
@@ -35,7 +35,7 @@ def accuracy(reader: np.ndarray, images: np.ndarray, labels: np.ndarray) -> floa
 
 
 @pytest.mark.parametrize("digit", range(10))
-def test_a_picture_has_the_size_of_a_street_view_crop_and_shows_something(digit: int) -> None:
+def test_a_image_has_the_size_of_a_street_view_crop_and_shows_something(digit: int) -> None:
     pixels = draw_house_number(digit, seed=3)
     assert (pixels.dtype, pixels.shape) == (np.uint8, (32, 32, 3))
     assert pixels[8:24, 8:24].astype(float).std() > 5
@@ -59,14 +59,14 @@ def test_the_same_seed_draws_the_same_bytes_in_every_process() -> None:
     assert told.stdout == house_numbers(5, seed=11)[0].tobytes()
 
 
-def test_seeds_and_digits_change_the_picture() -> None:
+def test_seeds_and_digits_change_the_image() -> None:
     drawn = {draw_house_number(digit, seed=s).tobytes() for digit in range(10) for s in range(4)}
     assert len(drawn) == 40
     first, second = (house_numbers(20, seed=seed)[0] for seed in (0, 1))
     assert not {image.tobytes() for image in first} & {image.tobytes() for image in second}
 
 
-def test_labels_are_balanced_and_belong_to_the_pictures() -> None:
+def test_labels_are_balanced_and_belong_to_the_images() -> None:
     images, labels = house_numbers(40, seed=2)
     assert images.shape == (40, 32, 32, 3)
     assert labels.dtype == np.int64
@@ -111,5 +111,5 @@ def test_other_seeds_and_counts_are_refused() -> None:
         draw_house_number(1, seed=-1)
     with pytest.raises(InvalidParameterError, match="0 or more"):
         house_numbers(1, seed=-1)
-    with pytest.raises(InvalidParameterError, match="1 picture or more"):
+    with pytest.raises(InvalidParameterError, match="1 image or more"):
         house_numbers(0, seed=1)

@@ -163,18 +163,18 @@ def test_a_missing_file_and_a_folder_are_said(tmp_path: Path) -> None:
 
 def test_no_more_than_allowed_is_read_from_a_file() -> None:
     class Endless(BytesIO):
-        asked = 0
+        request = 0
 
         def read(self, size: int | None = -1) -> bytes:
             assert size is not None
             assert size > 0
-            self.asked += size
+            self.request += size
             return b"x" * size
 
     endless = Endless()
     with pytest.raises(InvalidImageError, match="20 MB"):
         read_image(endless)
-    assert endless.asked == reading.MAX_BYTES + 1
+    assert endless.request == reading.MAX_BYTES + 1
 
 
 def test_what_is_kept_is_a_read_only_copy() -> None:
@@ -209,10 +209,10 @@ def test_gray_weighs_colors_as_pillow_and_keras_do() -> None:
     image = image_from_pixels(pixels)
     by_pillow = np.asarray(Image.fromarray(pixels).convert("L"))
     assert np.abs(reading.as_gray(image) * 255 - by_pillow).max() <= 0.5 + 1e-4
-    view = reading.centre_view(image, 300, 400, is_grayscale=True)
+    view = reading.center_view(image, 300, 400, is_grayscale=True)
     np.testing.assert_array_equal(view, np.dstack([by_pillow] * 3))
-    small = reading.centre_view(image, 28, 28)
-    small_gray = reading.centre_view(image, 28, 28, is_grayscale=True)[..., 0]
+    small = reading.center_view(image, 28, 28)
+    small_gray = reading.center_view(image, 28, 28, is_grayscale=True)[..., 0]
     np.testing.assert_array_equal(small_gray, np.asarray(Image.fromarray(small).convert("L")))
 
 
@@ -222,7 +222,7 @@ def test_gray_is_what_keras_loads(tmp_path: Path) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (40, 50, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "image.png")
     loaded = keras.utils.load_img(tmp_path / "image.png", color_mode="grayscale")
-    view = reading.centre_view(read_image(tmp_path / "image.png"), 40, 50, is_grayscale=True)
+    view = reading.center_view(read_image(tmp_path / "image.png"), 40, 50, is_grayscale=True)
     np.testing.assert_array_equal(view[..., 0], np.asarray(loaded))
 
 

@@ -12,7 +12,7 @@ import pytest
 from keras import layers
 
 from cnnviz.errors import ModelLoadError
-from cnnviz.zoo import check_picture, load_model_file, try_in_child
+from cnnviz.zoo import check_image, load_model_file, try_in_child
 from tests.unit.hostile_models import packed, parts_of
 from tests.unit.legacy_files import (
     convolution,
@@ -92,7 +92,7 @@ def test_a_sequential_network_computes_the_same(name: str, tmp_path: Path) -> No
     model = load_model_file(path)
     np.testing.assert_allclose(model(IMAGE), expected(), atol=1e-6)
     assert [each.name for each in model.layers] == ["conv", "bn", "dw", "gap", "dense"]
-    assert check_picture(path) == (16, 16, 3)
+    assert check_image(path) == (16, 16, 3)
 
 
 def test_a_functional_network_computes_the_same(tmp_path: Path) -> None:
@@ -261,7 +261,7 @@ def test_an_archive_of_keras_2_computes_the_same(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((16, 16, 3)), *expected_layers()])
     assign(model, CONV, WEIGHTS["bn"], DEPTHWISE, DENSE)
     path = keras_2_archive(tmp_path / "net.keras", functional("net", parts()), model)
-    assert check_picture(path) == (16, 16, 3)
+    assert check_image(path) == (16, 16, 3)
     np.testing.assert_allclose(load_model_file(path)(IMAGE), expected(), atol=1e-6)
 
 

@@ -8,11 +8,9 @@ import scipy.ndimage
 import scipy.special
 
 from cnnviz import datasets
-from cnnviz.classifiers import linear
 from cnnviz.classifiers.linear import (
-    DATA,
     MAX_SHIFT_PX,
-    LinearRecipe,
+    PENALTIES,
     load_linear,
     save_linear,
     shift_accuracies,
@@ -20,31 +18,33 @@ from cnnviz.classifiers.linear import (
     train_linear,
 )
 from cnnviz.cli import main
-from cnnviz.datasets import LabelledImages
+from cnnviz.datasets import LabeledImages, data_set
 from cnnviz.errors import DatasetError, InvalidImageError, InvalidParameterError
 from cnnviz.images import image_from_pixels
 from tests.conftest import REPOSITORY
+from tests.unit.data_sets import add_data_set
 
 PENALTY = 0.02
 SHIPPED = ("fashion-mnist", "cifar-10", "svhn")
 
 
 @pytest.fixture
-def squares(monkeypatch: pytest.MonkeyPatch) -> LabelledImages:
-    """Noisy pictures with a bright square at the left, in the middle or at the right."""
+def squares(monkeypatch: pytest.MonkeyPatch) -> LabeledImages:
+    """Noisy labeled with a bright square at the left, in the middle or at the right."""
     rng = np.random.default_rng(0)
     labels = np.arange(90) % 3
     images = rng.integers(0, 90, (90, 6, 9, 3))
     for image, label in zip(images, labels, strict=True):
         image[2:4, 3 * label : 3 * label + 3] += 150
-    pictures = LabelledImages(
+    labeled = LabeledImages(
         images.astype(np.uint8), labels, ("left", "middle", "right"), "squares", "Made by tests."
     )
-    monkeypatch.setitem(DATA, "squares", LinearRecipe(lambda split: pictures, PENALTY))
-    return pictures
+    add_data_set(monkeypatch, "squares", lambda split: labeled)
+    monkeypatch.setitem(PENALTIES, "squares", PENALTY)
+    return labeled
 
 
-def test_training_ends_where_the_slope_of_the_loss_is_zero(squares: LabelledImages) -> None:
+def test_training_ends_where_the_slope_of_the_loss_is_zero(squares: LabeledImages) -> None:
     classifier = train_linear("squares")
     pixels = squares.images.reshape(90, -1) / 255
     weights = classifier.weights.reshape(3, -1).astype(np.float64)
@@ -57,7 +57,7 @@ def test_training_ends_where_the_slope_of_the_loss_is_zero(squares: LabelledImag
 
 
 def test_a_classifier_comes_back_from_its_file_and_knows_left_from_right(
-    squares: LabelledImages, tmp_path: Path
+    squares: LabeledImages, tmp_path: Path
 ) -> None:
     classifier = train_linear("squares")
     save_linear(classifier, "squares", tmp_path)
@@ -74,7 +74,7 @@ def test_a_classifier_comes_back_from_its_file_and_knows_left_from_right(
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_score_is_the_sum_of_the_product_picture_and_the_bias(name: str) -> None:
+def test_a_score_is_the_sum_of_the_product_image_and_the_bias(name: str) -> None:
     classifier = load_linear(name)
     rng = np.random.default_rng(1)
     pixels = rng.integers(0, 256, classifier.input_shape, dtype=np.uint8)
@@ -93,11 +93,11 @@ def test_a_score_is_the_sum_of_the_product_picture_and_the_bias(name: str) -> No
         assert total == pytest.approx(scores[place], abs=1e-9)
 
 
-def test_many_pictures_are_scored_as_each_alone() -> None:
+def test_many_images_are_scored_as_each_alone() -> None:
     classifier = load_linear("fashion-mnist")
-    pictures = datasets.fashion_mnist_samples().images[:5, ..., np.newaxis]
-    together = classifier.scores(pictures)
-    for row, pixels in zip(together, pictures, strict=True):
+    images = datasets.fashion_mnist_samples().images[:5, ..., np.newaxis]
+    together = classifier.scores(images)
+    for row, pixels in zip(together, images, strict=True):
         np.testing.assert_allclose(row, classifier.scores(pixels), atol=1e-9)
 
 
@@ -117,10 +117,10 @@ def test_the_shipped_files_are_small(name: str) -> None:
 
 @pytest.mark.real_data
 @pytest.mark.parametrize("name", SHIPPED)
-def test_the_shipped_accuracy_is_found_again_on_the_real_pictures(name: str) -> None:
+def test_the_shipped_accuracy_is_found_again_on_the_real_images(name: str) -> None:
     classifier = load_linear(name)
     try:
-        held_out = DATA[name].load("test")
+        held_out = data_set(name).load("test")
     except DatasetError as error:
         pytest.skip(str(error))
     if len(held_out.labels) != classifier.num_held_out:
@@ -140,14 +140,14 @@ def test_clothing_is_matched_and_house_numbers_are_not() -> None:
     assert abs(digits.accuracy - digits.commonest) < 0.05
 
 
-def test_a_picture_of_any_size_is_cut_and_reduced() -> None:
+def test_a_image_of_any_size_is_cut_and_reduced() -> None:
     pixels = np.zeros((64, 100, 3), np.uint8)
     pixels[:, 18:82] = (200, 100, 50)
     view = load_linear("cifar-10").view(image_from_pixels(pixels))
     np.testing.assert_array_equal(view, np.broadcast_to((200, 100, 50), (32, 32, 3)))
-    grey = load_linear("fashion-mnist").view(image_from_pixels(pixels))
+    gray = load_linear("fashion-mnist").view(image_from_pixels(pixels))
     luma = round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)
-    np.testing.assert_array_equal(grey, np.full((28, 28, 1), luma))
+    np.testing.assert_array_equal(gray, np.full((28, 28, 1), luma))
 
 
 def test_wrong_pixels_and_missing_files_are_explained(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_wrong_pixels_and_missing_files_are_explained(tmp_path: Path) -> None:
         classifier.scores(np.zeros((28, 28, 1), np.uint8))
     with pytest.raises(InvalidImageError, match="got float64"):
         classifier.scores(np.zeros((32, 32, 3)))
-    with pytest.raises(InvalidParameterError, match="no data 'imagenet'"):
+    with pytest.raises(InvalidParameterError, match="data must be one of: fashion-mnist, cifar-10"):
         train_linear("imagenet")
     with pytest.raises(DatasetError, match="python -m cnnviz linear svhn"):
         load_linear("svhn", tmp_path)
@@ -166,10 +166,10 @@ def test_wrong_pixels_and_missing_files_are_explained(tmp_path: Path) -> None:
 
 
 def test_the_command_writes_a_classifier(
-    squares: LabelledImages, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    squares: LabeledImages, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["linear", "squares", "--folder", str(tmp_path)]) == 0
     assert "Accuracy 100.00% on 90 test images" in capsys.readouterr().out
     assert load_linear("squares", tmp_path).num_training == 90
     assert main(["linear", "nothing"]) == 1
-    assert "Choose one of: " + ", ".join(linear.DATA) in capsys.readouterr().err
+    assert ", ".join(PENALTIES) in capsys.readouterr().err

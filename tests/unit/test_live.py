@@ -16,7 +16,7 @@ import pytest
 
 from cnnviz import datasets, zoo
 from cnnviz.cli import main
-from cnnviz.datasets import LabelledImages
+from cnnviz.datasets import DATA_SETS, LabeledImages
 from cnnviz.errors import AnalysisError, InvalidParameterError, ModelLoadError
 from cnnviz.images import image_from_pixels
 from cnnviz.network import loading
@@ -30,22 +30,21 @@ from cnnviz.training import (
     live_card,
     live_files,
     live_network,
-    recipes,
     train,
     train_live,
 )
 from cnnviz.training.live import loop, queue
 from cnnviz.training.live.settings import (
     AUGMENTATIONS,
-    INPUT_SHAPES,
     available_data,
-    live_pictures,
-    ten_pictures,
+    live_images,
+    ten_images,
 )
 from cnnviz.zoo import architectures, trained
 from cnnviz.zoo.blocks import HEADS, KERNEL_SIZES, POOLINGS, BlockNetwork, build_blocks
+from tests.unit.data_sets import add_data_set
 
-TINY = LiveSettings(filters=(4,), head="gap", epochs=2, batch_size=16, num_pictures=64)
+TINY = LiveSettings(filters=(4,), head="gap", epochs=2, batch_size=16, num_images=64)
 KEYS = ("loss", "accuracy", "val_loss", "val_accuracy")
 
 
@@ -73,7 +72,7 @@ def turns() -> Iterator[Turns]:
     ("changed", "says"),
     [
         ({"data": "cifar"}, "data must be one of"),
-        ({"num_pictures": 0}, "num_pictures must be from 10 to 20000, got 0"),
+        ({"num_images": 0}, "num_images must be from 10 to 20000, got 0"),
         ({"filters": ()}, "1 to 3 blocks, got 0"),
         ({"filters": (8, 8, 8, 8)}, "1 to 3 blocks, got 4"),
         ({"filters": (0,)}, "1 to 64 filters"),
@@ -149,7 +148,7 @@ def test_settings_survive_a_file() -> None:
     [
         ("{", "not JSON"),
         ("[" * 100_000, "not JSON"),
-        ("[]", "a JSON object with any of: data, num_pictures"),
+        ("[]", "a JSON object with any of: data, num_images"),
         ('{"layers": 3}', "a JSON object with any of"),
         ('{"epochs": "3"}', "epochs must be something like 5, got '3'"),
         ('{"epochs": true}', "epochs must be something like 5"),
@@ -166,7 +165,7 @@ def test_nonsense_in_a_settings_file_is_explained(text: str, says: str) -> None:
 
 
 def test_the_bundled_clothing_is_divided_without_overlap() -> None:
-    training, held_out = live_pictures(LiveSettings())
+    training, held_out = live_images(LiveSettings())
     assert (len(training.labels), len(held_out.labels)) == (150, 50)
     assert np.bincount(training.labels).tolist() == [15] * 10
     assert np.bincount(held_out.labels).tolist() == [5] * 10
@@ -176,14 +175,14 @@ def test_the_bundled_clothing_is_divided_without_overlap() -> None:
     assert not seen & {image.tobytes() for image in held_out.images}
 
 
-def test_more_pictures_contain_fewer() -> None:
-    few, many = (live_pictures(replace(TINY, num_pictures=n))[0] for n in (20, 80))
+def test_more_images_contain_fewer() -> None:
+    few, many = (live_images(replace(TINY, num_images=n))[0] for n in (20, 80))
     np.testing.assert_array_equal(few.images, many.images[:20])
     assert len(np.unique(few.labels)) > 5  # not class by class
 
 
-def test_the_ten_pictures_are_one_of_each_class() -> None:
-    assert ten_pictures("clothing-samples").labels.tolist() == list(range(10))
+def test_the_ten_images_are_one_of_each_class() -> None:
+    assert ten_images("clothing-samples").labels.tolist() == list(range(10))
 
 
 def test_without_data_beside_there_are_the_samples() -> None:
@@ -195,9 +194,9 @@ def test_with_data_beside_they_are_offered(real_data: Path) -> None:
     found = available_data()
     assert "clothing-samples" in found
     for name in found:
-        training, held_out = live_pictures(LiveSettings(data=name, num_pictures=30))
+        training, held_out = live_images(LiveSettings(data=name, num_images=30))
         channels = 1 if training.images.ndim == 3 else 3
-        assert (*training.images.shape[1:3], channels) == INPUT_SHAPES[name]
+        assert (*training.images.shape[1:3], channels) == DATA_SETS[name].image_shape
         assert len(held_out.labels) <= 1000
         assert len(held_out.class_names) == 10
 
@@ -268,10 +267,8 @@ def test_a_recipe_of_the_other_command_gives_the_same_history(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`train` knows nothing of live training but shares the epochs."""
-    pictures: dict[str, LabelledImages] = dict(
-        zip(("train", "test"), live_pictures(HARD), strict=True)
-    )
-    monkeypatch.setitem(recipes.DATA, "same", pictures.__getitem__)
+    images: dict[str, LabeledImages] = dict(zip(("train", "test"), live_images(HARD), strict=True))
+    add_data_set(monkeypatch, "same", images.__getitem__)
     monkeypatch.setitem(
         architectures.ARCHITECTURES, "same", lambda name: build_blocks(HARD.network, name, 1)
     )
@@ -448,18 +445,18 @@ def test_the_files_are_a_network_like_those_that_come_with_cnnviz(
     assert kept == done.settings
 
 
-def test_a_trained_network_is_a_guest_on_all_pages(
+def test_a_trained_network_is_a_user_model_on_all_pages(
     done: LiveTrained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card = live_card(done)
-    guest = loading.adopt(live_network(done), card)
-    assert loading.load_model(card.name) is guest
-    assert loading.adopt(live_network(done), card) is guest
-    held_out = live_pictures(done.settings)[1]
+    user_model = loading.adopt(live_network(done), card)
+    assert loading.load_model(card.name) is user_model
+    assert loading.adopt(live_network(done), card) is user_model
+    held_out = live_images(done.settings)[1]
     images = [image_from_pixels(np.stack([image] * 3, -1)) for image in held_out.images]
-    answers = [guest.predict(image, 1)[0].class_index for image in images]
+    answers = [user_model.predict(image, 1)[0].class_index for image in images]
     share = np.mean(np.array(answers) == held_out.labels)
-    assert share == pytest.approx(done.history[-1]["val_accuracy"], abs=0.021)  # grey by rounding
+    assert share == pytest.approx(done.history[-1]["val_accuracy"], abs=0.021)  # gray by rounding
     monkeypatch.setattr(loading, "MAX_ADOPTED", 1)
     with pytest.raises(ModelLoadError, match="open on this server already"):
         loading.adopt(live_network(done), replace(card, name="live-another"))

@@ -8,7 +8,7 @@ import pytest
 
 from cnnviz import datasets, figures
 from cnnviz.errors import InvalidParameterError
-from cnnviz.features.unit_trace import WindowStep, trace_cell
+from cnnviz.features.unit_trace import WindowStep, trace_unit
 from cnnviz.network.loading import load_model
 from cnnviz.ui.feature_maps.contrast import parse_channels
 from cnnviz.ui.feature_maps.trace import factors_csv
@@ -36,10 +36,10 @@ def test_anything_else_is_refused(text: str) -> None:
 
 def test_every_factor_is_in_the_table() -> None:
     model = load_model("fashion-gabor")
-    image = datasets.picture("fashion-mnist", "ankle-boot-1")
+    image = datasets.sample_image("fashion-mnist", "ankle-boot-1")
     window = next(
         step
-        for step in trace_cell(model, image, "conv1", 3, 14, 14).steps
+        for step in trace_unit(model, image, "conv1", 3, 14, 14).steps
         if isinstance(step, WindowStep)
     )
     rows = list(csv.DictReader(io.StringIO(factors_csv(window).decode())))
@@ -57,10 +57,10 @@ def test_a_strip_above_each_tile_leaves_the_map_uncovered() -> None:
     gap = figures.GAP_PX
     assert sheet.shape == (2 * (32 + 20 + gap) + gap, 2 * (32 + gap) + gap, 3)
     first = sheet[gap + 20 : gap + 52, gap : gap + 32]
-    assert (first == figures.colour_table("viridis")[255]).all()
+    assert (first == figures.color_table("viridis")[255]).all()
 
 
-def test_an_empty_tile_is_grey_and_looks_like_no_map() -> None:
+def test_an_empty_tile_is_gray_and_looks_like_no_map() -> None:
     tile = figures.empty_tile(9)
     assert tile.shape == (9, 9, 3)
     assert (tile[..., 0] == tile[..., 1]).all()

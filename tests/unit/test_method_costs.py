@@ -53,8 +53,8 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.fixture
-def case(tiny: Tiny, picture: ImageInput) -> Observation:
-    return observe(tiny("functional"), picture, one_class(1), (LAYER, IMAGE))
+def case(tiny: Tiny, image: ImageInput) -> Observation:
+    return observe(tiny("functional"), image, one_class(1), (LAYER, IMAGE))
 
 
 @pytest.mark.parametrize(("name", "settings"), ASKED)
@@ -82,9 +82,9 @@ def test_integrated_gradients_need_no_more_than_declared(
 
 
 def test_the_common_pass_is_one_image_there_and_back(
-    tiny: Tiny, picture: ImageInput, passes: list[int]
+    tiny: Tiny, image: ImageInput, passes: list[int]
 ) -> None:
-    explain(tiny("functional"), picture, "grad-cam", layer_name=LAYER, target=one_class(1))
+    explain(tiny("functional"), image, "grad-cam", layer_name=LAYER, target=one_class(1))
     assert passes == [OBSERVATION]
 
 
@@ -172,33 +172,33 @@ def test_parts_report_as_parts_of_the_whole() -> None:
 
 
 def test_a_table_can_be_stopped_within_a_map(
-    tiny: Tiny, picture: ImageInput, passes: list[int]
+    tiny: Tiny, image: ImageInput, passes: list[int]
 ) -> None:
     reports: list[float] = []
     places = [(tiny("functional"), LAYER, one_class(0))]
-    compare_methods(picture, ["rise"], places, on_progress=lambda done, *_: reports.append(done))
+    compare_methods(image, ["rise"], places, on_progress=lambda done, *_: reports.append(done))
     assert reports == sorted(reports)
     assert [done for done in reports if 0 < done < 1]  # within the map
     assert [done for done in reports if 1 < done < 2]  # within its measure
     assert reports[-1] == 2
     passes.clear()
     with pytest.raises(StopError):
-        compare_methods(picture, ["rise"], places, on_progress=stop_at(0.01))
+        compare_methods(image, ["rise"], places, on_progress=stop_at(0.01))
     assert sum(passes) < OBSERVATION + 400
 
 
 def test_a_sanity_check_can_be_stopped_within_a_map(
-    tiny: Tiny, picture: ImageInput, passes: list[int]
+    tiny: Tiny, image: ImageInput, passes: list[int]
 ) -> None:
-    asked = (tiny("functional"), picture, METHODS["rise"], LAYER, one_class(0))
+    request = (tiny("functional"), image, METHODS["rise"], LAYER, one_class(0))
     reports: list[float] = []
     levels = randomized_maps(
-        *asked, {"masks": 100}, on_progress=lambda done, *_: reports.append(done)
+        *request, {"masks": 100}, on_progress=lambda done, *_: reports.append(done)
     )
     assert reports == sorted(reports)
     assert reports[-1] == len(levels) == 3
     assert [done for done in reports if done % 1]
     passes.clear()
     with pytest.raises(StopError):
-        randomized_maps(*asked, on_progress=stop_at(0.01))
+        randomized_maps(*request, on_progress=stop_at(0.01))
     assert sum(passes) < OBSERVATION + 400

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cnnviz.errors import ModelLoadError
-from cnnviz.zoo import check_picture, load_model_file, try_in_child
+from cnnviz.zoo import check_image, load_model_file, try_in_child
 from cnnviz.zoo.admission.operations import OPERATIONS
 from tests.conftest import slow_unless
 from tests.unit.operation_cases import SHAPES, called, tensors
@@ -48,7 +48,7 @@ def preprocessed(name: str) -> keras.Model:
 def test_preprocessing_within_the_network_opens(name: str, tmp_path: Path) -> None:
     model = preprocessed(name)
     model.save(tmp_path / "net.keras")
-    assert check_picture(tmp_path / "net.keras") == (16, 16, 3)
+    assert check_image(tmp_path / "net.keras") == (16, 16, 3)
     image = RNG.uniform(0, 255, (1, 16, 16, 3)).astype("float32")
     loaded = load_model_file(tmp_path / "net.keras")
     np.testing.assert_array_equal(loaded(image), model(image))
@@ -62,7 +62,7 @@ def test_the_layers_that_only_the_architectures_of_keras_use_open(tmp_path: Path
     x = StochasticDepth(0.1)(LayerScale(0.5, 3)(inputs))
     model = keras.Model(inputs, CustomScaleLayer(0.2)([inputs, x]))
     model.save(tmp_path / "net.keras")
-    assert check_picture(tmp_path / "net.keras") == (16, 16, 3)
+    assert check_image(tmp_path / "net.keras") == (16, 16, 3)
     image = RNG.uniform(0, 255, (1, 16, 16, 3)).astype("float32")
     result = load_model_file(tmp_path / "net.keras")(image, training=False)
     np.testing.assert_array_equal(result, model(image, training=False))
@@ -85,7 +85,7 @@ def application(name: str) -> keras.Model:
 def test_every_architecture_of_keras_opens_with_the_same_numbers(name: str, tmp_path: Path) -> None:
     model = application(name)
     model.save(tmp_path / f"{name}.keras")
-    assert check_picture(tmp_path / f"{name}.keras") == model.input_shape[1:]
+    assert check_image(tmp_path / f"{name}.keras") == model.input_shape[1:]
     loaded = load_model_file(tmp_path / f"{name}.keras")
     image = RNG.uniform(0, 255, (1, *model.input_shape[1:])).astype("float32")
     np.testing.assert_array_equal(loaded(image, training=False), model(image, training=False))
@@ -123,7 +123,7 @@ ODD = ("bytes", "no channels", "fixed batch", "free size", "two outputs", "named
 @pytest.mark.parametrize("kind", ODD)
 def test_networks_of_odd_inputs_pass_the_check(kind: str, tmp_path: Path) -> None:
     odd_inputs(kind).save(tmp_path / "net.keras")
-    assert check_picture(tmp_path / "net.keras") == SIZES.get(kind, (16, 16, 3))
+    assert check_image(tmp_path / "net.keras") == SIZES.get(kind, (16, 16, 3))
     load_model_file(tmp_path / "net.keras")
 
 

@@ -10,7 +10,7 @@ from cnnviz.filter_banks import (
     KERNELS,
     box_kernel,
     gaussian_kernel,
-    normalised,
+    normalized,
     resized,
     zero_mean,
 )
@@ -44,7 +44,7 @@ def test_kernels_that_look_for_differences_ignore_plain_brightness(name: str) ->
 
 
 @pytest.mark.parametrize("name", ["sharpen", "box", "gaussian", "identity"])
-def test_kernels_that_show_the_picture_keep_its_brightness(name: str) -> None:
+def test_kernels_that_show_the_image_keep_its_brightness(name: str) -> None:
     assert BY_NAME[name].sum() == pytest.approx(1)
 
 
@@ -77,9 +77,9 @@ def test_kernels_can_be_changed() -> None:
     assert resized(kernel, 5)[1:-1, 1:-1].tolist() == kernel.tolist()
     assert resized(resized(kernel, 11), 3).tolist() == kernel.tolist()
     assert resized(kernel, 1).tolist() == [[4.0]]
-    assert normalised(kernel).sum() == pytest.approx(1)
-    assert np.abs(normalised(BY_NAME["sobel"])).sum() == pytest.approx(1)
-    assert not normalised(np.zeros((3, 3))).any()
+    assert normalized(kernel).sum() == pytest.approx(1)
+    assert np.abs(normalized(BY_NAME["sobel"])).sum() == pytest.approx(1)
+    assert not normalized(np.zeros((3, 3))).any()
     assert zero_mean(kernel).sum() == pytest.approx(0)
 
 

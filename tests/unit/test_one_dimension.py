@@ -48,18 +48,18 @@ def test_dilation_is_that_of_keras_where_keras_has_it(dilation: int, stride: int
 @pytest.mark.parametrize("stride", [1, 2, 3])
 @pytest.mark.parametrize("dilation", [1, 2])
 @pytest.mark.parametrize("operation", ["correlate", "convolve"])
-def test_a_line_is_the_middle_row_of_a_picture(stride: int, dilation: int, operation: str) -> None:
+def test_a_line_is_the_middle_row_of_a_image(stride: int, dilation: int, operation: str) -> None:
     rng = np.random.default_rng(0)
     signal, kernel = rng.normal(size=15), rng.normal(size=3)
-    picture = np.zeros((15, 15, 1))
-    picture[6, :, 0] = signal
+    image = np.zeros((15, 15, 1))
+    image[6, :, 0] = signal
     square = np.zeros((3, 3))
     square[1] = kernel
     layer = LayerSettings(operation, "zero", stride=stride, dilation=dilation)
     line = slide_along(
         signal, kernel, operation=operation, padding=dilation, stride=stride, dilation=dilation
     )
-    np.testing.assert_allclose(apply_layer(picture, square, layer).answer[6 // stride], line.answer)
+    np.testing.assert_allclose(apply_layer(image, square, layer).answer[6 // stride], line.answer)
 
 
 def test_every_cell_is_the_sum_of_its_window() -> None:

@@ -1,4 +1,4 @@
-"""Pictures of somebody's own: what is kept, what is refused, and with which words."""
+"""Images of somebody's own: what is kept, what is refused, and with which words."""
 
 import zipfile
 from io import BytesIO
@@ -11,24 +11,24 @@ from cnnviz.errors import InvalidImageError, InvalidParameterError
 from cnnviz.figures import encode_png
 from cnnviz.images import image_from_pixels
 from cnnviz.training.head.labeled_images import (
-    MAX_PICTURES,
-    NamedPicture,
+    MAX_IMAGES,
+    NamedImage,
     bundled_classes,
     check_classes,
     files_in_archive,
     plain_name,
     read_files,
-    read_picture,
+    read_named_image,
 )
 
 
-def a_picture(seed: int, name: str = "") -> NamedPicture:
+def an_image(seed: int, name: str = "") -> NamedImage:
     pixels = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), np.uint8)
-    return NamedPicture(name or f"{seed}.png", image_from_pixels(pixels))
+    return NamedImage(name or f"{seed}.png", image_from_pixels(pixels))
 
 
-def pictures(first: int, count: int) -> list[NamedPicture]:
-    return [a_picture(seed) for seed in range(first, first + count)]
+def images(first: int, count: int) -> list[NamedImage]:
+    return [an_image(seed) for seed in range(first, first + count)]
 
 
 def png(seed: int, height: int = 300, width: int = 400) -> bytes:
@@ -43,35 +43,35 @@ def packed(files: dict[str, bytes], **how: Any) -> bytes:
     return content.getvalue()
 
 
-def test_good_pictures_are_all_kept_in_order() -> None:
-    checked = check_classes({"a": pictures(0, 8), "b": pictures(100, 9)})
+def test_good_images_are_all_kept_in_order() -> None:
+    checked = check_classes({"a": images(0, 8), "b": images(100, 9)})
     assert checked.is_complete
     assert checked.refused == ()
     assert checked.labels.tolist() == [0] * 8 + [1] * 9
     assert [each.file_name for each in checked.of_class(1)][:2] == ["100.png", "101.png"]
 
 
-def test_a_picture_in_two_classes_is_left_out_of_both() -> None:
-    both = a_picture(7)
-    other = NamedPicture("copy.png", both.image)
-    checked = check_classes({"a": [both, *pictures(10, 8)], "b": [other, *pictures(30, 8)]})
+def test_a_image_in_two_classes_is_left_out_of_both() -> None:
+    both = an_image(7)
+    other = NamedImage("copy.png", both.image)
+    checked = check_classes({"a": [both, *images(10, 8)], "b": [other, *images(30, 8)]})
     assert checked.is_complete
-    assert len(checked.pictures) == 16
+    assert len(checked.images) == 16
     assert [sentence.split(":")[0] for sentence in checked.refused] == [
         "7.png (“a”) is in “a” and “b”",
         "copy.png (“b”) is in “a” and “b”",
     ]
 
 
-def test_of_equal_pictures_in_one_class_the_first_stays() -> None:
-    twin = NamedPicture("twin.png", a_picture(0).image)
-    checked = check_classes({"a": [*pictures(0, 8), twin], "b": pictures(50, 8)})
+def test_of_equal_images_in_one_class_the_first_stays() -> None:
+    twin = NamedImage("twin.png", an_image(0).image)
+    checked = check_classes({"a": [*images(0, 8), twin], "b": images(50, 8)})
     assert len(checked.of_class(0)) == 8
     assert "twin.png (“a”) is the same image as 0.png" in checked.refused[0]
 
 
-def test_too_few_pictures_and_classes_are_named() -> None:
-    checked = check_classes({"mugs": pictures(0, 1)})
+def test_too_few_images_and_classes_are_named() -> None:
+    checked = check_classes({"mugs": images(0, 1)})
     assert not checked.is_complete
     assert checked.missing == (
         "There is 1 class. Add 2 to 5 in all.",
@@ -79,26 +79,26 @@ def test_too_few_pictures_and_classes_are_named() -> None:
     )
 
 
-def test_too_many_pictures_of_a_class_are_cut_off() -> None:
-    many = pictures(0, MAX_PICTURES + 3)
-    checked = check_classes({"a": many, "b": pictures(1000, 8)})
-    assert len(checked.of_class(0)) == MAX_PICTURES
-    assert f"from {MAX_PICTURES}.png on they are left out" in checked.refused[0]
+def test_too_many_images_of_a_class_are_cut_off() -> None:
+    many = images(0, MAX_IMAGES + 3)
+    checked = check_classes({"a": many, "b": images(1000, 8)})
+    assert len(checked.of_class(0)) == MAX_IMAGES
+    assert f"from {MAX_IMAGES}.png on they are left out" in checked.refused[0]
 
 
-def test_the_fingerprint_follows_names_and_pictures() -> None:
-    one = check_classes({"a": pictures(0, 8), "b": pictures(20, 8)})
-    same = check_classes({"a": pictures(0, 8), "b": pictures(20, 8)})
-    renamed = check_classes({"a": pictures(0, 8), "c": pictures(20, 8)})
-    fewer = check_classes({"a": pictures(0, 8), "b": pictures(20, 9)})
+def test_the_fingerprint_follows_names_and_images() -> None:
+    one = check_classes({"a": images(0, 8), "b": images(20, 8)})
+    same = check_classes({"a": images(0, 8), "b": images(20, 8)})
+    renamed = check_classes({"a": images(0, 8), "c": images(20, 8)})
+    fewer = check_classes({"a": images(0, 8), "b": images(20, 9)})
     assert one.digest == same.digest
     assert len({one.digest, renamed.digest, fewer.digest}) == 3
 
 
-def test_a_picture_is_kept_as_the_network_sees_it() -> None:
-    assert read_picture("a.png", png(1)).image.pixels.shape == (224, 224, 3)
+def test_a_image_is_kept_as_the_network_sees_it() -> None:
+    assert read_named_image("a.png", png(1)).image.pixels.shape == (224, 224, 3)
     with pytest.raises(InvalidImageError, match=r"^broken\.png: This file cannot be read"):
-        read_picture("broken.png", b"nothing")
+        read_named_image("broken.png", b"nothing")
 
 
 def test_good_files_are_kept_beside_broken_ones() -> None:
@@ -122,7 +122,7 @@ def test_a_zip_brings_a_class_for_each_folder() -> None:
             "all/pens/3.png": png(3),
             "__MACOSX/all/cups/._1.png": b"x",
             "all/pens/.hidden": b"x",
-            "all/pens/notes.txt": b"no picture",
+            "all/pens/notes.txt": b"no image",
         },
         compression=zipfile.ZIP_DEFLATED,
     )

@@ -13,7 +13,7 @@ from cnnviz.errors import ModelLoadError
 from cnnviz.images import ImageInput
 from cnnviz.network import loading
 from cnnviz.network.inspection import wrap_model
-from cnnviz.network.loading import load_guest, load_model
+from cnnviz.network.loading import load_model, load_user_model
 from tests.unit.hostile_models import good_parts, packed, static_corpus, trial_corpus
 
 BLANK = ImageInput(np.zeros((16, 16, 3), np.uint8), "blank")
@@ -94,36 +94,38 @@ def test_the_command_prints_the_layers_of_a_file(
     assert "no file 'none.keras'" in capsys.readouterr().err
 
 
-def test_a_guest_lives_as_long_as_somebody_holds_it(tmp_path: Path) -> None:
+def test_a_user_model_lives_as_long_as_somebody_holds_it(tmp_path: Path) -> None:
     path = tmp_path / "guest.keras"
     path.write_bytes(packed(good_parts()))
-    guest = load_guest(path, "upload-1")
+    user_model = load_user_model(path, "upload-1")
     path.unlink()
-    assert load_model("upload-1") is guest
-    assert load_guest(path, "upload-1") is guest
-    assert guest.card.title == "guest"
-    assert len(guest.predict(BLANK)) == 2
+    assert load_model("upload-1") is user_model
+    assert load_user_model(path, "upload-1") is user_model
+    assert user_model.card.title == "guest"
+    assert len(user_model.predict(BLANK)) == 2
     assert "upload-1" not in [card.name for card in zoo.list_models()]
-    del guest
+    del user_model
     gc.collect()
     with pytest.raises(ModelLoadError, match="no network 'upload-1'"):
         load_model("upload-1")
 
 
-def test_a_bad_guest_is_refused_and_forgotten(tmp_path: Path) -> None:
+def test_a_bad_user_model_is_refused_and_forgotten(tmp_path: Path) -> None:
     path = tmp_path / "guest.keras"
     path.write_bytes(trial_corpus()["weights are text"]())
     with pytest.raises(ModelLoadError, match="cannot be used"):
-        load_guest(path, "upload-2")
-    assert "upload-2" not in loading._guests
+        load_user_model(path, "upload-2")
+    assert "upload-2" not in loading._user_models
 
 
-def test_too_many_guests_are_asked_to_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_user_models_are_asked_to_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "guest.keras"
     path.write_bytes(packed(good_parts()))
-    monkeypatch.setattr(loading, "MAX_GUESTS", 1)
+    monkeypatch.setattr(loading, "MAX_USER_MODELS", 1)
     network = zoo.load_model_file(path)
     held = wrap_model(network, zoo.card_for_model(network, "held"))
-    monkeypatch.setitem(loading._guests, "held", held)
+    monkeypatch.setitem(loading._user_models, "held", held)
     with pytest.raises(ModelLoadError, match="1 networks of visitors are open"):
-        load_guest(path, "upload-3")
+        load_user_model(path, "upload-3")

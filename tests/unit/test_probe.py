@@ -50,36 +50,36 @@ def activations_by_hand(batch: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", [*SOFTMAX_KINDS, "logits"])
 def test_the_scores_are_the_logits_whatever_the_network_ends_in(
-    tiny: Tiny, picture: ImageInput, kind: str
+    tiny: Tiny, image: ImageInput, kind: str
 ) -> None:
     model = tiny(kind)
-    pooled = activations_by_hand(model.preprocess(picture)).mean(axis=(0, 1))
+    pooled = activations_by_hand(model.preprocess(image)).mean(axis=(0, 1))
     expected = pooled @ DENSE_KERNEL + DENSE_BIAS
-    np.testing.assert_allclose(model.logits(picture), expected, atol=1e-5)
+    np.testing.assert_allclose(model.logits(image), expected, atol=1e-5)
     assert model.head == ("linear" if kind == "logits" else "softmax")
 
 
 @pytest.mark.parametrize("kind", SOFTMAX_KINDS)
-def test_the_probabilities_are_the_networks_own(tiny: Tiny, picture: ImageInput, kind: str) -> None:
+def test_the_probabilities_are_the_networks_own(tiny: Tiny, image: ImageInput, kind: str) -> None:
     model = tiny(kind)
-    own = np.asarray(model.keras_model(model.preprocess(picture), training=False))[0]
-    np.testing.assert_allclose(model.probabilities(model.logits(picture)), own, atol=1e-6)
+    own = np.asarray(model.keras_model(model.preprocess(image), training=False))[0]
+    np.testing.assert_allclose(model.probabilities(model.logits(image)), own, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", SIGMOID_KINDS)
-def test_one_sigmoid_unit_has_two_classes(tiny: Tiny, picture: ImageInput, kind: str) -> None:
+def test_one_sigmoid_unit_has_two_classes(tiny: Tiny, image: ImageInput, kind: str) -> None:
     model = tiny(kind)
-    own = float(np.asarray(model.keras_model(model.preprocess(picture), training=False))[0, 0])
-    scores = model.logits(picture)
+    own = float(np.asarray(model.keras_model(model.preprocess(image), training=False))[0, 0])
+    scores = model.logits(image)
     assert scores[1] == -scores[0]
     np.testing.assert_allclose(model.probabilities(scores), [1 - own, own], atol=1e-6)
     assert len(model.class_names) == 2
 
 
-def test_predictions_come_most_probable_first(tiny: Tiny, picture: ImageInput) -> None:
+def test_predictions_come_most_probable_first(tiny: Tiny, image: ImageInput) -> None:
     model = tiny("functional")
-    predictions = model.predict(picture, top=2)
-    scores = model.logits(picture)
+    predictions = model.predict(image, top=2)
+    scores = model.logits(image)
     assert [p.class_index for p in predictions] == list(np.argsort(-scores)[:2])
     assert predictions[0].probability > predictions[1].probability
     assert predictions[0].label == model.class_names[predictions[0].class_index]
@@ -103,60 +103,58 @@ def test_every_layer_can_be_tapped_in_order(tiny: Tiny, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["functional", "nested"])
 def test_feature_maps_are_the_convolution_written_out(
-    tiny: Tiny, picture: ImageInput, kind: str
+    tiny: Tiny, image: ImageInput, kind: str
 ) -> None:
     model = tiny(kind)
-    (maps,) = feature_maps(model, picture).values()
-    np.testing.assert_allclose(
-        maps.values, activations_by_hand(model.preprocess(picture)), atol=1e-5
-    )
+    (maps,) = feature_maps(model, image).values()
+    np.testing.assert_allclose(maps.values, activations_by_hand(model.preprocess(image)), atol=1e-5)
     assert not maps.values.flags.writeable
 
 
-def test_nested_equals_flat(tiny: Tiny, picture: ImageInput) -> None:
-    flat = tiny("functional").activations_and_gradients(picture, "conv", 1)
-    nested = tiny("nested").activations_and_gradients(picture, "backbone/conv", 1)
+def test_nested_equals_flat(tiny: Tiny, image: ImageInput) -> None:
+    flat = tiny("functional").activations_and_gradients(image, "conv", 1)
+    nested = tiny("nested").activations_and_gradients(image, "backbone/conv", 1)
     for one, other in zip(flat, nested, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
-def test_the_gradient_is_that_of_the_logit(tiny: Tiny, picture: ImageInput) -> None:
+def test_the_gradient_is_that_of_the_logit(tiny: Tiny, image: ImageInput) -> None:
     for kind in ALL_KINDS:
         model = tiny(kind)
         activations, gradients, logit = model.activations_and_gradients(
-            picture, model.default_cam_layer, 1
+            image, model.default_cam_layer, 1
         )
         column = DENSE_KERNEL[:, 0] if kind in SIGMOID_KINDS else DENSE_KERNEL[:, 1]
         expected = np.broadcast_to(column / 36, (6, 6, 4))
         np.testing.assert_allclose(gradients, expected, atol=1e-6)
-        assert logit == pytest.approx(model.logits(picture)[1], abs=1e-5)
+        assert logit == pytest.approx(model.logits(image)[1], abs=1e-5)
         assert activations.shape == gradients.shape
 
 
-def test_gray_networks_get_one_channel(tiny: Tiny, picture: ImageInput) -> None:
-    assert tiny("functional", 1).preprocess(picture).shape == (1, 8, 8, 1)
+def test_gray_networks_get_one_channel(tiny: Tiny, image: ImageInput) -> None:
+    assert tiny("functional", 1).preprocess(image).shape == (1, 8, 8, 1)
 
 
-def test_nothing_is_changed_after_success_and_after_failure(picture: ImageInput) -> None:
+def test_nothing_is_changed_after_success_and_after_failure(image: ImageInput) -> None:
     network = make_network("nested")
     network.get_layer("backbone").trainable = False
     before = [weight.copy() for weight in network.get_weights()]
-    config, pixels = network.get_config(), picture.pixels.copy()
+    config, pixels = network.get_config(), image.pixels.copy()
     nodes = [len(layer._inbound_nodes) for layer in network._flatten_layers()]
     model = wrap_model(network, card_for_model(network, "nested"))
-    model.predict(picture)
-    model.activations_and_gradients(picture, "backbone/conv", 0)
+    model.predict(image)
+    model.activations_and_gradients(image, "backbone/conv", 0)
     with pytest.raises(UnknownLayerError):
-        model.activations(picture, ["missing"])
+        model.activations(image, ["missing"])
     for old, new in zip(before, network.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
     assert network.get_config() == config
     assert nodes == [len(layer._inbound_nodes) for layer in network._flatten_layers()]
     assert not network.get_layer("backbone").trainable
-    np.testing.assert_array_equal(picture.pixels, pixels)
+    np.testing.assert_array_equal(image.pixels, pixels)
 
 
-def test_dropout_and_batch_norm_stay_in_inference(picture: ImageInput) -> None:
+def test_dropout_and_batch_norm_stay_in_inference(image: ImageInput) -> None:
     network = keras.Sequential(
         [
             keras.Input((8, 8, 3)),
@@ -168,12 +166,12 @@ def test_dropout_and_batch_norm_stay_in_inference(picture: ImageInput) -> None:
         ]
     )
     model = wrap_model(network, card_for_model(network, "noisy"))
-    own = np.asarray(network(model.preprocess(picture), training=False))[0]
-    np.testing.assert_allclose(model.logits(picture), own, atol=1e-5)
-    np.testing.assert_array_equal(model.logits(picture), model.logits(picture))
+    own = np.asarray(network(model.preprocess(image), training=False))[0]
+    np.testing.assert_allclose(model.logits(image), own, atol=1e-5)
+    np.testing.assert_array_equal(model.logits(image), model.logits(image))
 
 
-def test_a_layer_used_twice_has_two_names(picture: ImageInput) -> None:
+def test_a_layer_used_twice_has_two_names(image: ImageInput) -> None:
     inputs = keras.Input((8, 8, 3))
     shared = layers.Conv2D(3, 3, padding="same", name="shared")
     outputs = layers.Dense(2)(layers.Flatten()(shared(shared(inputs))))
@@ -181,37 +179,37 @@ def test_a_layer_used_twice_has_two_names(picture: ImageInput) -> None:
     model = wrap_model(network, card_for_model(network, "shared"))
     first, second, *_ = model.layer_names
     assert (first, second) == ("shared", "shared@2")
-    taps, _ = model.activations(picture, [first, second])
+    taps, _ = model.activations(image, [first, second])
     again = np.asarray(shared(taps["shared"][None]))[0]
     np.testing.assert_allclose(taps["shared@2"], again, atol=1e-5)
 
 
-def test_residual_networks_work(picture: ImageInput) -> None:
+def test_residual_networks_work(image: ImageInput) -> None:
     inputs = keras.Input((8, 8, 3))
     x = layers.Conv2D(3, 3, padding="same", name="conv_in_branch")(inputs)
     x = layers.Add(name="add")([inputs, x])
     network = keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling2D()(x)))
     model = wrap_model(network, card_for_model(network, "residual"))
     assert model.default_cam_layer == "add"
-    taps, _ = model.activations(picture, ["conv_in_branch", "add"])
-    expected = taps["conv_in_branch"] + model.preprocess(picture)[0]
+    taps, _ = model.activations(image, ["conv_in_branch", "add"])
+    expected = taps["conv_in_branch"] + model.preprocess(image)[0]
     np.testing.assert_allclose(taps["add"], expected, atol=1e-6)
 
 
-def test_unknown_layers_and_classes_are_named(tiny: Tiny, picture: ImageInput) -> None:
+def test_unknown_layers_and_classes_are_named(tiny: Tiny, image: ImageInput) -> None:
     model = tiny("functional")
     with pytest.raises(UnknownLayerError, match="Choose one of: conv, gap") as caught:
-        model.activations(picture, ["conv9"])
+        model.activations(image, ["conv9"])
     assert caught.value.layer_name == "conv9"
     assert caught.value.available == model.layer_names
     for class_index in (-1, 3):
         with pytest.raises(InvalidParameterError, match="0 to 2"):
-            model.activations_and_gradients(picture, "conv", class_index)
+            model.activations_and_gradients(image, "conv", class_index)
     with pytest.raises(InvalidParameterError, match="has no feature maps"):
-        feature_maps(model, picture, ["dense"])
+        feature_maps(model, image, ["dense"])
 
 
-def test_a_class_that_does_not_depend_on_a_layer_is_said(picture: ImageInput) -> None:
+def test_a_class_that_does_not_depend_on_a_layer_is_said(image: ImageInput) -> None:
     inputs = keras.Input((8, 8, 3))
     dead_end = layers.Conv2D(2, 3, name="dead_end")(inputs)
     gate = layers.Lambda(lambda x: x * 0, name="gate")(layers.Flatten()(dead_end))
@@ -220,16 +218,16 @@ def test_a_class_that_does_not_depend_on_a_layer_is_said(picture: ImageInput) ->
     network = keras.Model(inputs, outputs)
     model = wrap_model(network, card_for_model(network, "gated"))
     with pytest.raises(AnalysisError, match="depends on layer 'dead_end'"):
-        model.activations_and_gradients(picture, "dead_end", 0)
+        model.activations_and_gradients(image, "dead_end", 0)
 
 
-def test_values_that_are_not_finite_are_said(picture: ImageInput) -> None:
+def test_values_that_are_not_finite_are_said(image: ImageInput) -> None:
     network = make_network("functional")
     kernel, bias = network.get_layer("conv").get_weights()
     network.get_layer("conv").set_weights([kernel, bias + np.float32(np.inf)])
     model = wrap_model(network, card_for_model(network, "broken"))
     with pytest.raises(AnalysisError, match="not numbers"):
-        model.activations_and_gradients(picture, "conv", 0)
+        model.activations_and_gradients(image, "conv", 0)
 
 
 class _OwnClass(keras.Model):
@@ -260,7 +258,7 @@ def test_models_of_another_shape_are_refused_with_a_reason(
         wrap_model(network, card)
 
 
-def test_a_saved_model_opens_by_its_path(tmp_path: Path, picture: ImageInput) -> None:
+def test_a_saved_model_opens_by_its_path(tmp_path: Path, image: ImageInput) -> None:
     network = make_network("nested")
     path = tmp_path / "mine.keras"
     network.save(path)
@@ -269,8 +267,8 @@ def test_a_saved_model_opens_by_its_path(tmp_path: Path, picture: ImageInput) ->
     assert load_model(path) is model
     os.utime(path, ns=(1, 1))
     assert load_model(path) is not model
-    own = np.asarray(network(model.preprocess(picture), training=False))[0]
-    np.testing.assert_allclose(model.probabilities(model.logits(picture)), own, atol=1e-6)
+    own = np.asarray(network(model.preprocess(image), training=False))[0]
+    np.testing.assert_allclose(model.probabilities(model.logits(image)), own, atol=1e-6)
 
 
 def test_compiled_functions_are_bounded(tiny: Tiny) -> None:
@@ -300,23 +298,21 @@ def test_many_threads_make_one_value_and_a_failure_is_tried_again() -> None:
     assert store.get("bad", lambda: 7) == 7
 
 
-def test_one_picture_gives_the_same_numbers_from_many_threads(tiny: Tiny) -> None:
+def test_one_image_gives_the_same_numbers_from_many_threads(tiny: Tiny) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     rng = np.random.default_rng(0)
-    pictures = [
-        image_from_pixels(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)) for _ in range(6)
-    ]
+    images = [image_from_pixels(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)) for _ in range(6)]
     model = tiny("nested")
-    expected = [model.logits(image) for image in pictures]
+    expected = [model.logits(image) for image in images]
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda i: model.logits(pictures[i % 6]), range(120)))
+        found = list(pool.map(lambda i: model.logits(images[i % 6]), range(120)))
     for i, scores in enumerate(found):
         np.testing.assert_allclose(scores, expected[i % 6], atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["sequential", "sigmoid"])
-def test_the_scores_of_many_pictures_are_those_of_each(tiny: Tiny, kind: str) -> None:
+def test_the_scores_of_many_images_are_those_of_each(tiny: Tiny, kind: str) -> None:
     model = tiny(kind)
     rng = np.random.default_rng(2)
     images = [image_from_pixels(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)) for _ in range(70)]

@@ -120,7 +120,7 @@ def test_layers_that_act_in_training_only_change_no_field() -> None:
     assert (field.rows.size, field.rows.jump) == (3, 1)
 
 
-def test_behind_global_pooling_every_number_sees_the_whole_picture() -> None:
+def test_behind_global_pooling_every_number_sees_the_whole_image() -> None:
     model = wrapped(build_architecture("fashion-cnn-gap"))
     fields = receptive_fields(model)
     conv, pooled, dense = (fields[name] for name in ("conv3", "avg_pool", "predictions"))

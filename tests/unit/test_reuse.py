@@ -54,7 +54,7 @@ def test_layers_of_one_block_are_one_part() -> None:
 
 
 def test_the_answer_is_the_one_that_the_network_gives_itself() -> None:
-    image = datasets.picture("natural", "chelsea")
+    image = datasets.sample_image("natural", "chelsea")
     evidence = look_at("cats-dogs-150", image)
     model = load_model("cats-dogs-150")
     for prediction in model.predict(image):

@@ -51,42 +51,42 @@ def gated() -> LoadedModel:
 
 
 def test_the_gradient_of_a_weighted_sum_is_its_weights(
-    linear: LoadedModel, picture: ImageInput
+    linear: LoadedModel, image: ImageInput
 ) -> None:
-    found = saliency_map(linear, picture, class_index=1)
+    found = saliency_map(linear, image, class_index=1)
     np.testing.assert_allclose(found.values, np.abs(WEIGHTS).max(axis=-1), atol=1e-7)
-    signed = saliency_map(linear, picture, class_index=1, signed=True)
+    signed = saliency_map(linear, image, class_index=1, signed=True)
     np.testing.assert_allclose(signed.values, WEIGHTS.sum(axis=-1), atol=1e-6)
     assert (found.layer_name, found.method) == (IMAGE, "gradient")
 
 
 def test_gradient_times_input_adds_up_to_a_weighted_sum(
-    linear: LoadedModel, picture: ImageInput
+    linear: LoadedModel, image: ImageInput
 ) -> None:
-    found = saliency_map(linear, picture, "gradient-input", class_index=1)
+    found = saliency_map(linear, image, "gradient-input", class_index=1)
     assert found.values.sum() + 0.5 == pytest.approx(found.logit, abs=1e-4)
 
 
 @pytest.mark.parametrize("kind", BASELINES)
 def test_integrated_gradients_of_a_weighted_sum_need_one_step(
-    linear: LoadedModel, picture: ImageInput, kind: str
+    linear: LoadedModel, image: ImageInput, kind: str
 ) -> None:
     found = saliency_map(
-        linear, picture, "integrated-gradients", class_index=1, steps=4, baseline=kind
+        linear, image, "integrated-gradients", class_index=1, steps=4, baseline=kind
     )
-    way = linear.preprocess(picture) - baseline(linear, picture, kind)
+    way = linear.preprocess(image) - baseline(linear, image, kind)
     np.testing.assert_allclose(found.values, (WEIGHTS * way[0]).sum(axis=-1), atol=1e-5)
     assert dict(found.diagnostics)["gap_percent"] < 0.1
 
 
 def test_integrated_gradients_make_no_more_steps_than_they_say(
-    linear: LoadedModel, picture: ImageInput, monkeypatch: pytest.MonkeyPatch
+    linear: LoadedModel, image: ImageInput, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gradients, "_MAX_GAP", -1.0)
     reports: list[tuple[int, int]] = []
     found = saliency_map(
         linear,
-        picture,
+        image,
         "integrated-gradients",
         class_index=1,
         steps=60,
@@ -108,7 +108,7 @@ NETWORKS = ("efficientnet-lite0", "svhn-gabor", "fashion-cnn", "cats-dogs-150")
     ),
 )
 def test_integrated_gradients_are_complete(name: str, kind: str) -> None:
-    model, image = load_model(name), datasets.picture("natural", "coffee")
+    model, image = load_model(name), datasets.sample_image("natural", "coffee")
     found = saliency_map(model, image, "integrated-gradients", baseline=kind)
     facts = dict(found.diagnostics)
     start = baseline(model, image, kind)
@@ -119,20 +119,20 @@ def test_integrated_gradients_are_complete(name: str, kind: str) -> None:
 
 
 def test_smoothgrad_of_a_weighted_sum_is_its_gradient(
-    linear: LoadedModel, picture: ImageInput
+    linear: LoadedModel, image: ImageInput
 ) -> None:
-    found = saliency_map(linear, picture, "smoothgrad", class_index=1, samples=4)
+    found = saliency_map(linear, image, "smoothgrad", class_index=1, samples=4)
     np.testing.assert_allclose(found.values, np.abs(WEIGHTS).max(axis=-1), atol=1e-6)
-    squared = saliency_map(linear, picture, "smoothgrad", class_index=1, samples=4, what="squared")
+    squared = saliency_map(linear, image, "smoothgrad", class_index=1, samples=4, what="squared")
     np.testing.assert_allclose(squared.values, (WEIGHTS**2).max(axis=-1), atol=1e-7)
-    varied = saliency_map(linear, picture, "smoothgrad", class_index=1, samples=4, what="variance")
+    varied = saliency_map(linear, image, "smoothgrad", class_index=1, samples=4, what="variance")
     np.testing.assert_allclose(varied.values, 0, atol=1e-7)
 
 
-def test_smoothgrad_takes_the_size_after_the_mean(gated: LoadedModel, picture: ImageInput) -> None:
+def test_smoothgrad_takes_the_size_after_the_mean(gated: LoadedModel, image: ImageInput) -> None:
     settings = {"class_index": 1, "samples": 6, "noise": 0.3, "seed": 2}
-    found = saliency_map(gated, picture, "smoothgrad", **settings)
-    batch = gated.preprocess(picture)
+    found = saliency_map(gated, image, "smoothgrad", **settings)
+    batch = gated.preprocess(image)
     noise = np.random.default_rng(2).standard_normal((6, 8, 8, 3), np.float32)
     direction = np.float32([[0, 1]])
     slopes = [
@@ -141,27 +141,27 @@ def test_smoothgrad_takes_the_size_after_the_mean(gated: LoadedModel, picture: I
     ]
     expected = np.abs(np.mean(slopes, axis=0)[0]).max(axis=-1)
     np.testing.assert_allclose(found.values, expected, atol=1e-6)
-    again = saliency_map(gated, picture, "smoothgrad", **settings)
+    again = saliency_map(gated, image, "smoothgrad", **settings)
     np.testing.assert_array_equal(again.values, found.values)
-    other = saliency_map(gated, picture, "smoothgrad", **{**settings, "seed": 3})
+    other = saliency_map(gated, image, "smoothgrad", **{**settings, "seed": 3})
     assert np.abs(other.values - found.values).max() > 0
 
 
 def test_guided_backpropagation_lets_only_rising_slopes_through(
-    gated: LoadedModel, picture: ImageInput
+    gated: LoadedModel, image: ImageInput
 ) -> None:
     kernel, bias = gated.keras_model.get_layer("conv").get_weights()
     column = gated.keras_model.get_layer("dense").get_weights()[0][:, 1]
-    before = gated.preprocess(picture)[0] @ kernel[0, 0] + bias
+    before = gated.preprocess(image)[0] @ kernel[0, 0] + bias
     slopes = (before > 0) * np.maximum(column / 64, 0)
     expected = np.abs(slopes @ kernel[0, 0].T).max(axis=-1)
-    found = saliency_map(gated, picture, "guided-backpropagation", class_index=1)
+    found = saliency_map(gated, image, "guided-backpropagation", class_index=1)
     np.testing.assert_allclose(found.values, expected, atol=1e-7)
     assert (column < 0).any()  # or the rule would change nothing
 
 
 @pytest.mark.parametrize("relu", ["layer", "activation", "operation", "object"])
-def test_no_kind_of_relu_escapes(gated: LoadedModel, picture: ImageInput, relu: str) -> None:
+def test_no_kind_of_relu_escapes(gated: LoadedModel, image: ImageInput, relu: str) -> None:
     inputs = keras.Input((8, 8, 3))
     maps = layers.Conv2D(4, 1, name="conv")(inputs)
     steps = {
@@ -174,39 +174,39 @@ def test_no_kind_of_relu_escapes(gated: LoadedModel, picture: ImageInput, relu: 
     network = keras.Model(inputs, layers.Dense(2, name="dense")(average))
     network.set_weights(gated.keras_model.get_weights())
     model = wrap_model(network, card_for_model(network, relu))
-    found = saliency_map(model, picture, "guided-backpropagation", class_index=1)
-    expected = saliency_map(gated, picture, "guided-backpropagation", class_index=1)
+    found = saliency_map(model, image, "guided-backpropagation", class_index=1)
+    expected = saliency_map(gated, image, "guided-backpropagation", class_index=1)
     np.testing.assert_allclose(found.values, expected.values, atol=1e-7)
 
 
-def test_guided_grad_cam_is_the_product_of_both(gated: LoadedModel, picture: ImageInput) -> None:
-    found = saliency_map(gated, picture, "guided-grad-cam", class_index=0)
-    guided = saliency_map(gated, picture, "guided-backpropagation", class_index=0)
-    coarse = class_activation_map(gated, picture, class_index=0, layer_name="conv")
+def test_guided_grad_cam_is_the_product_of_both(gated: LoadedModel, image: ImageInput) -> None:
+    found = saliency_map(gated, image, "guided-grad-cam", class_index=0)
+    guided = saliency_map(gated, image, "guided-backpropagation", class_index=0)
+    coarse = class_activation_map(gated, image, class_index=0, layer_name="conv")
     expected = guided.values * upsample(coarse.values, 8, 8)
     np.testing.assert_allclose(found.values, expected, atol=1e-7)
 
 
 def test_a_network_without_relu_is_refused_with_the_reason(
-    linear: LoadedModel, picture: ImageInput
+    linear: LoadedModel, image: ImageInput
 ) -> None:
     with pytest.raises(InvalidParameterError, match="has no ReLU"):
-        saliency_map(linear, picture, "guided-backpropagation")
+        saliency_map(linear, image, "guided-backpropagation")
 
 
 def test_occlusion_of_a_weighted_sum_is_the_weight_under_the_patch(
-    linear: LoadedModel, picture: ImageInput
+    linear: LoadedModel, image: ImageInput
 ) -> None:
     found = saliency_map(
         linear,
-        picture,
+        image,
         "occlusion",
         class_index=1,
         patch_percent=25,
         step_percent=100,
         baseline="black",
     )
-    way = linear.preprocess(picture) - baseline(linear, picture, "black")
+    way = linear.preprocess(image) - baseline(linear, image, "black")
     lost = (WEIGHTS * way[0]).sum(axis=-1)
     expected = lost.reshape(4, 2, 4, 2).sum(axis=(1, 3)).repeat(2, axis=0).repeat(2, axis=1)
     np.testing.assert_allclose(found.values, expected, atol=1e-5)
@@ -214,8 +214,8 @@ def test_occlusion_of_a_weighted_sum_is_the_weight_under_the_patch(
     assert (facts["patch_px"], facts["step_px"]) == (2, 2)
 
 
-def test_occlusion_covers_every_pixel(linear: LoadedModel, picture: ImageInput) -> None:
-    found = saliency_map(linear, picture, "occlusion", patch_percent=40, step_percent=100)
+def test_occlusion_covers_every_pixel(linear: LoadedModel, image: ImageInput) -> None:
+    found = saliency_map(linear, image, "occlusion", patch_percent=40, step_percent=100)
     assert np.isfinite(found.values).all()
 
 
@@ -229,13 +229,13 @@ def test_random_masks_are_smooth_and_show_the_share_asked_for() -> None:
 
 
 def test_rise_adds_up_masks_by_what_the_network_says(
-    linear: LoadedModel, picture: ImageInput
+    linear: LoadedModel, image: ImageInput
 ) -> None:
     own = Target("class 1", 1, function=lambda logits: logits[:, 1])
-    found = saliency_map(linear, picture, "rise", target=own, masks=40, seed=5)
+    found = saliency_map(linear, image, "rise", target=own, masks=40, seed=5)
     rng, expected = np.random.default_rng(5), np.zeros((8, 8))
-    black = baseline(linear, picture, "black")
-    way = linear.preprocess(picture) - black
+    black = baseline(linear, image, "black")
+    way = linear.preprocess(image) - black
     for size in (16, 16, 8):  # drawn in groups
         for mask in random_masks(size, 8, 8, 7, 0.5, rng):
             seen = black[0] + mask[..., None] * way[0]
@@ -243,30 +243,30 @@ def test_rise_adds_up_masks_by_what_the_network_says(
     np.testing.assert_allclose(found.values, expected, atol=1e-4)
 
 
-def test_a_saturated_probability_has_no_slope_left(tiny: Tiny, picture: ImageInput) -> None:
+def test_a_saturated_probability_has_no_slope_left(tiny: Tiny, image: ImageInput) -> None:
     network = keras.models.clone_model(tiny("functional").keras_model)
     weights = tiny("functional").keras_model.get_weights()
     network.set_weights([*weights[:-2], weights[-2] * 200, weights[-1]])
     model = wrap_model(network, card_for_model(network, "sure"))
-    best = model.predict(picture)[0].class_index
-    logit = saliency_map(model, picture, class_index=best)
-    share = saliency_map(model, picture, target=probability(best))
+    best = model.predict(image)[0].class_index
+    logit = saliency_map(model, image, class_index=best)
+    share = saliency_map(model, image, target=probability(best))
     assert share.maximum < 1e-6 * logit.maximum
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_nested_networks_give_the_map_of_flat_ones(
-    tiny: Tiny, picture: ImageInput, name: str
+    tiny: Tiny, image: ImageInput, name: str
 ) -> None:
-    flat = saliency_map(tiny("functional"), picture, name, class_index=2)
-    nested = saliency_map(tiny("nested"), picture, name, class_index=2)
+    flat = saliency_map(tiny("functional"), image, name, class_index=2)
+    nested = saliency_map(tiny("nested"), image, name, class_index=2)
     np.testing.assert_allclose(nested.values, flat.values, atol=1e-6)
     assert flat.values.shape == (8, 8)
     assert np.abs(flat.values).max() > 0
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_black_picture_gives_a_finite_map(tiny: Tiny, name: str) -> None:
+def test_a_black_image_gives_a_finite_map(tiny: Tiny, name: str) -> None:
     black = image_from_pixels(np.zeros((8, 8, 3), np.uint8))
     assert np.isfinite(saliency_map(tiny("functional"), black, name).values).all()
 
@@ -282,10 +282,10 @@ def test_every_method_says_what_it_is(name: str) -> None:
         assert setting.checked(str(setting.default)) == setting.default
 
 
-def test_unusable_choices_are_explained(tiny: Tiny, picture: ImageInput) -> None:
+def test_unusable_choices_are_explained(tiny: Tiny, image: ImageInput) -> None:
     with pytest.raises(InvalidParameterError, match="Choose one of: gradient"):
-        saliency_map(tiny("functional"), picture, "guess")
+        saliency_map(tiny("functional"), image, "guess")
     with pytest.raises(InvalidParameterError, match="steps must be from 4 to 256, got 1"):
-        saliency_map(tiny("functional"), picture, "integrated-gradients", steps=1)
+        saliency_map(tiny("functional"), image, "integrated-gradients", steps=1)
     with pytest.raises(InvalidParameterError, match="Choose one of: black"):
-        baseline(tiny("functional"), picture, "white")
+        baseline(tiny("functional"), image, "white")

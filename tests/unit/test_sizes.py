@@ -166,10 +166,10 @@ def test_smallest_sizes_by_hand() -> None:
 
 
 def test_smallest_sizes_of_shipped_networks() -> None:
-    pets = load_model("cats-dogs-150")  # four times: a 3 × 3 convolution, then halved
-    sizes = [smallest_size(pets, channel(pets, f"conv{i}", 0)) for i in (1, 2, 3, 4)]
+    cats_dogs = load_model("cats-dogs-150")  # four times: a 3 × 3 convolution, then halved
+    sizes = [smallest_size(cats_dogs, channel(cats_dogs, f"conv{i}", 0)) for i in (1, 2, 3, 4)]
     assert sizes == [8, 8, 18, 38]
-    assert smallest_size(pets, class_score(pets, 0)) == 150
+    assert smallest_size(cats_dogs, class_score(cats_dogs, 0)) == 150
 
 
 @pytest.mark.slow
@@ -258,9 +258,9 @@ def test_the_suggested_recipe_has_a_size_that_works() -> None:
     x = layers.GlobalAveragePooling2D()(layers.Conv2D(2, 200, name="conv")(inputs))
     large_kernel = keras.Model(inputs, layers.Dense(2)(x))
     assert suggested_recipe(wrapped(large_kernel)).shape == (300, 300)
-    pets = load_model("cats-dogs-150")
-    assert suggested_recipe(pets, channel(pets, "conv4", 0)) == LUCID
-    assert suggested_recipe(pets) == replace(LUCID, size_px=150)
+    cats_dogs = load_model("cats-dogs-150")
+    assert suggested_recipe(cats_dogs, channel(cats_dogs, "conv4", 0)) == LUCID
+    assert suggested_recipe(cats_dogs) == replace(LUCID, size_px=150)
 
 
 def test_a_network_that_is_not_square_gets_class_images_of_its_shape() -> None:
@@ -280,7 +280,7 @@ def test_an_image_that_is_not_square_begins_with_the_middle_of_a_photograph() ->
     photograph = image_from_pixels(
         np.random.default_rng(0).integers(20, 230, (60, 90, 3)).astype(np.uint8)
     )
-    recipe = Recipe(size_px=48, width_px=24, steps=1, colours="none")
+    recipe = Recipe(size_px=48, width_px=24, steps=1, colors="none")
     (found,) = visualize(model, [class_score(model, 0)], recipe, begin_with=photograph)
     expected = resize_pixels(photograph.pixels[:, 30:60], 48, 24)
     assert np.abs(found.frames[0][1].astype(int) - expected).max() <= 2
@@ -290,7 +290,7 @@ def test_an_image_that_is_not_square_begins_with_the_middle_of_a_photograph() ->
     "recipe",
     [
         Recipe(basis="pixels", blur_every=1, clip_share=0.5, total_variation=1.0, l2=1.0),
-        Recipe(basis="pixels", optimizer="normalised", stretches=True, colours="none"),
+        Recipe(basis="pixels", optimizer="normalised", stretches=True, colors="none"),
         Recipe(total_variation=1.0),
     ],
 )

@@ -10,19 +10,20 @@ import numpy as np
 import pytest
 
 from cnnviz import paths, zoo
-from cnnviz.datasets import LabelledImages
+from cnnviz.datasets import DATA_SETS, LabeledImages
 from cnnviz.errors import InvalidParameterError, ModelLoadError
-from cnnviz.training import RECIPES, Augmentation, evaluate, find_recipe, recipes, train
+from cnnviz.training import RECIPES, Augmentation, evaluate, find_recipe, train
 from cnnviz.training.recipes import Base, Recipe
 from cnnviz.training.run import checkpoint_steps
 from cnnviz.zoo import trained
 from cnnviz.zoo.architectures import ARCHITECTURES, build_architecture
 from cnnviz.zoo.frozen_base import frozen_part, joined
+from tests.unit.data_sets import add_data_set
 
 
 @pytest.fixture
 def recipe(monkeypatch: pytest.MonkeyPatch) -> Recipe:
-    """A recipe for 60 pictures in which the bright quarter tells the class."""
+    """A recipe for 60 labeled in which the bright quarter tells the class."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 4, 60)
     images = rng.integers(0, 60, (60, 28, 28), dtype=np.uint8)
@@ -30,8 +31,8 @@ def recipe(monkeypatch: pytest.MonkeyPatch) -> Recipe:
         row, column = divmod(int(label), 2)
         image[14 * row : 14 * row + 14, 14 * column : 14 * column + 14] += 150
     names = tuple(str(digit) for digit in range(10))
-    pictures = LabelledImages(images, labels, names, "quarters", "Made by the tests.")
-    monkeypatch.setitem(recipes.DATA, "quarters", lambda split: pictures)
+    labeled = LabeledImages(images, labels, names, "quarters", "Made by the tests.")
+    add_data_set(monkeypatch, "quarters", lambda split: labeled)
     return replace(
         RECIPES["mnist-cnn"],
         name="quarters",
@@ -127,7 +128,7 @@ def test_a_power_cut_between_history_and_state_loses_no_more_than_that_epoch(
         ({"optimizer": "rmsprop", "schedule": "constant"}, "RMSprop", 1e-3),
     ],
 )
-def test_optimiser_and_schedule_are_the_recipes(
+def test_optimizer_and_schedule_are_the_recipes(
     recipe: Recipe, tmp_path: Path, changed: dict[str, Any], name_in_keras: str, rate: float
 ) -> None:
     found: list[Any] = []
@@ -155,7 +156,7 @@ def test_the_card_says_what_was_measured_and_opens_the_network(
     (card,) = trained.trained_cards(tmp_path)
     facts: dict[str, Any] = json.loads((tmp_path / "quarters.json").read_text())
     result = evaluate(recipe, tmp_path)
-    assert facts["held_out_accuracy"] == result.accuracy == np.trace(result.confusion) / 60
+    assert facts["test_accuracy"] == result.accuracy == np.trace(result.confusion) / 60
     assert facts["confusion"] == result.confusion.tolist()
     assert (card.name, card.num_parameters, card.channels) == ("quarters", 93_322, 1)
     assert zoo.class_names(card, 10) == tuple("0123456789")
@@ -183,7 +184,7 @@ def test_recipes_name_what_there_is() -> None:
     for name, one in RECIPES.items():
         assert one.name == name
         assert one.architecture in ARCHITECTURES
-        assert one.data in recipes.DATA
+        assert one.data in DATA_SETS
     with pytest.raises(InvalidParameterError, match="no recipe 'lenet'"):
         find_recipe("lenet")
 
@@ -216,8 +217,8 @@ def test_a_bright_shape_that_only_shifts_is_learned_with_one_sigmoid(
     labels = np.arange(80) % 2
     images = rng.integers(0, 60, (80, 150, 150, 3), dtype=np.uint8)
     images[labels == 1] += 150
-    pictures = LabelledImages(images, labels, ("dark", "bright"), "halves", "Made by the tests.")
-    monkeypatch.setitem(recipes.DATA, "halves", lambda split: pictures)
+    labeled = LabeledImages(images, labels, ("dark", "bright"), "halves", "Made by the tests.")
+    add_data_set(monkeypatch, "halves", lambda split: labeled)
     recipe = replace(recipe, data="halves", architecture="cats-dogs-150", epochs=2)
     train(recipe, tmp_path)
     record = trained.training_record("quarters", tmp_path)
@@ -228,13 +229,13 @@ def test_a_bright_shape_that_only_shifts_is_learned_with_one_sigmoid(
 
 @pytest.fixture
 def transfer(monkeypatch: pytest.MonkeyPatch) -> dict[str, Recipe]:
-    """Recipes for 8 pictures, dark or bright, on the real base."""
+    """Recipes for 8 labeled, dark or bright, on the real base."""
     rng = np.random.default_rng(0)
     labels = np.arange(8) % 2
     images = rng.integers(0, 60, (8, 224, 224, 3), dtype=np.uint8)
     images[labels == 1] += 150
-    pictures = LabelledImages(images, labels, ("cat", "dog"), "two", "Made by the tests.")
-    monkeypatch.setitem(recipes.DATA, "cats-dogs-224", lambda split: pictures)
+    labeled = LabeledImages(images, labels, ("cat", "dog"), "two", "Made by the tests.")
+    add_data_set(monkeypatch, "cats-dogs-224", lambda split: labeled)
     names = ("cats-dogs-features", "cats-dogs-features-augmented", "cats-dogs-fine-tuned")
     return {
         name: replace(RECIPES[name], epochs=1, batch_size=4, learning_rate=0.01) for name in names
@@ -322,7 +323,7 @@ def test_what_is_shipped_is_what_its_recipe_makes(card: zoo.ModelCard) -> None:
     told = json.loads(json.dumps(asdict(recipe)))
     assert {key: facts[key] for key in told} == told
     assert len(record.history["loss"]) == recipe.epochs
-    assert record.confusion.sum() == facts["num_held_out_pictures"]
+    assert record.confusion.sum() == facts["num_test_images"]
     assert np.trace(record.confusion) / record.confusion.sum() == pytest.approx(record.accuracy)
     if recipe.validation == "test":  # measured before the weights were rounded
         assert record.history["val_accuracy"][-1] == pytest.approx(record.accuracy, abs=2e-3)

@@ -16,14 +16,14 @@ from cnnviz.filter_banks.gabor_fit import fit_gabor
 from cnnviz.images import ImageInput
 from cnnviz.network.loading import load_checkpoint, load_model
 from cnnviz.training.timeline import (
-    TrainingFilm,
+    TrainingTimeline,
     _fit,
     _private_copy,
     keep_kernel_fits,
     kernel_fits,
-    networks_with_films,
+    networks_with_timelines,
     steps_per_epoch,
-    training_film,
+    training_timeline,
 )
 from cnnviz.zoo.trained import trained_cards
 
@@ -36,21 +36,21 @@ LAYER, CLASS = "relu3", 3
 
 @pytest.fixture(scope="module")
 def digit() -> ImageInput:
-    return datasets.picture("svhn", "svhn-0-5")
+    return datasets.sample_image("svhn", "digit-5-1")
 
 
 @pytest.fixture(scope="module", params=NAMES)
-def film(request: pytest.FixtureRequest, digit: ImageInput) -> TrainingFilm:
-    return training_film(request.param, digit, LAYER, CLASS)
+def film(request: pytest.FixtureRequest, digit: ImageInput) -> TrainingTimeline:
+    return training_timeline(request.param, digit, LAYER, CLASS)
 
 
-def test_the_networks_with_checkpoints_have_films() -> None:
-    assert set(networks_with_films()) == set(NAMES)
+def test_the_networks_with_checkpoints_have_timelines() -> None:
+    assert set(networks_with_timelines()) == set(NAMES)
 
 
 @pytest.mark.parametrize("place", [0, 2, -1])
 def test_a_frame_is_what_the_checkpoint_gives_by_hand(
-    film: TrainingFilm, digit: ImageInput, place: int
+    film: TrainingTimeline, digit: ImageInput, place: int
 ) -> None:
     frame = film.frames[place]
     then = load_checkpoint(film.name, frame.step)
@@ -67,7 +67,7 @@ def test_a_frame_is_what_the_checkpoint_gives_by_hand(
 
 
 def test_the_last_frame_is_the_shipped_network_but_for_half_precision(
-    film: TrainingFilm, digit: ImageInput
+    film: TrainingTimeline, digit: ImageInput
 ) -> None:
     shipped, last = load_model(film.name), film.frames[-1]
     weights = shipped.operations[shipped.first_convolution].get_weights()[0]
@@ -80,12 +80,12 @@ def test_the_last_frame_is_the_shipped_network_but_for_half_precision(
 def test_the_shared_network_keeps_its_weights(digit: ImageInput) -> None:
     shared = load_model("svhn-gabor")
     before = [weights.copy() for weights in shared.keras_model.get_weights()]
-    training_film("svhn-gabor", digit, "conv1")
+    training_timeline("svhn-gabor", digit, "conv1")
     for one, other in zip(before, shared.keras_model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_steps_epochs_and_drift_go_from_the_start_to_the_end(film: TrainingFilm) -> None:
+def test_steps_epochs_and_drift_go_from_the_start_to_the_end(film: TrainingTimeline) -> None:
     assert [frame.step for frame in film.frames] == list(zoo.checkpoint_steps(film.name))
     epochs = len(zoo.training_record(film.name).history["loss"])
     assert film.frames[0].epoch == 0
@@ -98,7 +98,9 @@ def test_steps_epochs_and_drift_go_from_the_start_to_the_end(film: TrainingFilm)
 
 def test_a_left_out_class_is_the_one_that_wins_at_the_end(digit: ImageInput) -> None:
     told: list[tuple[int, int]] = []
-    found = training_film("svhn-gabor", digit, "conv1", on_progress=lambda *done: told.append(done))
+    found = training_timeline(
+        "svhn-gabor", digit, "conv1", on_progress=lambda *done: told.append(done)
+    )
     assert found.class_index == int(load_model("svhn-gabor").logits(digit).argmax())
     assert found.cam_layer_name == load_model("svhn-gabor").default_cam_layer
     count = len(zoo.checkpoint_steps("svhn-gabor"))
@@ -106,7 +108,7 @@ def test_a_left_out_class_is_the_one_that_wins_at_the_end(digit: ImageInput) -> 
 
 
 def test_the_heatmap_lies_on_the_grid_of_the_layer_asked_for(digit: ImageInput) -> None:
-    found = training_film("svhn-gabor", digit, "conv1", 5, cam_layer_name="relu2")
+    found = training_timeline("svhn-gabor", digit, "conv1", 5, cam_layer_name="relu2")
     then = load_checkpoint("svhn-gabor", found.frames[3].step)
     by_hand = class_activation_map(then, digit, layer_name="relu2", class_index=5)
     np.testing.assert_allclose(found.frames[3].heatmap, by_hand.values, atol=1e-5)
@@ -114,18 +116,18 @@ def test_the_heatmap_lies_on_the_grid_of_the_layer_asked_for(digit: ImageInput) 
 
 def test_what_cannot_be_filmed_is_explained(digit: ImageInput) -> None:
     with pytest.raises(InvalidParameterError, match=r"'mnist-cnn' kept no weights.*svhn-gabor"):
-        training_film("mnist-cnn", digit, "conv1")
+        training_timeline("mnist-cnn", digit, "conv1")
     with pytest.raises(UnknownLayerError, match="no layer 'nowhere'"):
-        training_film("svhn-gabor", digit, "nowhere")
+        training_timeline("svhn-gabor", digit, "nowhere")
     with pytest.raises(InvalidParameterError, match="has no feature maps"):
-        training_film("svhn-gabor", digit, "predictions")
+        training_timeline("svhn-gabor", digit, "predictions")
     with pytest.raises(InvalidParameterError, match="class 10 does not exist"):
-        training_film("svhn-gabor", digit, "conv1", 10)
+        training_timeline("svhn-gabor", digit, "conv1", 10)
     with pytest.raises(InvalidParameterError, match="kept no weights"):
         kernel_fits("mnist-cnn")
 
 
-def test_a_coloured_gabor_is_fitted_in_its_colour_and_a_dead_kernel_not_at_all() -> None:
+def test_a_colored_gabor_is_fitted_in_its_color_and_a_dead_kernel_not_at_all() -> None:
     wave = gabor_kernel(0.2, 0.7, 2.0, size_px=9).real
     kernel = (wave[..., np.newaxis] * [0.9, -0.3, 0.1]).astype(np.float32)
     fitted, quality = _fit(kernel.tobytes(), kernel.shape)

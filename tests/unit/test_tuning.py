@@ -9,18 +9,17 @@ import pytest
 from PIL import Image
 
 from cnnviz import datasets
-from cnnviz.classifiers import filter_bank
 from cnnviz.classifiers.filter_bank import (
     BankClassifier,
     feature_bank,
-    grey_pictures,
+    gray_images,
     load_classifier,
     nearest,
     save_classifier,
     train_classifier,
 )
 from cnnviz.cli import main
-from cnnviz.datasets import LabelledImages
+from cnnviz.datasets import LabeledImages
 from cnnviz.errors import (
     DatasetError,
     InvalidImageError,
@@ -32,19 +31,20 @@ from cnnviz.filter_banks import (
     bank_features,
     gabor_kernel,
     grating,
+    image_spectrum,
     kernel_tuning,
-    picture_spectrum,
     slope_bank,
 )
 from cnnviz.network.inspection import wrap_model
 from cnnviz.zoo import card_for_model
+from tests.unit.data_sets import add_data_set
 
 THETAS = [place * math.pi / 12 for place in range(12)]
 
 
 def test_a_grating_has_its_frequency_and_direction() -> None:
     for theta in (0.0, 0.7, 2.0):
-        spectrum = picture_spectrum(grating(128, 0.125, theta))
+        spectrum = image_spectrum(grating(128, 0.125, theta))
         row, column = np.unravel_index(int(spectrum.argmax()), spectrum.shape)
         down, right = (row - 64) / 128, (column - 64) / 128
         assert math.hypot(down, right) == pytest.approx(0.125, abs=0.01)
@@ -106,50 +106,50 @@ def test_features_are_mean_and_variance_of_the_responses() -> None:
     real = slope_bank()
     expected = real.responses(images[0]).mean(axis=(1, 2))
     np.testing.assert_allclose(bank_features(real, images)[0, :8], expected, rtol=1e-4)
-    with pytest.raises(InvalidImageError, match="Expected finite grey pictures"):
+    with pytest.raises(InvalidImageError, match="Expected finite gray images"):
         bank_features(bank, np.zeros((2, 8, 8, 3), np.float32))
 
 
 @pytest.fixture
-def stripes(monkeypatch: pytest.MonkeyPatch) -> LabelledImages:
-    """Pictures whose stripes run across or down: what a filter bank is good at."""
+def stripes(monkeypatch: pytest.MonkeyPatch) -> LabeledImages:
+    """Images whose stripes run across or down: what a filter bank is good at."""
     rng = np.random.default_rng(0)
     labels = np.arange(80) % 2
     waves = np.stack([grating(28, 0.2, label * math.pi / 2, rng.uniform(0, 6)) for label in labels])
     images = np.rint(np.clip(waves + rng.normal(0, 0.2, waves.shape), 0, 1) * 255)
-    pictures = LabelledImages(
+    labeled = LabeledImages(
         images.astype(np.uint8), labels, ("across", "down"), "stripes", "Made by the tests."
     )
-    monkeypatch.setitem(filter_bank.DATA, "stripes", lambda split: pictures)
-    return pictures
+    add_data_set(monkeypatch, "stripes", lambda split: labeled)
+    return labeled
 
 
 def test_colored_images_are_reduced_to_the_luma_of_the_networks() -> None:
     images = np.random.default_rng(0).integers(0, 256, (3, 8, 9, 3), np.uint8)
-    labeled = LabelledImages(images, np.arange(3), ("a", "b", "c"), "noise", "Made by the tests.")
-    gray = grey_pictures(labeled)
+    labeled = LabeledImages(images, np.arange(3), ("a", "b", "c"), "noise", "Made by the tests.")
+    gray = gray_images(labeled)
     assert gray.dtype == np.float32
     by_pillow = np.stack([np.asarray(Image.fromarray(image).convert("L")) for image in images])
     assert np.abs(gray * 255 - by_pillow).max() <= 0.5 + 1e-4
 
 
 def test_a_classifier_on_features_learns_directions_and_comes_back_from_its_file(
-    stripes: LabelledImages, tmp_path: Path
+    stripes: LabeledImages, tmp_path: Path
 ) -> None:
     classifier = train_classifier("stripes")
     assert classifier.accuracy == 1.0
     save_classifier(classifier, "stripes", tmp_path)
     again = load_classifier("stripes", tmp_path)
     assert isinstance(again, BankClassifier)
-    features = bank_features(feature_bank(), grey_pictures(stripes))
+    features = bank_features(feature_bank(), gray_images(stripes))
     np.testing.assert_array_equal(again.answers(features), stripes.labels)
-    alike = nearest(again.standardised(features), 0, 5)
+    alike = nearest(again.standardized(features), 0, 5)
     assert 0 not in alike
     assert set(stripes.labels[alike]) == {0}
 
 
 def test_what_is_missing_is_explained(tmp_path: Path) -> None:
-    with pytest.raises(InvalidParameterError, match="no data 'imagenet'"):
+    with pytest.raises(InvalidParameterError, match="data must be one of: fashion-mnist, mnist"):
         train_classifier("imagenet")
     with pytest.raises(DatasetError, match="python -m cnnviz bank svhn"):
         load_classifier("svhn", tmp_path)
@@ -159,7 +159,7 @@ def test_what_is_missing_is_explained(tmp_path: Path) -> None:
 
 
 def test_the_command_writes_a_classifier(
-    stripes: LabelledImages, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    stripes: LabeledImages, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["bank", "stripes", "--folder", str(tmp_path)]) == 0
     assert "Accuracy 100.00% on 80 test images" in capsys.readouterr().out
@@ -168,7 +168,7 @@ def test_the_command_writes_a_classifier(
 def test_the_shipped_classifier_beats_chance_on_the_bundled_samples() -> None:
     samples = datasets.fashion_mnist_samples()
     classifier = load_classifier("fashion-mnist")
-    answers = classifier.answers(bank_features(feature_bank(), grey_pictures(samples)))
+    answers = classifier.answers(bank_features(feature_bank(), gray_images(samples)))
     right = float(np.mean(answers == samples.labels))
     assert right == pytest.approx(classifier.accuracy, abs=0.08)
     assert classifier.accuracy > 0.7

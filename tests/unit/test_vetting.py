@@ -9,16 +9,16 @@ import keras
 import pytest
 
 from cnnviz.errors import ModelLoadError
-from cnnviz.zoo import check_picture, load_model_file, try_in_child
+from cnnviz.zoo import check_image, load_model_file, try_in_child
 from cnnviz.zoo.architectures import build_architecture
 from tests.conftest import slow_unless
 from tests.unit.hostile_models import good_parts, packed, static_corpus, trial_corpus
 
 TRAP = Path(mkdtemp()) / "trap"  # exists if something of a file happened
-NO_PICTURE = {  # said of a network that is to take a picture; a part of one may be different
+NO_IMAGE = {  # said of a network that is to take an image; a part of one may be different
     *("no layers", "layers are numbers"),
-    *("two pictures", "five channels", "a picture of a million pixels a side"),
-    *("a picture of minus one pixel", "a picture of a text"),
+    *("two images", "five channels", "an image of a million pixels a side"),
+    *("an image of minus one pixel", "an image of a text"),
 }
 STATIC, TRIAL = static_corpus(TRAP), trial_corpus()
 QUICK_TRIAL = (
@@ -41,7 +41,7 @@ def test_the_corpus_is_large() -> None:
 def test_a_hostile_file_is_refused_before_anything_is_built(name: str, tmp_path: Path) -> None:
     path = written(tmp_path, STATIC[name]())
     started = time.monotonic()
-    for refuse in (check_picture,) if name in NO_PICTURE else (check_picture, load_model_file):
+    for refuse in (check_image,) if name in NO_IMAGE else (check_image, load_model_file):
         with pytest.raises(ModelLoadError, match=r"'upload\.keras' cannot be used: .+\.") as caught:
             refuse(path)
         assert caught.value.path == path
@@ -54,7 +54,7 @@ def test_a_hostile_file_is_refused_before_anything_is_built(name: str, tmp_path:
 @pytest.mark.parametrize("name", slow_unless(QUICK_TRIAL, list(TRIAL)))
 def test_what_looks_honest_fails_in_a_process_of_its_own(name: str, tmp_path: Path) -> None:
     path = written(tmp_path, TRIAL[name]())
-    check_picture(path)
+    check_image(path)
     with pytest.raises(ModelLoadError, match=r"'upload\.keras' cannot be used: .+\.") as caught:
         try_in_child(path)
     assert "/" not in str(caught.value).replace(str(path), "")
@@ -62,7 +62,7 @@ def test_what_looks_honest_fails_in_a_process_of_its_own(name: str, tmp_path: Pa
 
 def test_an_honest_file_passes_both(tmp_path: Path) -> None:
     path = written(tmp_path, packed(good_parts()))
-    assert check_picture(path) == (16, 16, 3)
+    assert check_image(path) == (16, 16, 3)
     waited: list[float] = []
     try_in_child(path, on_wait=waited.append)
     assert waited == sorted(waited)
@@ -78,9 +78,9 @@ def test_compiled_nested_and_free_sized_networks_pass(tmp_path: Path) -> None:
     model = keras.Model(inputs, keras.layers.Dense(2)(pooled))
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.save(tmp_path / "nested.keras")
-    assert check_picture(tmp_path / "nested.keras") == (None, None, 3)
+    assert check_image(tmp_path / "nested.keras") == (None, None, 3)
     build_architecture("fashion-gabor").save(tmp_path / "gabor.keras")
-    assert check_picture(tmp_path / "gabor.keras") == (None, None, 1)
+    assert check_image(tmp_path / "gabor.keras") == (None, None, 1)
     load_model_file(tmp_path / "nested.keras")
 
 
@@ -108,4 +108,4 @@ def test_a_trial_can_be_stopped_and_leaves_no_process_behind(tmp_path: Path) -> 
 def test_a_file_that_is_too_large_when_unpacked_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, packed(good_parts()))
     with pytest.raises(ModelLoadError, match="unpacks to more than 0 MB"):
-        check_picture(path, max_unpacked_bytes=1000)
+        check_image(path, max_unpacked_bytes=1000)

@@ -40,7 +40,7 @@ def small_card(height: int = 2, width: int = 2, **changes: Any) -> ModelCard:
 
 
 def image_of(pixels: Any) -> ImageInput:
-    """Make a picture of any size: those that users bring have at least 8 × 8 pixels."""
+    """Make an image of any size: those that users bring have at least 8 × 8 pixels."""
     return ImageInput(read_only(pixels, np.uint8), "test")
 
 
@@ -69,7 +69,7 @@ def test_every_card_is_found_by_its_name_and_says_where_it_comes_from() -> None:
     assert len(set(names)) == len(names)
     for card in list_models():
         assert find_card(card.name) is card
-        assert all((card.title, card.summary, card.licence, card.origin, card.year))
+        assert all((card.title, card.summary, card.license, card.origin, card.year))
         assert "arXiv:" in card.paper or card.origin.startswith("Trained here")
 
 
@@ -103,7 +103,7 @@ def test_the_network_sees_the_largest_part_in_the_middle() -> None:
     assert seen_part(small_card(224, 224), noise(1, 5)) == (slice(0, 1), slice(2, 3))
 
 
-def test_a_picture_of_the_right_size_is_seen_as_it_is() -> None:
+def test_a_image_of_the_right_size_is_seen_as_it_is() -> None:
     image = noise(6, 5)
     view = model_view(small_card(6, 5), image)
     np.testing.assert_array_equal(view, image.pixels)
@@ -161,14 +161,14 @@ def test_what_a_network_is_given_can_be_shown_again(recipe: Any) -> None:
     np.testing.assert_allclose(scaled(recipe, unscaled(recipe, batch)), batch, atol=1e-5)
 
 
-def test_preprocessing_leaves_the_picture_alone() -> None:
+def test_preprocessing_leaves_the_image_alone() -> None:
     image = noise(5, 5)
     before = image.pixels.copy()
     preprocess(small_card(5, 5, preprocessing=CAFFE), image)[:] = 0
     np.testing.assert_array_equal(image.pixels, before)
 
 
-def test_a_recipe_for_colours_is_refused_for_grey() -> None:
+def test_a_recipe_for_colors_is_refused_for_gray() -> None:
     with pytest.raises(InvalidParameterError, match=r"1 channels.*'caffe' is made for 3"):
         small_card(channels=1, preprocessing=CAFFE)
 
@@ -190,7 +190,7 @@ def test_a_model_without_a_card_gets_one() -> None:
     assert is_ready(free)
 
 
-def test_a_model_that_takes_no_picture_gets_no_card() -> None:
+def test_a_model_that_takes_no_image_gets_no_card() -> None:
     import keras
 
     for model in (
@@ -259,7 +259,7 @@ def test_layers_of_somebodys_own_are_refused(tmp_path: Path) -> None:
 
 
 def imagenet_samples(data_dir: Path, step: int) -> tuple[np.ndarray, list[ImageInput]]:
-    """Read every `step`-th of the ImageNet sample pictures, with their classes."""
+    """Read every `step`-th of the ImageNet sample images, with their classes."""
     from PIL import Image
 
     folder = data_dir / "imagenet_samples"
@@ -286,7 +286,7 @@ def test_imagenet_names_are_in_the_standard_order(real_data: Path) -> None:
 
 
 @pytest.mark.real_data
-def test_a_network_of_keras_recognises_pictures_prepared_here(real_data: Path) -> None:
+def test_a_network_of_keras_recognizes_images_prepared_here(real_data: Path) -> None:
     import keras
 
     network = keras.applications.MobileNet(alpha=0.75, weights=None)

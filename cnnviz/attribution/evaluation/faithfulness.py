@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 RANDOM, CENTER = "random order", "centered Gaussian"  # what every map is held against
 ROAD_SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
-_EDGE, _CORNER = 1 / 6, 1 / 12  # weights of neighbours when a missing pixel is filled in
+_EDGE, _CORNER = 1 / 6, 1 / 12  # weights of neighbors when a missing pixel is filled in
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +34,7 @@ class PixelCurves:
     shares : float64 ndarray of shape (n,)
         Of the pixels, from 0 to 1.
     deletion, insertion : float64 ndarray of shape (n,)
-        Probability when so many pixels have gone from the picture, or have come back to it.
+        Probability when so many pixels have gone from the image, or have come back to it.
     """
 
     shares: np.ndarray
@@ -72,7 +72,7 @@ def pixel_ranks(values: np.ndarray, height: int, width: int, *, seed: int = 0) -
 
 
 def control_maps(height: int, width: int, *, seed: int = 0) -> dict[str, np.ndarray]:
-    """Make the two maps that know nothing of the picture: noise, and a bump in the middle."""
+    """Make the two maps that know nothing of the image: noise, and a bump in the middle."""
     rows, columns = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)
     noise = np.random.default_rng(seed).random((height, width))
     bump = np.exp(-2 * (rows**2 + columns**2))
@@ -93,7 +93,7 @@ def pixel_curves(
     Parameters
     ----------
     case : Observation
-        Network, picture, and what is argued for: curves show its probability.
+        Network, image, and what is argued for: curves show its probability.
     values : ndarray of shape (h, w)
         The map, on any grid.
     kind : str
@@ -130,7 +130,7 @@ def image_without(
     kind: str = "blurred",
     seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Show the picture with a share of its pixels gone, and with only those, uint8 RGB each."""
+    """Show the image with a share of its pixels gone, and with only those, uint8 RGB each."""
     from cnnviz import zoo
 
     card = observation.model.card
@@ -146,7 +146,7 @@ def image_without(
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Probability of the whole picture, and of the picture seen through the map as a mask."""
+    """Probability of the whole image, and of the image seen through the map as a mask."""
 
     before: float
     after: float
@@ -163,14 +163,14 @@ class Drop:
 
 
 def masked_drop(observation: Observation, values: np.ndarray) -> Drop:
-    """Look at the picture through the map, and see what is lost: average drop and increase.
+    """Look at the image through the map, and see what is lost: average drop and increase.
 
     Maps that mark much lose little: compare maps of about the same extent.
 
     References
     ----------
     Chattopadhay et al., "Grad-CAM++", WACV 2018, arXiv:1710.11063, section 4.1; averaged over
-    pictures these are the paper's figures.
+    images these are the paper's figures.
     """
     top = float(values.max())
     mask = np.maximum(values, 0) / top if top > 0 else np.zeros_like(values)
@@ -185,9 +185,9 @@ def masked_drop(observation: Observation, values: np.ndarray) -> Drop:
 def fill_in(
     pixels: np.ndarray, is_missing: np.ndarray, *, noise: float = 0.0, seed: int = 0
 ) -> np.ndarray:
-    """Replace missing pixels by weighted means of their neighbours, all at once.
+    """Replace missing pixels by weighted means of their neighbors, all at once.
 
-    A pixel's neighbours at edges weigh 1/6, at corners 1/12; beyond the border there are none.
+    A pixel's neighbors at edges weigh 1/6, at corners 1/12; beyond the border there are none.
     The equations of all missing pixels are solved together.
 
     Parameters
@@ -293,14 +293,14 @@ def road(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MosaicCheck:
-    """Four known pictures set into one, and where the maps of their classes lie.
+    """Four known images set into one, and where the maps of their classes lie.
 
     Attributes
     ----------
     image : ImageInput
         The mosaic, two by two.
     class_indices : tuple of int
-        Of the four pictures, row by row.
+        Of the four images, row by row.
     heatmaps : tuple of ClassHeatmap
         One for each class.
     shares : tuple of float
@@ -314,18 +314,18 @@ class MosaicCheck:
 
 
 def mosaic_of(model: "LoadedModel", images: Sequence[ImageInput]) -> ImageInput:
-    """Set four pictures, as the network sees them, into one of the network's size."""
+    """Set four images, as the network sees them, into one of the network's size."""
     from cnnviz import zoo
 
     if len(images) != 4:
-        raise InvalidParameterError(f"a mosaic takes four pictures, got {len(images)}.")
+        raise InvalidParameterError(f"a mosaic takes four images, got {len(images)}.")
     height, width = model.input_shape[0] // 2, model.input_shape[1] // 2
     tiles = [resize_pixels(zoo.model_view(model.card, one), height, width) for one in images]
     return image_from_pixels(np.vstack([np.hstack(tiles[:2]), np.hstack(tiles[2:])]))
 
 
 def energy_in_quarter(values: np.ndarray, quarter: int) -> float:
-    """Measure how much of a map's positive sum lies in one quarter of the picture, 0 to 1.
+    """Measure how much of a map's positive sum lies in one quarter of the image, 0 to 1.
 
     Parameters
     ----------
@@ -360,15 +360,15 @@ def mosaic_check(
     explain: Callable[[ImageInput, int], ClassHeatmap],
     on_progress: OnProgress | None = None,
 ) -> MosaicCheck:
-    """Ask for the class of each of four pictures in a mosaic of them: is the right one marked?
+    """Ask for the class of each of four images in a mosaic of them: is the right one marked?
 
     Parameters
     ----------
     model : LoadedModel
     images, class_indices : sequences of length 4
-        Pictures of four different classes.
+        Images of four different classes.
     explain : callable
-        Makes the map for a picture and a class.
+        Makes the map for an image and a class.
     """
     image = mosaic_of(model, images)
     heatmaps = []

@@ -1,4 +1,4 @@
-"""Pictures changed a little on purpose: does the answer stay, does the map follow?"""
+"""Images changed a little on purpose: does the answer stay, does the map follow?"""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ _RANGES = {
 
 @dataclass(frozen=True, slots=True)
 class Stress:
-    """What is done to a picture, in this order: move, contrast, noise, cover.
+    """What is done to an image, in this order: move, contrast, noise, cover.
 
     Attributes
     ----------
@@ -32,13 +32,13 @@ class Stress:
     rotation_degrees : float
         Counter-clockwise about the middle, -180 to 180.
     scale : float
-        0.25 to 4; above 1 things get larger. What comes in at the border is the picture mirrored.
+        0.25 to 4; above 1 things get larger. What comes in at the border is the image mirrored.
     contrast : float
-        0 (even grey) to 3, about middle grey.
+        0 (even gray) to 3, about middle gray.
     noise : float
         Standard deviation as a share of the full range, 0 to 1.
     square : float
-        Side of a grey square as a share of the shorter side, 0 to 0.9.
+        Side of a gray square as a share of the shorter side, 0 to 0.9.
     square_x, square_y : float
         Its middle, 0 to 1 from the left and the top.
     seed : int
@@ -71,7 +71,7 @@ class Stress:
 
 
 def stressed(image: ImageInput, stress: Stress) -> ImageInput:
-    """Change a picture as `stress` says; unchanged if it says nothing."""
+    """Change an image as `stress` says; unchanged if it says nothing."""
     pixels = _covered(_noisy(_moved(image.pixels, stress), stress), stress)
     return image_from_pixels(np.ascontiguousarray(pixels))
 

@@ -57,7 +57,7 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def similarity(first: np.ndarray, second: np.ndarray) -> float:
-    """Compare two maps as pictures (SSIM), each scaled to its own largest size."""
+    """Compare two maps as images (SSIM), each scaled to its own largest size."""
     shown = [
         upsample(values / (float(np.abs(values).max()) or 1.0), _SIDE, _SIDE)
         for values in (first, second)
@@ -80,7 +80,7 @@ def randomized_maps(
 
     Weights and biases of each layer are drawn from a normal distribution with the mean and spread
     that they had; the paper draws them as before the training. Normalisation layers keep their
-    numbers, so that activations keep their size. A method whose maps stay alike shows the picture,
+    numbers, so that activations keep their size. A method whose maps stay alike shows the image,
     not the network.
 
     Parameters

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnnviz.figures.charts.layout import GREY, PURPLE, lying_legend, margin
+from cnnviz.figures.charts.layout import GRAY, PURPLE, lying_legend, margin
 from cnnviz.network.layer_table import LayerFacts
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-MAX_LABELLED = 16  # blocks that can carry their names without running into each other
-_COLOURS = {
+MAX_LABELED = 16  # blocks that can carry their names without running into each other
+_COLORS = {
     "convolution": "#3b7dd8",
     "depthwise convolution": "#7fb2f0",
     "pooling": "#2e9e6b",
     "merging layer": "#e0912f",
     "vector": PURPLE,
-    "other": GREY,
+    "other": GRAY,
 }
 _KINDS = {
     **dict.fromkeys(("Conv2D", "SeparableConv2D"), "convolution"),
@@ -42,7 +42,7 @@ class Block:
     kind: str
     operation: str
     shape: tuple[int, ...]
-    sources: tuple[int, ...]  # places of the blocks that it takes its input from; -1 is the picture
+    sources: tuple[int, ...]  # places of the blocks that it takes its input from; -1 is the image
     follow: tuple[str, ...]
     last: str  # the last of these layers
 
@@ -50,7 +50,7 @@ class Block:
 def blocks(rows: Sequence[LayerFacts]) -> tuple[Block, ...]:
     """Fold a layer table into what is worth drawing.
 
-    Activations, batch normalisation, dropout and padding belong to the block before them.
+    Activations, batch normalization, dropout and padding belong to the block before them.
     """
     found: list[Block] = []
     place_of: dict[str, int] = {}
@@ -82,11 +82,11 @@ def architecture_figure(
     import plotly.graph_objects as go
 
     found = blocks(rows)
-    is_labelled = len(found) < MAX_LABELLED
+    is_labeled = len(found) < MAX_LABELED
     figure = go.Figure()
-    picture = Block("input", "other", "input", input_shape, (), (), "input")
-    everything = [picture, *found]
-    for kind, colour in _COLOURS.items():
+    image = Block("input", "other", "input", input_shape, (), (), "input")
+    everything = [image, *found]
+    for kind, color in _COLORS.items():
         chosen = [(place, block) for place, block in enumerate(everything) if block.kind == kind]
         if chosen:
             heights = [_height(block.shape) for _, block in chosen]
@@ -94,9 +94,9 @@ def architecture_figure(
                 x=[place for place, _ in chosen],
                 y=heights,
                 base=[-height / 2 for height in heights],
-                width=[_width(block.shape, is_labelled) for _, block in chosen],
+                width=[_width(block.shape, is_labeled) for _, block in chosen],
                 name="input" if kind == "other" else kind,
-                marker={"color": colour, "line": {"width": 0}},
+                marker={"color": color, "line": {"width": 0}},
                 hovertext=[_hover(block) for _, block in chosen],
                 hovertemplate="%{hovertext}<extra></extra>",
             )
@@ -105,14 +105,14 @@ def architecture_figure(
         for source in block.sources:
             if source + 1 < place - 1:
                 _add_arc(figure, everything, source + 1, place)
-    _add_labels(figure, everything, is_labelled, top)
+    _add_labels(figure, everything, is_labeled, top)
     return figure.update_layout(
         barmode="overlay",
         height=420,
         margin=margin(),
         legend=lying_legend(1.08, x=0),
         xaxis={"visible": False, "range": [-0.8, len(found) + 0.8]},
-        yaxis={"visible": False, "range": [-top - (2.6 if is_labelled else 1.4), top + 2.6]},
+        yaxis={"visible": False, "range": [-top - (2.6 if is_labeled else 1.4), top + 2.6]},
         hoverlabel={"align": "left"},
     )
 
@@ -121,9 +121,9 @@ def _height(shape: tuple[int, ...]) -> float:
     return log2(shape[0]) + 1
 
 
-def _width(shape: tuple[int, ...], is_labelled: bool) -> float:
+def _width(shape: tuple[int, ...], is_labeled: bool) -> float:
     share = log2(shape[-1] + 1) / 11 if len(shape) == 3 else 0.1  # 2,048 channels fill the place
-    return (0.15 + 0.75 * share) if is_labelled else (0.3 + 0.65 * share)
+    return (0.15 + 0.75 * share) if is_labeled else (0.3 + 0.65 * share)
 
 
 def _hover(block: Block) -> str:
@@ -142,17 +142,17 @@ def _add_arc(figure: "go.Figure", everything: Sequence[Block], start: int, end: 
             f"M {start} {_height(everything[start].shape) / 2} "
             f"C {start} {rise} {end} {rise} {end} {_height(everything[end].shape) / 2}"
         ),
-        line={"color": _COLOURS["merging layer"], "width": 2},
+        line={"color": _COLORS["merging layer"], "width": 2},
         layer="below",
     )
 
 
 def _add_labels(
-    figure: "go.Figure", everything: Sequence[Block], is_labelled: bool, top: float
+    figure: "go.Figure", everything: Sequence[Block], is_labeled: bool, top: float
 ) -> None:
     """Name every block, or where there are too many the size of the maps of each stage."""
     labels: list[tuple[float, str]] = []
-    if is_labelled:
+    if is_labeled:
         for place, block in enumerate(everything):
             size = "×".join(map(str, block.shape))
             labels.append((place, f"<b>{block.name}</b><br>{size}"))
@@ -169,7 +169,7 @@ def _add_labels(
 
 
 def _runs(values: Sequence[tuple[int, ...]]) -> list[tuple[tuple[int, ...], list[int]]]:
-    """Give each value with the neighbouring places that share it."""
+    """Give each value with the neighboring places that share it."""
     runs: list[tuple[tuple[int, ...], list[int]]] = []
     for place, value in enumerate(values):
         if runs and runs[-1][0] == value:

@@ -1,18 +1,18 @@
-"""Bars: one for each filter, class or changed picture, and histograms."""
+"""Bars: one for each filter, class or changed image, and histograms."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnnviz.figures.charts.layout import GREY, TRAINING, VALIDATION, lying_legend, margin
+from cnnviz.figures.charts.layout import GRAY, TRAINING, VALIDATION, lying_legend, margin
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 
 def bars_figure(names: Sequence[str], values: np.ndarray, title: str) -> "go.Figure":
-    """Draw one bar for each name, upwards in one colour and downwards in another."""
+    """Draw one bar for each name, upwards in one color and downwards in another."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
@@ -36,13 +36,13 @@ def before_after_figure(names: Sequence[str], before: np.ndarray, after: np.ndar
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    for title, values, colour in (("before", before, GREY), ("now", after, TRAINING)):
+    for title, values, color in (("before", before, GRAY), ("now", after, TRAINING)):
         figure.add_bar(
             y=list(names),
             x=values,
             name=title,
             orientation="h",
-            marker={"color": colour},
+            marker={"color": color},
             hovertemplate=f"%{{y}}, {title}: %{{x:.2%}}<extra></extra>",
         )
     figure.update_layout(
@@ -63,7 +63,7 @@ def class_bars_figure(
     *,
     is_share: bool = False,
 ) -> "go.Figure":
-    """Draw one lying bar for each class, the first on top, and that of one class in its colour.
+    """Draw one lying bar for each class, the first on top, and that of one class in its color.
 
     Parameters
     ----------
@@ -71,9 +71,9 @@ def class_bars_figure(
     values : ndarray of shape (num_classes,)
         Scores, or probabilities if `is_share`.
     before : ndarray of shape (num_classes,) or None
-        What the values were before a change: drawn as grey marks.
+        What the values were before a change: drawn as gray marks.
     picked : int
-        Place of the class in the other colour.
+        Place of the class in the other color.
     """
     import plotly.graph_objects as go
 
@@ -97,7 +97,7 @@ def class_bars_figure(
             x=before,
             name="not shifted",
             mode="markers",
-            marker={"symbol": "line-ns", "size": 16, "line": {"width": 3, "color": GREY}},
+            marker={"symbol": "line-ns", "size": 16, "line": {"width": 3, "color": GRAY}},
             text=[f"{n}: {written.format(v)}" for n, v in zip(names, before, strict=True)],
             hovertemplate="%{text}, not shifted<extra></extra>",
         )
@@ -137,24 +137,24 @@ def _score_axis(values: np.ndarray, before: np.ndarray | None) -> dict[str, Any]
 def draws_figure(
     labels: Sequence[str], probabilities: np.ndarray, stays: np.ndarray, before: float
 ) -> "go.Figure":
-    """Draw a lying bar for each changed picture, the first on top, and a line at the unchanged.
+    """Draw a lying bar for each changed image, the first on top, and a line at the unchanged.
 
     Parameters
     ----------
     labels : sequence of str
         What each was taken for.
     probabilities : ndarray of shape (N,)
-        Of the class of the unchanged picture, in each.
+        Of the class of the unchanged image, in each.
     stays : bool ndarray of shape (N,)
-        Whether it was taken for that class: the colour of the bar.
+        Whether it was taken for that class: the color of the bar.
     before : float
-        The probability in the unchanged picture.
+        The probability in the unchanged image.
     """
     import plotly.graph_objects as go
 
     names = [f"{i}: {label}" for i, label in enumerate(labels, start=1)]
     figure = go.Figure()
-    for chosen, colour, title in (
+    for chosen, color, title in (
         (stays, TRAINING, "same prediction"),
         (~stays, VALIDATION, "other prediction"),
     ):
@@ -164,10 +164,10 @@ def draws_figure(
             x=probabilities[places],
             orientation="h",
             name=title,
-            marker={"color": colour, "pattern": {"shape": "" if chosen is stays else "/"}},
+            marker={"color": color, "pattern": {"shape": "" if chosen is stays else "/"}},
             hovertemplate="%{y}: %{x:.1%}<extra></extra>",
         )
-    figure.add_vline(x=before, line={"dash": "dot", "width": 3, "color": GREY})
+    figure.add_vline(x=before, line={"dash": "dot", "width": 3, "color": GRAY})
     return figure.update_layout(
         height=90 + 26 * len(names),
         bargap=0.25,

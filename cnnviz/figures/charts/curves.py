@@ -65,11 +65,11 @@ def learning_curves(
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    for name, source, colour, dash in (
+    for name, source, color, dash in (
         ("training", key, TRAINING, "solid"),
         ("validation", f"val_{key}", VALIDATION, "dash"),
     ):
-        _add_curve(figure, name, history[source], smoothing, {"color": colour, "dash": dash})
+        _add_curve(figure, name, history[source], smoothing, {"color": color, "dash": dash})
     return figure.update_layout(
         xaxis_title="epoch",
         yaxis_title=title,
@@ -119,7 +119,7 @@ def compared_curves(
 ) -> "go.Figure":
     """Draw one figure of every epoch for two trainings, and what lies between their two ends.
 
-    A training has a colour; its curve for validation is dashed. A bar at its last epoch goes from
+    A training has a color; its curve for validation is dashed. A bar at its last epoch goes from
     the smooth curve for training to that for validation.
 
     Parameters
@@ -133,16 +133,16 @@ def compared_curves(
 
     figure = go.Figure()
     looks = ((VALIDATION, 14), (TRAINING, -14))
-    for (name, history), (colour, shift) in zip(histories.items(), looks, strict=False):
+    for (name, history), (color, shift) in zip(histories.items(), looks, strict=False):
         ends = []
         for part, source, dash in (
             ("training", key, "solid"),
             ("validation", f"val_{key}", "dash"),
         ):
-            line = {"color": colour, "dash": dash}
+            line = {"color": color, "dash": dash}
             _add_curve(figure, f"{name}: {part}", history[source], smoothing, line)
             ends.append(float(smoothed(history[source], smoothing)[-1]))
-        _add_gap(figure, len(history[key]), ends, colour, shift)
+        _add_gap(figure, len(history[key]), ends, color, shift)
     return figure.update_layout(
         xaxis_title="epoch",
         yaxis_title=title,
@@ -177,7 +177,7 @@ def _add_curve(
 
 
 def _add_gap(
-    figure: "go.Figure", epoch: int, ends: Sequence[float], colour: str, shift_px: int
+    figure: "go.Figure", epoch: int, ends: Sequence[float], color: str, shift_px: int
 ) -> None:
     """Draw what lies between the ends of two curves as a bar, and write it beside its middle.
 
@@ -187,7 +187,7 @@ def _add_gap(
         x=[epoch, epoch],
         y=ends,
         mode="lines",
-        line={"color": colour, "width": 8},
+        line={"color": color, "width": 8},
         opacity=0.45,
         showlegend=False,
         hoverinfo="skip",
@@ -200,7 +200,7 @@ def _add_gap(
         xanchor="left",
         xshift=8,
         yshift=shift_px,
-        font={"color": colour, "size": 16},
+        font={"color": color, "size": 16},
     )
 
 

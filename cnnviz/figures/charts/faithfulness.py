@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnnviz.figures.charts.layout import GREY, PURPLE, TRAINING, VALIDATION, lying_legend, margin
+from cnnviz.figures.charts.layout import GRAY, PURPLE, TRAINING, VALIDATION, lying_legend, margin
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -29,14 +29,14 @@ def pixel_curves_figure(
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    styles = ((TRAINING, "solid", 4), (GREY, "dash", 2), (VALIDATION, "dot", 2))
-    for (name, values), (colour, dash, width) in zip(curves.items(), styles, strict=False):
+    styles = ((TRAINING, "solid", 4), (GRAY, "dash", 2), (VALIDATION, "dot", 2))
+    for (name, values), (color, dash, width) in zip(curves.items(), styles, strict=False):
         figure.add_scatter(
             x=shares,
             y=values,
             name=name,
             mode="lines",
-            line={"color": colour, "dash": dash, "width": width},
+            line={"color": color, "dash": dash, "width": width},
             hovertemplate=f"{name}, %{{x:.0%}} of the pixels: %{{y:.1%}}<extra></extra>",
         )
     figure.add_vline(x=mark, line={"color": PURPLE, "width": 2})
@@ -49,21 +49,21 @@ def pixel_curves_figure(
     )
 
 
-def forgetting_figure(
+def weight_randomization_figure(
     num_layers: Sequence[int], curves: Mapping[str, Sequence[float]], mark: int
 ) -> "go.Figure":
     """Draw how alike a map stays while layers forget, from none to all, and mark a number."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    styles = ((TRAINING, "solid"), (VALIDATION, "dash"), (GREY, "dot"))
-    for (name, values), (colour, dash) in zip(curves.items(), styles, strict=False):
+    styles = ((TRAINING, "solid"), (VALIDATION, "dash"), (GRAY, "dot"))
+    for (name, values), (color, dash) in zip(curves.items(), styles, strict=False):
         figure.add_scatter(
             x=list(num_layers),
             y=list(values),
             name=name,
             mode="lines+markers",
-            line={"color": colour, "dash": dash, "width": 3},
+            line={"color": color, "dash": dash, "width": 3},
             hovertemplate=f"{name} after %{{x}} layers: %{{y:.2f}}<extra></extra>",
         )
     figure.add_vline(x=mark, line={"color": PURPLE, "width": 2})

@@ -1,11 +1,11 @@
-"""Charts of many pictures: taken for which class, lying close to which, shifted how far."""
+"""Charts of many images: taken for which class, lying close to which, shifted how far."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnnviz.figures.charts.layout import GREY, TRAINING, VALIDATION, lying_legend, margin
+from cnnviz.figures.charts.layout import GRAY, TRAINING, VALIDATION, lying_legend, margin
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -17,7 +17,7 @@ _CELL_PX = 42
 def confusion_figure(confusion: np.ndarray, class_names: Sequence[str]) -> "go.Figure":
     """Draw a confusion matrix: a row for each true class, a column for each answer.
 
-    Colours are the share of the row, so that classes of any size compare; numbers are pictures.
+    Colors are the share of the row, so that classes of any size compare; numbers are images.
     """
     import plotly.graph_objects as go
 
@@ -42,7 +42,7 @@ def confusion_figure(confusion: np.ndarray, class_names: Sequence[str]) -> "go.F
         )
     )
     rows, columns = np.nonzero(confusion)
-    figure.add_scatter(  # a heatmap's own numbers are grey on the middle blues
+    figure.add_scatter(  # a heatmap's own numbers are gray on the middle blues
         x=[names[column] for column in columns],
         y=[names[row] for row in rows],
         text=confusion[rows, columns],
@@ -66,7 +66,7 @@ def confusion_figure(confusion: np.ndarray, class_names: Sequence[str]) -> "go.F
 def embedding_figure(
     places: np.ndarray, labels: Sequence[str], own: np.ndarray, own_label: str
 ) -> "go.Figure":
-    """Draw pictures as points (N, 2), a colour and a shape for each label, and one as a star."""
+    """Draw images as points (N, 2), a color and a shape for each label, and one as a star."""
     import plotly.graph_objects as go
     from plotly.colors import qualitative
 
@@ -108,7 +108,7 @@ def embedding_figure(
 def shift_figure(
     shifts: Sequence[int], shares: np.ndarray, now: int, commonest: float
 ) -> "go.Figure":
-    """Draw which share of the pictures is named rightly at each shift, and where we are now."""
+    """Draw which share of the images is named rightly at each shift, and where we are now."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
@@ -125,7 +125,7 @@ def shift_figure(
         y=[commonest, commonest],
         mode="lines",
         name="always the same name",
-        line={"color": GREY, "width": 2, "dash": "dash"},
+        line={"color": GRAY, "width": 2, "dash": "dash"},
         hovertemplate="always the commonest class: %{y:.1%} right<extra></extra>",
     )
     figure.add_scatter(

@@ -27,7 +27,7 @@ def activations_figure(rows: Sequence[LayerFacts]) -> "go.Figure":
     channels = [row.output_shape[2] for row in rows]
     activations = [p * c for p, c in zip(positions, channels, strict=True)]
     figure = go.Figure()
-    for title, numbers, colour, dash in (
+    for title, numbers, color, dash in (
         ("activations (positions × channels)", activations, PURPLE, "solid"),
         ("positions", positions, TRAINING, "dash"),
         ("channels", channels, VALIDATION, "dot"),
@@ -37,7 +37,7 @@ def activations_figure(rows: Sequence[LayerFacts]) -> "go.Figure":
             y=numbers,
             name=title,
             mode="lines+markers",
-            line={"color": colour, "dash": dash, "width": 3},
+            line={"color": color, "dash": dash, "width": 3},
             customdata=names,
             hovertemplate=f"%{{customdata}}: %{{y:,}} {title}<extra></extra>",
         )
@@ -52,9 +52,9 @@ def activations_figure(rows: Sequence[LayerFacts]) -> "go.Figure":
 
 
 def parts_figure(networks: Mapping[str, Sequence[NetworkPart]]) -> "go.Figure":
-    """Draw some networks below each other, each a strip of its parts from picture to answer.
+    """Draw some networks below each other, each a strip of its parts from image to answer.
 
-    Parts that were trained are blue, frozen ones grey; below each run of one colour stands how
+    Parts that were trained are blue, frozen ones gray; below each run of one color stands how
     many parameters it has. A part is as wide as its name, whatever it holds.
 
     Parameters
@@ -64,7 +64,7 @@ def parts_figure(networks: Mapping[str, Sequence[NetworkPart]]) -> "go.Figure":
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    for name, colour in (("frozen", FROZEN), ("trained", TRAINED)):
+    for name, color in (("frozen", FROZEN), ("trained", TRAINED)):
         cells = [
             (row, left, right - left, part)
             for row, parts in enumerate(networks.values())
@@ -84,7 +84,7 @@ def parts_figure(networks: Mapping[str, Sequence[NetworkPart]]) -> "go.Figure":
             textangle=0,
             textfont={"color": "#ffffff" if name == "trained" else "#14181f", "size": 13},
             constraintext="none",
-            marker={"color": colour, "line": {"width": 1, "color": "rgba(255,255,255,0.7)"}},
+            marker={"color": color, "line": {"width": 1, "color": "rgba(255,255,255,0.7)"}},
             hovertext=[_part_hover(part) for *_, part in cells],
             hovertemplate="%{hovertext}<extra></extra>",
         )
@@ -129,7 +129,7 @@ def _part_hover(part: NetworkPart) -> str:
 
 
 def _runs_of(parts: Sequence[NetworkPart]) -> list[tuple[str, float]]:
-    """Say how many parameters neighbouring parts of one colour have, and where their middle is."""
+    """Say how many parameters neighboring parts of one color have, and where their middle is."""
     left, right = _ends(parts)
     runs = []
     for is_trained, group in groupby(range(len(parts)), lambda i: parts[i].num_trained > 0):

@@ -25,14 +25,14 @@ def polar_tuning(thetas: np.ndarray, curves: Mapping[str, np.ndarray]) -> "go.Fi
 
     degrees = np.degrees(np.concatenate([thetas, thetas + np.pi, thetas[:1] + 2 * np.pi]))
     figure = go.Figure()
-    for (name, values), colour in zip(curves.items(), (TRAINING, VALIDATION), strict=False):
+    for (name, values), color in zip(curves.items(), (TRAINING, VALIDATION), strict=False):
         share = np.asarray(values, np.float64) / (float(np.max(values)) or 1.0)
         figure.add_scatterpolar(
             theta=degrees,
             r=np.concatenate([share, share, share[:1]]),
             mode="lines+markers",
             name=name,
-            line={"color": colour, "width": 3},
+            line={"color": color, "width": 3},
             hovertemplate="%{theta:.0f}°: %{r:.2f}<extra>" + name + "</extra>",
         )
     return _polar(figure, 1.0)

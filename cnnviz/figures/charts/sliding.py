@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnnviz.figures.charts.layout import GREY, TRAINING, VALIDATION, margin
+from cnnviz.figures.charts.layout import GRAY, TRAINING, VALIDATION, margin
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -17,7 +17,7 @@ def sliding_line_figure(
     kernel: np.ndarray,
     places: np.ndarray,
     answer: np.ndarray,
-    centres: np.ndarray,
+    centers: np.ndarray,
     cell: int,
 ) -> "go.Figure":
     """Draw a signal, the kernel where it lies, and the answer, one below the other.
@@ -27,12 +27,12 @@ def sliding_line_figure(
     padded : ndarray of shape (N + 2·padding,)
         Drawn so that the first cell of the signal itself is at 0.
     padding : int
-        Cells at each end that are not of the signal: on a grey ground.
+        Cells at each end that are not of the signal: on a gray ground.
     kernel : ndarray of shape (F,)
     places : int ndarray of shape (F,)
         Where its numbers lie on `padded`.
     answer : ndarray of shape (size,)
-    centres : ndarray of shape (size,)
+    centers : ndarray of shape (size,)
         Middle of the window of each cell, on `padded`: the cell is drawn below it.
     cell : int
         The cell of the answer that is being computed.
@@ -43,14 +43,14 @@ def sliding_line_figure(
     names = [f"number {place}" for place in range(len(kernel))]
     _add_cells(figure, 2, places - padding, kernel, slice(None), names)
     names = [f"position {place}" for place in range(len(answer))]
-    _add_cells(figure, 3, centres - padding, answer, cell, names)
+    _add_cells(figure, 3, centers - padding, answer, cell, names)
     line = {"color": VALIDATION, "width": 1, "dash": "dot"}
     for edge in (places[0] - 0.5, places[-1] + 0.5):
         figure.add_vline(float(edge) - padding, line=line)
     first, last = -padding - 0.5, len(padded) - padding - 0.5
     for start in (first, last - padding) if padding else ():
         figure.add_vrect(
-            start, start + padding, row=1, col=1, fillcolor=GREY, opacity=0.25, line_width=0
+            start, start + padding, row=1, col=1, fillcolor=GRAY, opacity=0.25, line_width=0
         )
     return figure.update_xaxes(range=[first - 0.2, last + 0.2])
 
@@ -83,14 +83,14 @@ def _add_cells(
     at_work: Any,
     names: Sequence[str],
 ) -> None:
-    """Draw a row of numbers as bars, in another colour those that are `at_work` now (an index)."""
-    colours = np.full(len(values), TRAINING)
-    colours[at_work] = VALIDATION
+    """Draw a row of numbers as bars, in another color those that are `at_work` now (an index)."""
+    colors = np.full(len(values), TRAINING)
+    colors[at_work] = VALIDATION
     figure.add_bar(
         x=where,
         y=values,
         width=0.7,
-        marker={"color": colours},
+        marker={"color": colors},
         text=names,
         textposition="none",
         hovertemplate="%{text}: %{y:.4g}<extra></extra>",

@@ -37,7 +37,7 @@ def heatmap_json(heatmap: ClassHeatmap, more: Mapping[str, Any]) -> bytes:
     ----------
     heatmap : ClassHeatmap
     more : mapping
-        What else is known, such as the network's name and fingerprint and the picture's digest.
+        What else is known, such as the network's name and fingerprint and the image's digest.
     """
     packages = ("cnnviz", "tensorflow", "keras", "numpy", "opencv-python-headless", "scikit-image")
     told = {

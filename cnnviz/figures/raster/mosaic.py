@@ -1,4 +1,4 @@
-"""Pictures for the screen: enlarged with hard pixels, set side by side, encoded."""
+"""Images for the screen: enlarged with hard pixels, set side by side, encoded."""
 
 import textwrap
 from collections.abc import Sequence
@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 
 from cnnviz.errors import InvalidParameterError
-from cnnviz.figures.raster.colors import Scale, colourize
+from cnnviz.figures.raster.colors import Scale, colorize
 
-_PAPER = (38, 41, 51)  # behind a table of pictures
+_PAPER = (38, 41, 51)  # behind a table of images
 GAP_PX = 4  # between the tiles of a mosaic and around them
 
 
 def empty_tile(side_px: int = 16) -> np.ndarray:
-    """Draw what stands for a map that holds the same number everywhere: a grey cross, uint8 RGB."""
+    """Draw what stands for a map that holds the same number everywhere: a gray cross, uint8 RGB."""
     tile = np.full((side_px, side_px, 3), 205, np.uint8)
     diagonal = np.arange(side_px)
     tile[diagonal, diagonal] = tile[diagonal, diagonal[::-1]] = 150
@@ -23,7 +23,7 @@ def empty_tile(side_px: int = 16) -> np.ndarray:
 
 
 def enlarge(pixels: np.ndarray, side_px: int = 512) -> np.ndarray:
-    """Enlarge a small picture by a whole factor, pixels staying hard squares.
+    """Enlarge a small image by a whole factor, pixels staying hard squares.
 
     The factor is the largest that keeps the longer side within `side_px`, and at least 1.
     """
@@ -32,23 +32,23 @@ def enlarge(pixels: np.ndarray, side_px: int = 512) -> np.ndarray:
 
 
 def encode_png(pixels: np.ndarray) -> bytes:
-    """Encode an RGB or grey uint8 picture without loss."""
+    """Encode an RGB or gray uint8 image without loss."""
     return _encode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
 
 
 def encode_jpeg(pixels: np.ndarray, quality: int = 92) -> bytes:
-    """Encode an RGB or grey uint8 picture for the screen: fast, with a small loss."""
+    """Encode an RGB or gray uint8 image for the screen: fast, with a small loss."""
     return _encode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
 
 
-def encode_gif(pictures: Sequence[np.ndarray], frame_ms: int = 120) -> bytes:
-    """Encode RGB pictures of one size as a film that begins again; its end stays a while."""
+def encode_gif(images: Sequence[np.ndarray], frame_ms: int = 120) -> bytes:
+    """Encode RGB images of one size as a film that begins again; its end stays a while."""
     import imageio.v3
 
-    durations = [frame_ms] * (len(pictures) - 1) + [12 * frame_ms]
+    durations = [frame_ms] * (len(images) - 1) + [12 * frame_ms]
     return bytes(
         imageio.v3.imwrite(
-            "<bytes>", np.stack(pictures), extension=".gif", duration=durations, loop=0
+            "<bytes>", np.stack(images), extension=".gif", duration=durations, loop=0
         )
     )
 
@@ -62,8 +62,8 @@ def _encode(extension: str, pixels: np.ndarray, options: list[int]) -> bytes:
     return encoded.tobytes()
 
 
-def kernel_pictures(kernels: np.ndarray, *, shared: bool = True) -> list[np.ndarray]:
-    """Paint kernels that see colours: grey is zero, on a symmetric range.
+def kernel_images(kernels: np.ndarray, *, shared: bool = True) -> list[np.ndarray]:
+    """Paint kernels that see colors: gray is zero, on a symmetric range.
 
     Parameters
     ----------
@@ -94,12 +94,12 @@ def mosaic(
     numbers: Sequence[int | str] | None = None,
     strip_px: int = 0,
 ) -> np.ndarray:
-    """Set many maps into one picture, numbered, uint8 (H, W, 3).
+    """Set many maps into one image, numbered, uint8 (H, W, 3).
 
     Parameters
     ----------
     maps : sequence of ndarray (h, w), or ndarray (num_maps, h, w)
-        Where there is no scale: uint8 pictures (h, w, 3) as they are.
+        Where there is no scale: uint8 images (h, w, 3) as they are.
     scales : sequence of Scale or None
         One per map; give the same one often to make them comparable.
     columns : int, optional
@@ -118,7 +118,7 @@ def mosaic(
     gap, cell = GAP_PX, tile_px + GAP_PX
     sheet = np.full((rows * (cell + strip_px) + gap, columns * cell + gap, 3), 128, np.uint8)
     for place, (values, scale) in enumerate(zip(maps, scales, strict=True)):
-        tile = _fit(values if scale is None else colourize(values, scale), tile_px)
+        tile = _fit(values if scale is None else colorize(values, scale), tile_px)
         row, column = divmod(place, columns)
         top, left = gap + (cell + strip_px) * row, gap + cell * column
         below = top + strip_px
@@ -130,14 +130,14 @@ def mosaic(
     return sheet
 
 
-def in_a_row(pictures: Sequence[np.ndarray], title: str, *, height_px: int = 320) -> np.ndarray:
-    """Set RGB pictures side by side at one height on white, under a line of text, uint8 RGB.
+def in_a_row(images: Sequence[np.ndarray], title: str, *, height_px: int = 320) -> np.ndarray:
+    """Set RGB images side by side at one height on white, under a line of text, uint8 RGB.
 
     The text is drawn with OpenCV's letters: plain ASCII only.
     """
     gap, line_px = 3 * GAP_PX, 34
     tiles = []
-    for pixels in pictures:
+    for pixels in images:
         width = max(1, round(pixels.shape[1] * height_px / pixels.shape[0]))
         is_shrunk = pixels.shape[0] > height_px
         how = cv2.INTER_AREA if is_shrunk else cv2.INTER_NEAREST
@@ -162,7 +162,7 @@ def _fit(pixels: np.ndarray, side_px: int) -> np.ndarray:
 
 
 def _write_number(sheet: np.ndarray, number: str, top: int, left: int, high_px: int) -> None:
-    """White on black in the tile's corner, readable on every colour."""
+    """White on black in the tile's corner, readable on every color."""
     size = 0.028 * high_px
     (width, _), _ = cv2.getTextSize(number, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
     cv2.rectangle(sheet, (left, top), (left + width + 4, top + high_px - 1), (0, 0, 0), -1)
@@ -175,20 +175,20 @@ def _write_number(sheet: np.ndarray, number: str, top: int, left: int, high_px: 
 def number_grid(
     values: np.ndarray, scale: Scale | None = None, *, cell_px: int = 64, text: str = "{:g}"
 ) -> np.ndarray:
-    """Draw a small table of numbers as coloured cells with the numbers in them, uint8 RGB.
+    """Draw a small table of numbers as colored cells with the numbers in them, uint8 RGB.
 
     Parameters
     ----------
     values : ndarray of shape (h, w)
     scale : Scale, optional
-        Which number gets which colour; grey from 0 to 255 if left out.
+        Which number gets which color; gray from 0 to 255 if left out.
     cell_px : int
         Side of a cell.
     text : str
         How numbers are written, as for `str.format`.
     """
     scale = scale or Scale(0, 255, "gray")
-    cells = colourize(values, scale)
+    cells = colorize(values, scale)
     sheet = cells.repeat(cell_px, axis=0).repeat(cell_px, axis=1)
     sheet[::cell_px] = sheet[:, ::cell_px] = 128
     for (row, column), value in np.ndenumerate(values):
@@ -198,9 +198,9 @@ def number_grid(
         left = column * cell_px + (cell_px - width) // 2
         bottom = row * cell_px + (cell_px + height) // 2
         is_dark = cells[row, column] @ np.array([0.299, 0.587, 0.114]) < 128
-        colour = (255, 255, 255) if is_dark else (0, 0, 0)
+        color = (255, 255, 255) if is_dark else (0, 0, 0)
         cv2.putText(
-            sheet, written, (left, bottom), cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA
+            sheet, written, (left, bottom), cv2.FONT_HERSHEY_SIMPLEX, size, color, 1, cv2.LINE_AA
         )
     return sheet
 
@@ -208,14 +208,14 @@ def number_grid(
 def enlarged_with_frame(
     pixels: np.ndarray, rows: range, columns: range, *, side_px: int = 512, width_px: int = 3
 ) -> np.ndarray:
-    """Enlarge a picture as `enlarge` does and draw a frame around some of its cells."""
+    """Enlarge an image as `enlarge` does and draw a frame around some of its cells."""
     large = enlarge(pixels, side_px)
     factor = len(large) // len(pixels)
     sides = (range(side.start * factor, side.stop * factor) for side in (rows, columns))
     return framed(large, *sides, width_px=width_px)
 
 
-def labelled_grid(
+def labeled_grid(
     tiles: Sequence[Sequence[np.ndarray | None]],
     row_names: Sequence[str],
     column_names: Sequence[str],
@@ -223,7 +223,7 @@ def labelled_grid(
     *,
     tile_px: int = 128,
 ) -> np.ndarray:
-    """Set pictures into a table with names for rows and columns and words below each, uint8 RGB.
+    """Set images into a table with names for rows and columns and words below each, uint8 RGB.
 
     Parameters
     ----------
@@ -273,7 +273,7 @@ def labelled_grid(
 
 
 def framed(pixels: np.ndarray, rows: range, columns: range, *, width_px: int = 2) -> np.ndarray:
-    """Draw a frame around some rows and columns of a picture; a copy is returned."""
+    """Draw a frame around some rows and columns of an image; a copy is returned."""
     sheet = pixels.copy()
     start, end = (columns.start, rows.start), (columns.stop - 1, rows.stop - 1)
     cv2.rectangle(sheet, start, end, (46, 158, 107), width_px)
@@ -281,8 +281,8 @@ def framed(pixels: np.ndarray, rows: range, columns: range, *, width_px: int = 2
 
 
 def with_border(
-    pixels: np.ndarray, colour: tuple[int, int, int], *, width_px: int = 6
+    pixels: np.ndarray, color: tuple[int, int, int], *, width_px: int = 6
 ) -> np.ndarray:
-    """Put a border around an RGB picture, outside its pixels; a new array is returned."""
+    """Put a border around an RGB image, outside its pixels; a new array is returned."""
     sides = (width_px,) * 4
-    return cv2.copyMakeBorder(pixels, *sides, cv2.BORDER_CONSTANT, value=colour)
+    return cv2.copyMakeBorder(pixels, *sides, cv2.BORDER_CONSTANT, value=color)

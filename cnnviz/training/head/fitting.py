@@ -28,22 +28,22 @@ if TYPE_CHECKING:
     import keras
 
 FEATURE_LAYER = "avg_pool"  # of the base: the mean of each of its last 1,280 maps
-NUM_FOLDS = 4  # each picture is tested by a head that saw three quarters of the others
+NUM_FOLDS = 4  # each image is tested by a head that saw three quarters of the others
 _BATCH = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainedHead:
-    """A softmax layer on features, and how well it does on pictures that it did not see.
+    """A softmax layer on features, and how well it does on images that it did not see.
 
     Attributes
     ----------
     class_names : tuple of str
     kernel : float32 ndarray of shape (num_features, num_classes)
     bias : float32 ndarray of shape (num_classes,)
-        Of the head that learned from all pictures.
+        Of the head that learned from all images.
     answers : int64 ndarray of shape (N,)
-        For each picture the class that a head named which did not learn from it.
+        For each image the class that a head named which did not learn from it.
     confusion : int64 ndarray of shape (num_classes, num_classes)
         A row for each true class, a column for each of these answers.
     """
@@ -62,7 +62,7 @@ class TrainedHead:
 
     @property
     def num_right(self) -> int:
-        """How many of the pictures were named rightly."""
+        """How many of the images were named rightly."""
         return int(self.confusion.trace())
 
     @property
@@ -87,7 +87,7 @@ def features(
     images: Sequence[ImageInput],
     on_progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
-    """Describe pictures by the mean of each of a network's last maps.
+    """Describe images by the mean of each of a network's last maps.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def features(
         With a layer `FEATURE_LAYER`, such as EfficientNet-Lite0.
     images : sequence of ImageInput
     on_progress : callable, optional
-        Called with (pictures done, pictures in all); what it raises ends the work.
+        Called with (images done, images in all); what it raises ends the work.
 
     Returns
     -------
@@ -131,16 +131,16 @@ def features(
 def train_head(
     features: np.ndarray, labels: np.ndarray, class_names: Sequence[str], seed: int = 1
 ) -> TrainedHead:
-    """Train a head on all pictures, and test it on each by heads that did not see that one.
+    """Train a head on all images, and test it on each by heads that did not see that one.
 
     Parameters
     ----------
     features : float ndarray of shape (N, num_features)
     labels : int ndarray of shape (N,)
-        Index into `class_names`; at least `NUM_FOLDS` pictures of each class.
+        Index into `class_names`; at least `NUM_FOLDS` images of each class.
     class_names : sequence of str
     seed : int
-        Of the way in which the pictures are dealt out to the folds.
+        Of the way in which the images are dealt out to the folds.
 
     Returns
     -------
@@ -151,7 +151,7 @@ def train_head(
     Raises
     ------
     InvalidParameterError
-        If there are fewer than two classes or too few pictures of one.
+        If there are fewer than two classes or too few images of one.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -159,8 +159,8 @@ def train_head(
     counts = np.bincount(labels, minlength=len(class_names))
     if len(counts) < 2 or counts.min() < NUM_FOLDS:
         raise InvalidParameterError(
-            f"A head needs at least two classes and {NUM_FOLDS} pictures of each, got "
-            f"{counts.tolist()} pictures of {', '.join(class_names)}."
+            f"A head needs at least two classes and {NUM_FOLDS} images of each, got "
+            f"{counts.tolist()} images of {', '.join(class_names)}."
         )
     regression = LogisticRegression(max_iter=2000)
     folds = StratifiedKFold(NUM_FOLDS, shuffle=True, random_state=seed)
@@ -175,7 +175,7 @@ def train_head(
 
 
 def build_with_head(head: TrainedHead) -> "keras.Model":
-    """Put a head on the frozen base: one network from pictures to the user's own classes.
+    """Put a head on the frozen base: one network from images to the user's own classes.
 
     Returns
     -------
@@ -204,7 +204,7 @@ def head_card(head: TrainedHead, num_parameters: int | None = None) -> ModelCard
         title=f"Own head: {', '.join(head.class_names)}",
         summary=(
             f"A head of your own on {base.title}: it tells {', '.join(head.class_names)} apart, "
-            f"trained on {len(head.answers)} pictures."
+            f"trained on {len(head.answers)} images."
         ),
         labels=head.class_names,
         class_names_key=None,
@@ -227,8 +227,8 @@ def head_archive(head: TrainedHead) -> bytes:
         "title": card.title,
         "class_names": list(head.class_names),
         "preprocessing": card.preprocessing.name,
-        "base": f"{card.origin} {card.licence}.",
-        "num_pictures": len(head.answers),
+        "base": f"{card.origin} {card.license}.",
+        "num_images": len(head.answers),
         "cross_validated_accuracy": round(head.accuracy, 4),
         "confusion": head.confusion.tolist(),
     }

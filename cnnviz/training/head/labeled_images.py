@@ -1,6 +1,6 @@
-"""Classes of somebody's own: pictures with names, checked before anything is learned from them.
+"""Classes of somebody's own: images with names, checked before anything is learned from them.
 
-Of each picture only what the network would see is kept, and only in memory.
+Of each image only what the network would see is kept, and only in memory.
 """
 
 import re
@@ -22,15 +22,15 @@ from cnnviz.images import MAX_BYTES, ImageInput, image_from_pixels, read_image
 
 BASE = "efficientnet-lite0"  # the network whose features are re-used
 MIN_CLASSES, MAX_CLASSES = 2, 5
-MIN_PICTURES, MAX_PICTURES = 8, 100  # of one class
+MIN_IMAGES, MAX_IMAGES = 8, 100  # of one class
 MAX_NAME = 40  # letters of a class's name
-_MOST_FILES = 2 * MAX_CLASSES * MAX_PICTURES  # in a ZIP
+_MOST_FILES = 2 * MAX_CLASSES * MAX_IMAGES  # in a ZIP
 _MOST_UNPACKED = 500 << 20  # bytes in a ZIP
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class NamedPicture:
-    """A picture as the network sees it, and the file that it came in."""
+class NamedImage:
+    """An image as the network sees it, and the file that it came in."""
 
     file_name: str
     image: ImageInput
@@ -39,33 +39,33 @@ class NamedPicture:
 @dataclass(frozen=True, slots=True, eq=False)
 @frozen_arrays(labels=np.int64)
 class CheckedClasses:
-    """Pictures of several classes, without what was refused.
+    """Images of several classes, without what was refused.
 
     Attributes
     ----------
     class_names : tuple of str
-    pictures : tuple of NamedPicture
+    images : tuple of NamedImage
         Of all classes, one class after the other.
     labels : int64 ndarray of shape (N,)
         Index into `class_names`, read-only.
     refused : tuple of str
-        A sentence for each picture that was left out.
+        A sentence for each image that was left out.
     missing : tuple of str
         What must come before a head can be trained; empty if nothing is missing.
     """
 
     class_names: tuple[str, ...]
-    pictures: tuple[NamedPicture, ...]
+    images: tuple[NamedImage, ...]
     labels: np.ndarray
     refused: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
-        """Fingerprint of names, pictures and their order."""
+        """Fingerprint of names, images and their order."""
         fingerprint = blake2b(repr(self.class_names).encode(), digest_size=12)
-        for label, picture in zip(self.labels, self.pictures, strict=True):
-            fingerprint.update(f"{label} {picture.image.digest}".encode())
+        for label, image in zip(self.labels, self.images, strict=True):
+            fingerprint.update(f"{label} {image.image.digest}".encode())
         return fingerprint.hexdigest()
 
     @property
@@ -73,13 +73,13 @@ class CheckedClasses:
         """Whether a head can be trained."""
         return not self.missing
 
-    def of_class(self, label: int) -> tuple[NamedPicture, ...]:
-        """Give the pictures of one class."""
-        return tuple(self.pictures[place] for place in np.flatnonzero(self.labels == label))
+    def of_class(self, label: int) -> tuple[NamedImage, ...]:
+        """Give the images of one class."""
+        return tuple(self.images[place] for place in np.flatnonzero(self.labels == label))
 
 
-def read_picture(file_name: str, content: bytes) -> NamedPicture:
-    """Read and check a picture and keep what the network would see of it.
+def read_named_image(file_name: str, content: bytes) -> NamedImage:
+    """Read and check an image and keep what the network would see of it.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def read_picture(file_name: str, content: bytes) -> NamedPicture:
     except InvalidImageError as error:
         raise InvalidImageError(f"{file_name}: {error}") from error
     view = zoo.model_view(zoo.find_card(BASE), image)
-    return NamedPicture(file_name, image_from_pixels(view))
+    return NamedImage(file_name, image_from_pixels(view))
 
 
 def plain_name(text: str) -> str:
@@ -103,24 +103,24 @@ def read_files(
     class_name: str,
     files: Sequence[tuple[str, bytes]],
     on_progress: Callable[[int, int], None] | None = None,
-) -> tuple[dict[str, list[NamedPicture]], list[str]]:
-    """Read pictures of one class; a ZIP among them brings classes of its own.
+) -> tuple[dict[str, list[NamedImage]], list[str]]:
+    """Read images of one class; a ZIP among them brings classes of its own.
 
     Parameters
     ----------
     class_name : str
-        Of the pictures that lie in no ZIP.
+        Of the images that lie in no ZIP.
     files : sequence of (file name, content)
     on_progress : callable, optional
         Called with (files done, files in all); what it raises ends the work.
 
     Returns
     -------
-    found : dict of class name to pictures
+    found : dict of class name to images
     problems : list of str
         A sentence for each file that cannot be used; it names the file.
     """
-    found: dict[str, list[NamedPicture]] = {}
+    found: dict[str, list[NamedImage]] = {}
     problems: list[str] = []
     for done, (name, content) in enumerate(files):
         if on_progress is not None:
@@ -128,14 +128,14 @@ def read_files(
         is_archive = name.lower().endswith(".zip")
         try:
             inside = files_in_archive(content) if is_archive else [(class_name, name, content)]
-            for owner, file_name, picture in inside:
+            for owner, file_name, image in inside:
                 try:
-                    found.setdefault(owner, []).append(read_picture(file_name, picture))
+                    found.setdefault(owner, []).append(read_named_image(file_name, image))
                 except InvalidImageError as error:
                     problems.append(str(error))
         except InvalidParameterError as error:
             problems.append(f"{name}: {error}")
-    return {owner: pictures for owner, pictures in found.items() if pictures}, problems
+    return {owner: images for owner, images in found.items() if images}, problems
 
 
 def files_in_archive(content: bytes) -> Iterator[tuple[str, str, bytes]]:
@@ -145,7 +145,7 @@ def files_in_archive(content: bytes) -> Iterator[tuple[str, str, bytes]]:
     ------
     class_name, file_name, content : str, str, bytes
         The class is the innermost folder of the file. Hidden files are skipped. Of a file that is
-        larger than a picture may be only so much comes that `read_image` can refuse it.
+        larger than an image may be only so much comes that `read_image` can refuse it.
 
     Raises
     ------
@@ -164,7 +164,7 @@ def files_in_archive(content: bytes) -> Iterator[tuple[str, str, bytes]]:
             for path, member in chosen:
                 if not plain_name(path.parent.name):
                     raise InvalidParameterError(
-                        f"{path.name} lies in no folder. Put the pictures of each class into a "
+                        f"{path.name} lies in no folder. Put the images of each class into a "
                         "folder that has the name of the class, and pack the folders."
                     )
                 with archive.open(member) as file:
@@ -182,7 +182,7 @@ def _check_archive(members: Sequence[zipfile.ZipInfo]) -> None:
     if len(members) > _MOST_FILES:
         raise InvalidParameterError(
             f"The ZIP holds {len(members):,} files, at most {_MOST_FILES:,} are looked at. Take "
-            f"{MAX_PICTURES} images of a class."
+            f"{MAX_IMAGES} images of a class."
         )
     if sum(member.file_size for member in members) > _MOST_UNPACKED:
         raise InvalidParameterError(
@@ -196,16 +196,16 @@ def _check_archive(members: Sequence[zipfile.ZipInfo]) -> None:
         )
 
 
-def check_classes(classes: Mapping[str, Sequence[NamedPicture]]) -> CheckedClasses:
+def check_classes(classes: Mapping[str, Sequence[NamedImage]]) -> CheckedClasses:
     """Leave out what cannot be learned from, and say why.
 
-    A picture that lies in two classes is left out of both, because nobody can know what it is; of
-    equal pictures in one class the first one stays. Pictures are equal if the network would see
+    An image that lies in two classes is left out of both, because nobody can know what it is; of
+    equal images in one class the first one stays. Images are equal if the network would see
     the same pixels.
 
     Parameters
     ----------
-    classes : mapping of class name to pictures
+    classes : mapping of class name to images
 
     Examples
     --------
@@ -213,50 +213,48 @@ def check_classes(classes: Mapping[str, Sequence[NamedPicture]]) -> CheckedClass
     ('There are 0 classes. Add 2 to 5 in all.',)
     """
     names = tuple(classes)
-    homes = {
-        name: {picture.image.digest for picture in pictures} for name, pictures in classes.items()
-    }
+    homes = {name: {image.image.digest for image in images} for name, images in classes.items()}
     num_homes = Counter(digest for digests in homes.values() for digest in digests)
-    kept: list[NamedPicture] = []
+    kept: list[NamedImage] = []
     labels: list[int] = []
     refused: list[str] = []
     for label, name in enumerate(names):
         good = list(_sorted_out(name, classes[name], num_homes, homes, refused))
-        if len(good) > MAX_PICTURES:
+        if len(good) > MAX_IMAGES:
             refused.append(
-                f"“{name}” has {len(good)} images: the first {MAX_PICTURES} are used, from "
-                f"{good[MAX_PICTURES].file_name} on they are left out."
+                f"“{name}” has {len(good)} images: the first {MAX_IMAGES} are used, from "
+                f"{good[MAX_IMAGES].file_name} on they are left out."
             )
-        kept += good[:MAX_PICTURES]
-        labels += [label] * len(good[:MAX_PICTURES])
+        kept += good[:MAX_IMAGES]
+        labels += [label] * len(good[:MAX_IMAGES])
     found = np.array(labels, np.int64)
     return CheckedClasses(names, tuple(kept), found, tuple(refused), _missing(names, found))
 
 
 def _sorted_out(
     name: str,
-    pictures: Sequence[NamedPicture],
+    images: Sequence[NamedImage],
     num_homes: Mapping[str, int],
     homes: Mapping[str, set[str]],
     refused: list[str],
-) -> Iterable[NamedPicture]:
-    """Give the good pictures of a class and write down what is wrong with the others."""
+) -> Iterable[NamedImage]:
+    """Give the good images of a class and write down what is wrong with the others."""
     first: dict[str, str] = {}
-    for picture in pictures:
-        digest = picture.image.digest
+    for image in images:
+        digest = image.image.digest
         if num_homes[digest] > 1:
             both = " and ".join(f"“{home}”" for home, digests in homes.items() if digest in digests)
             refused.append(
-                f"{picture.file_name} (“{name}”) is in {both}: it was left out. Keep it in one."
+                f"{image.file_name} (“{name}”) is in {both}: it was left out. Keep it in one."
             )
         elif digest in first:
             refused.append(
-                f"{picture.file_name} (“{name}”) is the same image as {first[digest]}: it was "
+                f"{image.file_name} (“{name}”) is the same image as {first[digest]}: it was "
                 "left out, because an image must not be used for training and for testing."
             )
         else:
-            first[digest] = picture.file_name
-            yield picture
+            first[digest] = image.file_name
+            yield image
 
 
 def _missing(names: Sequence[str], labels: np.ndarray) -> tuple[str, ...]:
@@ -266,17 +264,16 @@ def _missing(names: Sequence[str], labels: np.ndarray) -> tuple[str, ...]:
         missing.append(f"There {classes}. Add {MIN_CLASSES} to {MAX_CLASSES} in all.")
     for label, name in enumerate(names):
         count = int((labels == label).sum())
-        if count < MIN_PICTURES:
+        if count < MIN_IMAGES:
             images = "image" if count == 1 else "images"
             missing.append(
-                f"“{name}” has {count} usable {images}. Add up to at least {MIN_PICTURES}, better "
-                "20."
+                f"“{name}” has {count} usable {images}. Add up to at least {MIN_IMAGES}, better 20."
             )
     return tuple(missing)
 
 
 def bundled_classes(class_names: Sequence[str]) -> CheckedClasses:
-    """Give 20 bundled pictures of each of some classes of Fashion-MNIST.
+    """Give 20 bundled images of each of some classes of Fashion-MNIST.
 
     Raises
     ------
@@ -285,7 +282,7 @@ def bundled_classes(class_names: Sequence[str]) -> CheckedClasses:
     """
     samples = datasets.fashion_mnist_samples()
     card = zoo.find_card(BASE)
-    found: dict[str, list[NamedPicture]] = {}
+    found: dict[str, list[NamedImage]] = {}
     for name in class_names:
         if name not in samples.class_names:
             raise InvalidParameterError(
@@ -294,7 +291,7 @@ def bundled_classes(class_names: Sequence[str]) -> CheckedClasses:
         pixels = samples.images[samples.labels == samples.class_names.index(name)]
         views = [zoo.model_view(card, image_from_pixels(each)) for each in pixels]
         found[name] = [
-            NamedPicture(f"{name} {number}", image_from_pixels(view))
+            NamedImage(f"{name} {number}", image_from_pixels(view))
             for number, view in enumerate(views, start=1)
         ]
     return check_classes(found)

@@ -20,7 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import tensorflow as tf
 
-from cnnviz.datasets import LabelledImages
+from cnnviz.datasets import LabeledImages
 from cnnviz.errors import AnalysisError
 from cnnviz.training.epochs import (
     Evaluation,
@@ -33,8 +33,8 @@ from cnnviz.training.live.settings import (
     LiveLook,
     LiveSettings,
     LiveTrained,
-    held_out_pictures,
-    live_pictures,
+    held_out_images,
+    live_images,
     ten_places,
 )
 from cnnviz.training.run import card_facts, packed, written
@@ -42,7 +42,7 @@ from cnnviz.zoo.blocks import build_blocks
 from cnnviz.zoo.cards import UNIT, ModelCard
 
 LOOK_SECONDS = 1.0  # between two looks, and at least ten times as long as a look takes
-_AT_ONCE = 200  # held-out pictures in one pass
+_AT_ONCE = 200  # held-out images in one pass
 
 
 def train_live(
@@ -74,7 +74,7 @@ def train_live(
         If the loss is no number any more: the steps were too large.
     """
     on_batch = on_batch or _nothing
-    training, held_out = live_pictures(settings)
+    training, held_out = live_images(settings)
     on_batch()
     recipe = settings.recipe
     stream = Stream(recipe, training)
@@ -107,12 +107,12 @@ def first_look(settings: LiveSettings) -> LiveLook:
         If the data are not on this computer.
     """
     model = build_blocks(settings.network, settings.name, settings.seed)
-    onlooker = _Onlooker(model, held_out_pictures(settings.data))
+    onlooker = _Onlooker(model, held_out_images(settings.data))
     return LiveLook(0, 0, 0, {}, {}, *onlooker.look(_nothing))
 
 
 def live_network(trained: LiveTrained) -> keras.Model:
-    """Build the network that was trained, without its optimiser."""
+    """Build the network that was trained, without its optimizer."""
     settings = trained.settings
     model = build_blocks(settings.network, settings.name, settings.seed)
     model.set_weights(trained.weights)
@@ -128,20 +128,20 @@ def live_card(trained: LiveTrained) -> ModelCard:
         If its data are not on this computer any more.
     """
     recipe, network = trained.settings.recipe, trained.settings.network
-    held_out = held_out_pictures(trained.settings.data)
+    held_out = held_out_images(trained.settings.data)
     height, width, channels = network.input_shape
     share = f"{trained.history[-1]['val_accuracy']:.1%} of {len(held_out.labels):,}"
     return ModelCard(
         name=recipe.name,
         title=recipe.title,
-        summary=f"{recipe.summary} Right for {share} held-out pictures.",
+        summary=f"{recipe.summary} Right for {share} held-out images.",
         num_parameters=network.num_parameters,
         input_height=height,
         input_width=width,
         channels=channels,
         preprocessing=UNIT,
         labels=held_out.class_names,
-        licence="yours",
+        license="yours",
         origin=f"Trained here on: {held_out.origin}",
     )
 
@@ -164,7 +164,7 @@ def live_files(trained: LiveTrained) -> dict[str, bytes]:
         If the data are not on this computer any more.
     """
     settings, model = trained.settings, live_network(trained)
-    training, held_out = live_pictures(settings)
+    training, held_out = live_images(settings)
     with tempfile.TemporaryDirectory() as folder:
         content = packed(model, Path(folder) / "network.keras")
     result = count_answers(_Onlooker(model, held_out).outputs(_nothing), held_out)
@@ -207,11 +207,11 @@ def _nothing() -> None:
 
 
 class _Onlooker:
-    """Asks a network about the held-out pictures without touching it."""
+    """Asks a network about the held-out images without touching it."""
 
-    def __init__(self, model: keras.Model, held_out: LabelledImages) -> None:
+    def __init__(self, model: keras.Model, held_out: LabeledImages) -> None:
         images = held_out.images if held_out.images.ndim == 4 else held_out.images[..., np.newaxis]
-        self._pictures, self._held_out = tf.constant(images), held_out
+        self._images, self._held_out = tf.constant(images), held_out
         self._first = model.get_layer("conv1")
 
         def forward(batch: Any) -> Any:
@@ -221,15 +221,15 @@ class _Onlooker:
         self._forward = tf.function(forward, input_signature=signature, autograph=False)
 
     def outputs(self, on_batch: Callable[[], None]) -> np.ndarray:
-        """Give the probabilities for all held-out pictures, float32 (N, num_classes)."""
+        """Give the probabilities for all held-out images, float32 (N, num_classes)."""
         parts = []
-        for start in range(0, len(self._pictures), _AT_ONCE):
-            parts.append(self._forward(self._pictures[start : start + _AT_ONCE]).numpy())
+        for start in range(0, len(self._images), _AT_ONCE):
+            parts.append(self._forward(self._images[start : start + _AT_ONCE]).numpy())
             on_batch()
         return np.concatenate(parts)
 
     def look(self, on_batch: Callable[[], None]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Give the first kernels, the answers to the ten pictures, and the confusion matrix."""
+        """Give the first kernels, the answers to the ten images, and the confusion matrix."""
         outputs = self.outputs(on_batch)
         result: Evaluation = count_answers(outputs, self._held_out)
         return self._first.get_weights()[0], outputs[ten_places(self._held_out)], result.confusion

@@ -58,7 +58,7 @@ class LiveRun:
     ----------
     settings : LiveSettings
     is_wanted : callable, optional
-        Asked about twice a second; once it says no, the run ends.
+        AttributionRequest about twice a second; once it says no, the run ends.
     turns : Turns
         Runs that share it train one at a time, in the order in which they were made.
     """
@@ -139,7 +139,7 @@ class LiveRun:
         except CnnvizError as error:
             self.error = str(error)
         except MemoryError:
-            self.error = "There was not enough memory. Choose a smaller network or fewer pictures."
+            self.error = "There was not enough memory. Choose a smaller network or fewer images."
         finally:
             if end == FAILED and not self.error:
                 self.error = "Something went wrong. Start again, perhaps with other settings."

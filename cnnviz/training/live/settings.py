@@ -9,29 +9,28 @@ from typing import Any
 import numpy as np
 
 from cnnviz.arrays import frozen_arrays
-from cnnviz.datasets import LabelledImages
+from cnnviz.datasets import DATA_SETS, LabeledImages, data_set
 from cnnviz.errors import DatasetError, InvalidParameterError
 from cnnviz.training.augmentation import UNCHANGED, Augmentation
-from cnnviz.training.recipes import CLOTHES, DATA, DIGITS, OPTIMIZERS, Recipe
+from cnnviz.training.recipes import CLOTHES, DIGITS, OPTIMIZERS, Recipe
 from cnnviz.zoo.blocks import BlockNetwork
 
 SAMPLES = "clothing-samples"  # the data that are always there
-INPUT_SHAPES = {
-    "fashion-mnist": (28, 28, 1),
-    "mnist": (28, 28, 1),
-    "svhn": (32, 32, 3),
-    SAMPLES: (28, 28, 1),
-}
+NUM_CLASSES, MAX_SIDE_PX = 10, 32
+DATA_NAMES = tuple(
+    data_set.name
+    for data_set in DATA_SETS.values()
+    if len(data_set.class_names) == NUM_CLASSES and max(data_set.image_shape) <= MAX_SIDE_PX
+)
 AUGMENTATIONS: dict[str, Augmentation] = {
     "none": UNCHANGED,
     "shift-flip": CLOTHES,
     "turn-shift-zoom": DIGITS,
 }
-NUM_CLASSES = 10
-MAX_PICTURES, MAX_HELD_OUT = 20_000, 1000
+MAX_IMAGES, MAX_HELD_OUT = 20_000, 1000
 MAX_BATCH_PRODUCTS = 5_000_000_000  # multiplications; more would take longer than a second
 _RANGES: dict[str, tuple[float, float]] = {
-    "num_pictures": (10, MAX_PICTURES),
+    "num_images": (10, MAX_IMAGES),
     "learning_rate": (1e-6, 1.0),
     "batch_size": (8, 256),
     "epochs": (1, 50),
@@ -46,9 +45,9 @@ class LiveSettings:
     Attributes
     ----------
     data : str
-        One of `INPUT_SHAPES`.
-    num_pictures : int
-        At most so many training pictures, 10 to 20,000. More contain fewer.
+        One of `DATA_NAMES`: the sets of ten classes and small images.
+    num_images : int
+        At most so many training images, 10 to 20,000. More contain fewer.
     filters, kernel_size, pooling, head, dropout, batch_norm
         As in `cnnviz.zoo.blocks.BlockNetwork`.
     optimizer : str
@@ -60,7 +59,7 @@ class LiveSettings:
     augmentation : str
         One of `AUGMENTATIONS`.
     seed : int
-        Of the first weights, the order of the pictures, augmentation and dropout.
+        Of the first weights, the order of the images, augmentation and dropout.
 
     Raises
     ------
@@ -69,7 +68,7 @@ class LiveSettings:
     """
 
     data: str = SAMPLES
-    num_pictures: int = 2000
+    num_images: int = 2000
     filters: tuple[int, ...] = (16, 32)
     kernel_size: int = 3
     pooling: str = "max"
@@ -85,7 +84,7 @@ class LiveSettings:
 
     def __post_init__(self) -> None:
         for what, choices in (
-            ("data", INPUT_SHAPES),
+            ("data", DATA_NAMES),
             ("optimizer", OPTIMIZERS),
             ("augmentation", AUGMENTATIONS),
         ):
@@ -112,7 +111,7 @@ class LiveSettings:
     def network(self) -> BlockNetwork:
         """The network to train."""
         return BlockNetwork(
-            input_shape=INPUT_SHAPES[self.data],
+            input_shape=data_set(self.data).image_shape,
             num_classes=NUM_CLASSES,
             filters=self.filters,
             kernel_size=self.kernel_size,
@@ -204,9 +203,9 @@ class LiveLook:
     kernels : float32 ndarray of shape (F, F, C, K)
         Of the first convolution.
     answers : float32 ndarray of shape (10, num_classes)
-        Probabilities for the ten pictures of `ten_pictures`.
+        Probabilities for the ten images of `ten_images`.
     confusion : int64 ndarray of shape (num_classes, num_classes)
-        Held-out pictures: a row for each true class, a column for each answer.
+        Held-out images: a row for each true class, a column for each answer.
     """
 
     epochs_done: int
@@ -220,7 +219,7 @@ class LiveLook:
 
     @property
     def accuracy(self) -> float:
-        """Share of the held-out pictures that are named rightly at this moment."""
+        """Share of the held-out images that are named rightly at this moment."""
         return float(np.trace(self.confusion) / self.confusion.sum())
 
 
@@ -244,68 +243,68 @@ class LiveTrained:
 
 def available_data() -> tuple[str, ...]:
     """Name the data that are on this computer, large sets first; the samples always are."""
-    return tuple(name for name in INPUT_SHAPES if _is_here(name))
+    return tuple(name for name in DATA_NAMES if _is_here(name))
 
 
 def _is_here(name: str) -> bool:
     try:
-        DATA[name]("train")
-        return len(DATA[name]("test").labels) > 0
+        data_set(name).load("train")
+        return len(data_set(name).load("test").labels) > 0
     except DatasetError:
         return False
 
 
-def live_pictures(settings: LiveSettings) -> tuple[LabelledImages, LabelledImages]:
-    """Read the training pictures that settings ask for, and the held-out ones.
+def live_images(settings: LiveSettings) -> tuple[LabeledImages, LabeledImages]:
+    """Read the training images that settings ask for, and the held-out ones.
 
-    The training pictures are drawn by chance that is always the same, so that a larger choice
-    contains a smaller one. At most 1,000 pictures are held out.
+    The training images are drawn by chance that is always the same, so that a larger choice
+    contains a smaller one. At most 1,000 images are held out.
 
     Raises
     ------
     DatasetError
         If the data are not on this computer.
     """
-    training = DATA[settings.data]("train")
+    training = data_set(settings.data).load("train")
     order = np.random.default_rng(0).permutation(len(training.labels))
-    return _some(training, order[: settings.num_pictures]), held_out_pictures(settings.data)
+    return _some(training, order[: settings.num_images]), held_out_images(settings.data)
 
 
-def held_out_pictures(data_name: str) -> LabelledImages:
-    """Read the pictures that a live training is measured on, at most 1,000.
+def held_out_images(data_name: str) -> LabeledImages:
+    """Read the images that a live training is measured on, at most 1,000.
 
     Raises
     ------
     DatasetError
         If they are not on this computer.
     """
-    held_out = DATA[data_name]("test")
+    held_out = data_set(data_name).load("test")
     return _some(held_out, np.arange(min(MAX_HELD_OUT, len(held_out.labels))))
 
 
-def ten_places(held_out: LabelledImages) -> list[int]:
-    """Say where the ten fixed pictures are: the first held-out one of each class."""
+def ten_places(held_out: LabeledImages) -> list[int]:
+    """Say where the ten fixed images are: the first held-out one of each class."""
     return [int(np.argmax(held_out.labels == label)) for label in range(NUM_CLASSES)]
 
 
-def ten_pictures(data_name: str) -> LabelledImages:
-    """Give the ten held-out pictures that are watched while a network learns, one of each class.
+def ten_images(data_name: str) -> LabeledImages:
+    """Give the ten held-out images that are watched while a network learns, one of each class.
 
     Raises
     ------
     DatasetError
         If the data are not on this computer.
     """
-    held_out = held_out_pictures(data_name)
+    held_out = held_out_images(data_name)
     return _some(held_out, np.array(ten_places(held_out)))
 
 
-def _some(pictures: LabelledImages, places: np.ndarray) -> LabelledImages:
-    return LabelledImages(
-        pictures.images[places],
-        pictures.labels[places],
-        pictures.class_names,
-        pictures.title,
-        pictures.origin,
-        pictures.is_drawn,
+def _some(images: LabeledImages, places: np.ndarray) -> LabeledImages:
+    return LabeledImages(
+        images.images[places],
+        images.labels[places],
+        images.class_names,
+        images.title,
+        images.origin,
+        images.is_drawn,
     )

@@ -21,17 +21,17 @@ from cnnviz.training.augmentation import (
 )
 from cnnviz.ui import shared
 from cnnviz.ui.augmentation import cached
-from cnnviz.ui.controls import Picked
+from cnnviz.ui.controls import PickedImage
 from cnnviz.ui.controls.recipe_words import described, difference_table
 from cnnviz.ui.shell import frame
-from cnnviz.ui.shell.display import download, number, show_chart, show_picture
+from cnnviz.ui.shell.display import download, number, show_chart, show_image
 from cnnviz.zoo import TrainingRecord
 
 _SAME, _OTHER = (11, 138, 143), (209, 96, 31)  # borders, in the colors of the bars
 _SEED, _LAST_SEED = "augmentation_seed", 9999  # session key of the seed, and its largest value
 _SHEET = (128, 128, 128)  # what a sheet is made of
 _COLUMNS = 4  # of the sheet of draws
-_TILE_PX = 224  # of a picture on a sheet, at most
+_TILE_PX = 224  # of an image on a sheet, at most
 _FILL_TITLES = {
     "nearest": "the nearest pixel",
     "reflect": "reflected",
@@ -51,9 +51,9 @@ _KEYS = {  # session key of each number of a recipe
     "fill": "fill",
 }
 _PAIRS = {
-    "Pets from scratch": ("cats-dogs-150", "cats-dogs-150-augmented"),
+    "Cats vs. dogs CNN": ("cats-dogs-150", "cats-dogs-150-augmented"),
     "Few street-view digits": ("svhn-few", "svhn-few-augmented"),
-    "Pets on a frozen base": ("cats-dogs-features", "cats-dogs-features-augmented"),
+    "Cats vs. dogs, frozen base": ("cats-dogs-features", "cats-dogs-features-augmented"),
 }
 
 
@@ -66,7 +66,7 @@ def _presets() -> dict[str, Augmentation]:
     return {**found, "None": UNCHANGED}
 
 
-def show_random_draws(model_name: str, picked: Picked) -> None:
+def show_random_draws(model_name: str, picked: PickedImage) -> None:
     """Show random augmentations of the image, and the prediction for each."""
     column, stage = frame.columns()
     with column:
@@ -75,7 +75,7 @@ def show_random_draws(model_name: str, picked: Picked) -> None:
         show_draws(model_name, picked, augmentation, num, seed)
 
 
-def show_each_transform(model_name: str, picked: Picked) -> None:
+def show_each_transform(model_name: str, picked: PickedImage) -> None:
     """Show each transform alone, at both ends of its range."""
     column, stage = frame.columns()
     with column:
@@ -184,7 +184,7 @@ def _bound(name: str, title: str, highest: float, step: float, text: str, explai
 
 
 def show_draws(
-    model_name: str, picked: Picked, augmentation: Augmentation, num: int, seed: int
+    model_name: str, picked: PickedImage, augmentation: Augmentation, num: int, seed: int
 ) -> None:
     """Show the image, random augmentations of it, and the prediction for each."""
     versions = cached.augmented(model_name, picked.image, augmentation, num, seed)
@@ -193,7 +193,7 @@ def show_draws(
     label = network.class_names[found.class_index]
     _show_summary(zoo.model_view(network.card, picked.image), picked, found, label)
     sheet = _sheet(versions, found)
-    show_picture(
+    show_image(
         sheet,
         f"{num} samples as in training, seed {seed}, {_size(versions[0])} px, with the probability "
         f"of “{label}”. Thin blue-green border: same prediction as for the image. Thick orange "
@@ -220,10 +220,10 @@ def show_draws(
     _offer_files(sheet, model_name, picked, augmentation, num, seed)
 
 
-def _show_summary(view: np.ndarray, picked: Picked, found: Invariance, label: str) -> None:
-    picture, numbers = st.columns([1, 2.6], gap="medium")
-    with picture:
-        show_picture(
+def _show_summary(view: np.ndarray, picked: PickedImage, found: Invariance, label: str) -> None:
+    image, numbers = st.columns([1, 2.6], gap="medium")
+    with image:
+        show_image(
             view, f"{picked.label}, {_size(view)} px", f"{picked.label}, without augmentation"
         )
     with numbers:
@@ -274,7 +274,8 @@ def _suggest(model_name: str, num: int) -> None:
     st.markdown(
         f"**Try this.** Press *New samples*: of {num} samples, one more or less is "
         f"{100 / num:.0f} percentage points. Choose the preset *None* and rotate by 90° only. "
-        f"Compare *Pets from scratch* with *Pets augmented*.{_own_recipe(model_name)}\n\n"
+        "Compare *Cats vs. dogs CNN* with *Cats vs. dogs CNN, augmented*."
+        f"{_own_recipe(model_name)}\n\n"
         ":small[As in the training runs here, all geometric layers share one seed: flip, rotation, "
         "zoom and vertical shift of a sample come from one random number. The result holds for "
         f"{shared.model(model_name).card.title} and this image only. Azulay and Weiss, JMLR 2019, "
@@ -306,7 +307,7 @@ def _own_recipe(model_name: str) -> str:
 def _offer_files(
     sheet: np.ndarray,
     model_name: str,
-    picked: Picked,
+    picked: PickedImage,
     augmentation: Augmentation,
     num: int,
     seed: int,
@@ -328,7 +329,7 @@ def _offer_files(
         )
 
 
-def show_extremes(model_name: str, picked: Picked, augmentation: Augmentation) -> None:
+def show_extremes(model_name: str, picked: PickedImage, augmentation: Augmentation) -> None:
     """Show each transform alone, at both ends of its range."""
     found = cached.augmentation_extremes(model_name, picked.image, augmentation)
     if not found:
@@ -344,7 +345,7 @@ def show_extremes(model_name: str, picked: Picked, augmentation: Augmentation) -
             side = max(tiles[0].shape)
             sheet = figures.mosaic(tiles, [None, None], columns=2, tile_px=side, first_number=None)
             caption = f"**{name.capitalize()}**: {captions[name]}"
-            show_picture(sheet, caption, f"{picked.label}, {name} alone: {captions[name]}")
+            show_image(sheet, caption, f"{picked.label}, {name} alone: {captions[name]}")
     st.markdown(
         "**What you see.** Each transform alone, at both ends of its range. A sample combines "
         "random values from all ranges."
@@ -430,7 +431,7 @@ def _explain_curves(
     st.markdown(
         f"**What you see.** Without augmentation, the {key} ends at {written(without.training)} in "
         f"training and {written(without.validation)} in validation: a gap of **{gaps[0]}**, on "
-        f"{first.facts['num_training_pictures']:,} training images. With augmentation, no sample "
+        f"{first.facts['num_training_images']:,} training images. With augmentation, no sample "
         f"occurs twice, and the gap is **{gaps[1]}** ({written(changed.training)} and "
         f"{written(changed.validation)}). Accuracy on held-out images: {first.accuracy:.1%} "
         f"without, {second.accuracy:.1%} with.\n\n"

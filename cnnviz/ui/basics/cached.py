@@ -15,7 +15,7 @@ def linear_classifier(data_name: str) -> LinearClassifier:
 
 @st.cache_data(max_entries=64, show_spinner="Computing gradients with TensorFlow…")
 def taped_kernel_gradient(
-    picture: tuple[tuple[float, ...], ...],
+    image: tuple[tuple[float, ...], ...],
     kernel: tuple[tuple[float, ...], ...],
     target: tuple[tuple[float, ...], ...],
     loss: str,
@@ -27,4 +27,4 @@ def taped_kernel_gradient(
     keep_server_fast()
     from cnnviz.convolution.autodiff import taped_kernel_gradient as taped
 
-    return taped(np.array(picture), np.array(kernel), np.array(target), loss)
+    return taped(np.array(image), np.array(kernel), np.array(target), loss)

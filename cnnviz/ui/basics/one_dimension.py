@@ -12,9 +12,9 @@ from cnnviz.convolution import LINE_KERNELS, SIGNALS, LineSteps, slide_along
 from cnnviz.errors import InvalidParameterError
 from cnnviz.images import as_gray
 from cnnviz.ui import shared
-from cnnviz.ui.controls import Picked, keep_within
+from cnnviz.ui.controls import PickedImage, keep_within
 from cnnviz.ui.shell import frame
-from cnnviz.ui.shell.display import added, exact, multiplied, number, show_chart, show_picture
+from cnnviz.ui.shell.display import added, exact, multiplied, number, show_chart, show_image
 
 _ROW, _OWN = "Row of the image", "Your own numbers"
 _LONGEST_PX = 28  # of a row, so that single numbers can be seen
@@ -23,12 +23,12 @@ _LARGEST_KERNEL = 7
 _LARGEST = 999.0
 
 
-def show(picked: Picked) -> None:
+def show(picked: PickedImage) -> None:
     """Let a kernel slide along a signal and write one of its sums out."""
     left, right = frame.columns()
     steps = None
     with left, frame.user_errors():
-        rows = _grey_rows(picked)
+        rows = _gray_rows(picked)
         signal = _choose_signal(rows)
         kernel = _choose_numbers("Kernel", _as_givers(LINE_KERNELS), "line_kernel", _LARGEST_KERNEL)
         settings = _choose_settings()
@@ -58,17 +58,17 @@ def show(picked: Picked) -> None:
         _explain(steps, signal, kernel, settings)
 
 
-def _grey_rows(picked: Picked) -> np.ndarray:
+def _gray_rows(picked: PickedImage) -> np.ndarray:
     """Reduce the image to whole gray levels, int64 (h, w)."""
     small = shared.smaller(picked.image, _LONGEST_PX)
     return np.rint(as_gray(small) * 255).astype(np.int64)
 
 
 def _choose_signal(rows: np.ndarray) -> np.ndarray:
-    def row_of_the_picture() -> np.ndarray:
+    def row_of_the_image() -> np.ndarray:
         return rows[_choose_row(len(rows))]
 
-    presets = _as_givers(SIGNALS) | {_ROW: row_of_the_picture}
+    presets = _as_givers(SIGNALS) | {_ROW: row_of_the_image}
     return _choose_numbers("Signal", presets, "line_signal", _MOST_NUMBERS)
 
 
@@ -175,10 +175,10 @@ def _show_row(rows: np.ndarray, label: str) -> None:
     if st.session_state["line_signal"] != _ROW:
         return
     place = int(st.session_state.get("line_row", 0))
-    grey = np.repeat(rows.astype(np.uint8)[..., np.newaxis], 3, axis=2)
+    gray = np.repeat(rows.astype(np.uint8)[..., np.newaxis], 3, axis=2)
     width = rows.shape[1]
-    show_picture(
-        figures.enlarged_with_frame(grey, range(place, place + 1), range(width)),
+    show_image(
+        figures.enlarged_with_frame(gray, range(place, place + 1), range(width)),
         f"Row {place} of {label}, reduced to {len(rows)} × {width}, gray levels 0 to 255",
         f"The image in gray with row {place} framed",
     )

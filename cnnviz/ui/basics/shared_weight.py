@@ -9,9 +9,9 @@ from cnnviz.filter_banks import KERNELS
 from cnnviz.images import as_gray
 from cnnviz.ui import shared
 from cnnviz.ui.basics import cached
-from cnnviz.ui.controls import Picked, keep_within
+from cnnviz.ui.controls import PickedImage, keep_within
 from cnnviz.ui.shell import frame
-from cnnviz.ui.shell.display import added, exact, number, show_picture
+from cnnviz.ui.shell.display import added, exact, number, show_image
 
 _CUT, _RANDOM = "Part of the image", "Random numbers"
 _SQUARES, _SUM, _MIDDLE = "Distance to a target", "Sum of the output", "Center of the output"
@@ -27,24 +27,24 @@ _BY_TITLE = {
 }
 _BRIGHTEST = 9  # one digit a pixel
 _REDUCED_PX = 28
-_GREY = figures.Scale(0, _BRIGHTEST, "gray")
+_GRAY = figures.Scale(0, _BRIGHTEST, "gray")
 _SHORT_CELL_PX, _LONG_CELL_PX = 36, 56  # for whole numbers, and for others
 _MOST_SUMMANDS = 16
 
 
-def show(picked: Picked) -> None:
+def show(picked: PickedImage) -> None:
     """Show how the loss of a small convolution changes with each weight of its kernel."""
     left, right = frame.columns()
     with left:
-        picture = _choose_picture(picked)
+        image = _choose_image(picked)
         kernel = _BY_TITLE[_choose_kernel("Kernel", "Identity", "gradient_kernel")]
         loss = _LOSSES[st.selectbox("Loss", [*_LOSSES], key="gradient_loss", bind="query-params")]
         wanted = np.zeros((_SIDE, _SIDE))
         if loss == "squares":
             title = _choose_kernel("Target: the output of", "Vertical edge", "gradient_target")
             wanted = _BY_TITLE[title]
-    target = valid_correlation(picture, wanted)
-    steps = kernel_gradient(picture, kernel, target, loss)
+    target = valid_correlation(image, wanted)
+    steps = kernel_gradient(image, kernel, target, loss)
     with right:
         row, column = _choose_weight()
         _show_forward(steps, target, loss, row, column)
@@ -60,7 +60,7 @@ def _choose_kernel(label: str, first: str, key: str) -> str:
     return st.selectbox(label, titles, index=titles.index(first), key=key, bind="query-params")
 
 
-def _choose_picture(picked: Picked) -> np.ndarray:
+def _choose_image(picked: PickedImage) -> np.ndarray:
     source = st.radio("Input", [_CUT, _RANDOM], key="gradient_input", bind="query-params")
     if source == _RANDOM:
         seed = int(st.number_input("Seed", 0, 9999, key="gradient_seed", bind="query-params"))
@@ -68,14 +68,14 @@ def _choose_picture(picked: Picked) -> np.ndarray:
             side = _choose_side()
         rng = np.random.default_rng(seed)
         return rng.integers(0, _BRIGHTEST + 1, (side, side)).astype(np.float64)
-    grey = as_gray(shared.smaller(picked.image, _REDUCED_PX))
+    gray = as_gray(shared.smaller(picked.image, _REDUCED_PX))
     with st.expander("More: size, place of the cut"):
         side = _choose_side()
-        grey = np.pad(grey, [(0, max(0, side - length)) for length in grey.shape], mode="edge")
-        top = _choose_edge("Upper edge", "gradient_top", grey.shape[0] - side)
-        first = _choose_edge("Left edge", "gradient_left", grey.shape[1] - side)
-    _show_cut(grey, top, first, side, picked.label)
-    return np.rint(grey[top : top + side, first : first + side] * _BRIGHTEST).astype(np.float64)
+        gray = np.pad(gray, [(0, max(0, side - length)) for length in gray.shape], mode="edge")
+        top = _choose_edge("Upper edge", "gradient_top", gray.shape[0] - side)
+        first = _choose_edge("Left edge", "gradient_left", gray.shape[1] - side)
+    _show_cut(gray, top, first, side, picked.label)
+    return np.rint(gray[top : top + side, first : first + side] * _BRIGHTEST).astype(np.float64)
 
 
 def _choose_side() -> int:
@@ -89,11 +89,11 @@ def _choose_edge(label: str, key: str, last: int) -> int:
     return st.slider(label, 0, last, last // 2, key=key, bind="query-params")
 
 
-def _show_cut(grey: np.ndarray, top: int, left: int, side: int, label: str) -> None:
-    pixels = np.repeat(np.rint(grey * 255).astype(np.uint8)[..., np.newaxis], 3, axis=2)
-    show_picture(
+def _show_cut(gray: np.ndarray, top: int, left: int, side: int, label: str) -> None:
+    pixels = np.repeat(np.rint(gray * 255).astype(np.uint8)[..., np.newaxis], 3, axis=2)
+    show_image(
         figures.enlarged_with_frame(pixels, range(top, top + side), range(left, left + side)),
-        f"{label} in gray, {grey.shape[0]} × {grey.shape[1]}: the frame is the input, in gray "
+        f"{label} in gray, {gray.shape[0]} × {gray.shape[1]}: the frame is the input, in gray "
         f"levels from 0 to {_BRIGHTEST}",
         "The image with the input framed",
     )
@@ -123,20 +123,20 @@ def _grid(
     if cells is not None:
         rows, columns = (range(c.start * cell_px, c.stop * cell_px) for c in cells)
         sheet = figures.framed(sheet, rows, columns, width_px=3)
-    show_picture(sheet, caption, alt)
+    show_image(sheet, caption, alt)
 
 
 def _show_input(steps: GradientSteps, row: int, column: int) -> None:
     height, width = steps.answer.shape
-    size = " × ".join(map(str, steps.picture.shape))
+    size = " × ".join(map(str, steps.image.shape))
     caption = f"Input x, {size}; framed: the pixels multiplied by w({row}, {column})"
     cells = range(row, row + height), range(column, column + width)
     _grid(
-        steps.picture,
+        steps.image,
         caption,
         "The input with the pixels that the weight is multiplied with",
         cells,
-        _GREY,
+        _GRAY,
     )
 
 
@@ -173,7 +173,7 @@ def _show_weight(steps: GradientSteps, row: int, column: int) -> None:
         )
     with met:
         caption = f"× the pixels multiplied by w({row}, {column})"
-        _grid(steps.met(row, column), caption, "Pixels multiplied by the weight", scale=_GREY)
+        _grid(steps.met(row, column), caption, "Pixels multiplied by the weight", scale=_GRAY)
     with product:
         _grid(products, f"= products, sum **{exact(float(products.sum()))}**", "Products")
     parts = products.ravel() if products.size <= _MOST_SUMMANDS else products.sum(axis=1)
@@ -201,7 +201,7 @@ def _show_all(steps: GradientSteps, row: int, column: int) -> "st.delta_generato
 
 def _show_automatic(steps: GradientSteps, target: np.ndarray, loss: str) -> None:
     value, gradient = cached.taped_kernel_gradient(
-        _rows(steps.picture), _rows(steps.kernel), _rows(target), loss
+        _rows(steps.image), _rows(steps.kernel), _rows(target), loss
     )
     difference = float(np.abs(gradient - steps.gradient).max())
     same = "the same numbers" if difference < 1e-9 else f"largest difference {difference:.1g}"
@@ -236,7 +236,7 @@ def _story(steps: GradientSteps, target: np.ndarray, loss: str) -> str:
     step = best_step(steps)
     if not step:
         return "The output equals the target: the gradient is zero."
-    after = kernel_gradient(steps.picture, steps.kernel - step * steps.gradient, target).loss
+    after = kernel_gradient(steps.image, steps.kernel - step * steps.gradient, target).loss
     return (
         f"One step against the gradient, w − η·∂L/∂w with η = {number(step, 2)}, takes the loss "
         f"from {number(steps.loss)} to {number(after)}."

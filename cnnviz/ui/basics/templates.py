@@ -5,29 +5,20 @@ import streamlit as st
 from scipy.special import softmax
 
 from cnnviz import figures
-from cnnviz.classifiers.linear import DATA, MAX_SHIFT_PX, LinearClassifier, shifted
+from cnnviz.classifiers.linear import MAX_SHIFT_PX, PENALTIES, LinearClassifier, shifted
+from cnnviz.datasets import DATA_SETS
 from cnnviz.ui.basics import cached
-from cnnviz.ui.controls import DIGIT, PHOTOGRAPH, Picked
+from cnnviz.ui.controls import PickedImage
 from cnnviz.ui.shell import address, frame
 from cnnviz.ui.shell.display import (
     number,
     show_chart,
+    show_image,
     show_map,
     show_painted,
-    show_picture,
     show_scale,
 )
 
-_TITLES = {
-    "fashion-mnist": "Fashion-MNIST",
-    "cifar-10": "CIFAR-10",
-    "svhn": "SVHN digits",
-}
-_EXAMPLES = {
-    "fashion-mnist": ("fashion-mnist", "ankle-boot-1"),
-    "cifar-10": PHOTOGRAPH,
-    "svhn": DIGIT,
-}
 _BEST = -1  # stands for the most probable class
 _COLUMNS = 5
 _STORIES = {  # of each data set: why its templates look as they do, and what to try
@@ -55,10 +46,11 @@ _FALLS = 0.8  # share of the accuracy that is left
 
 def example() -> tuple[str, str]:
     """Give an image that suits the classifier that is about to be shown."""
-    return _EXAMPLES[address.next_choice("data", [*DATA], next(iter(DATA)), key="data")]
+    names = [*PENALTIES]
+    return DATA_SETS[address.next_choice("data", names, names[0], key="data")].example
 
 
-def show(picked: Picked) -> None:
+def show(picked: PickedImage) -> None:
     """Show how a linear classifier comes to its answer, and what it compares with."""
     left, right = frame.columns()
     with left:
@@ -97,13 +89,8 @@ def show_all() -> None:
 
 
 def _choose_data() -> str:
-    return address.choice(
-        "data",
-        [*DATA],
-        next(iter(DATA)),
-        lambda key: st.selectbox("Trained on", [*DATA], format_func=_TITLES.__getitem__, key=key),
-        key="data",
-    )
+    titles = {name: DATA_SETS[name].title for name in PENALTIES}
+    return address.selectbox("Trained on", titles, key="data")
 
 
 def _choose_class(classifier: LinearClassifier) -> int:
@@ -152,9 +139,9 @@ def _show_product(
     name = classifier.class_names[class_index]
     height, width, channels = classifier.input_shape
     cells = classifier.products(view, class_index).sum(axis=-1)
-    picture, template, product = st.columns(3)
-    with picture:
-        show_picture(
+    image, template, product = st.columns(3)
+    with image:
+        show_image(
             np.broadcast_to(view, (height, width, 3)).copy(),
             f"x: {label}, input of {height} × {width}, from 0 (black) to 1 (white)",
             f"The input, {height} × {width} pixels",
@@ -188,13 +175,13 @@ def _show_template(classifier: LinearClassifier, class_index: int, caption: str)
 def _painted(
     weights: np.ndarray, scale: figures.Scale | None = None
 ) -> tuple[np.ndarray, figures.Scale]:
-    """Paint one template: red and blue about zero, or in its own colours with grey as zero."""
+    """Paint one template: red and blue about zero, or in its own colors with gray as zero."""
     scale = scale or figures.signed_scale(weights)
     if weights.shape[-1] == 1:
-        return figures.colourize(weights[..., 0], scale), scale
-    in_grey = figures.Scale(scale.low, scale.high, "gray")
+        return figures.colorize(weights[..., 0], scale), scale
+    in_gray = figures.Scale(scale.low, scale.high, "gray")
     values = 255 * (weights - scale.low) / (scale.high - scale.low)
-    return np.rint(values).astype(np.uint8), in_grey
+    return np.rint(values).astype(np.uint8), in_gray
 
 
 def _show_scores(
@@ -242,7 +229,7 @@ def _show_all(classifier: LinearClassifier, class_index: int, is_common: bool) -
         caption = f"**{name}**" if place == class_index else name
         with columns[place % _COLUMNS]:
             if is_common:
-                show_picture(painted, caption, f"Template of {name}")
+                show_image(painted, caption, f"Template of {name}")
             else:
                 show_painted(painted, shown, caption, f"Template of {name}")
     if is_common and shown is not None:

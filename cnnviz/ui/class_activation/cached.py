@@ -88,12 +88,12 @@ def evidence(
 ) -> ClassHeatmap | None:
     """Compute a heat map; None while a slow method is at work."""
     network, method = model(model_name), find_method(method_name)
-    asked = (method_name, layer_name, target, settings)
+    request = (method_name, layer_name, target, settings)
     return computed(
-        ("evidence", model_name, image.digest, *asked),
+        ("evidence", model_name, image.digest, *request),
         method.title,
         method.is_slow(network, layer_name, dict(settings)),
-        lambda report: _heatmap(model_name, image, *asked, network, report),
+        lambda report: _heatmap(model_name, image, *request, network, report),
     )
 
 
@@ -151,12 +151,12 @@ def channel_weights(
 ) -> np.ndarray | None:
     """Compute the weights of a method's sum over feature maps; None while a slow one is at work."""
     network = model(model_name)
-    asked = (method_name, layer_name, target, settings)
+    request = (method_name, layer_name, target, settings)
     return computed(
-        ("weights", model_name, image.digest, *asked),
+        ("weights", model_name, image.digest, *request),
         "Weighting the feature maps",
         find_method(method_name).is_slow(network, layer_name, dict(settings)),
-        lambda report: _weights(model_name, image, *asked, network, report),
+        lambda report: _weights(model_name, image, *request, network, report),
     )
 
 

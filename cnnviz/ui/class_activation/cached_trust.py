@@ -1,4 +1,4 @@
-"""Whether maps can be trusted: pixels taken away, layers that forget, pictures with an answer."""
+"""Whether maps can be trusted: pixels taken away, layers that forget, images with an answer."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -123,7 +123,7 @@ def road_curves(
     return jobs.result_of(key, "Imputing removed pixels", work)
 
 
-def forgetting(
+def weight_randomization(
     model_name: str,
     image: ImageInput,
     method_name: str,
@@ -152,7 +152,7 @@ def forgetting(
 
 
 def mosaic_check(model_name: str, method_name: str, layer_name: str) -> "MosaicCheck | None":
-    """Four bundled pictures in one, and whether the map of each class lies in its quarter."""
+    """Four bundled images in one, and whether the map of each class lies in its quarter."""
     network = model(model_name)
     images = collection_for(model_name, full=False).images
 
@@ -199,6 +199,6 @@ def _surest(
     surest = sorted(chosen, key=lambda index: -chosen[index][0])[:4]
     if len(surest) < 4:
         raise DatasetError(
-            "Among the bundled pictures this network is not sure of four different classes."
+            "Among the bundled images this network is not sure of four different classes."
         )
     return {index: chosen[index][1] for index in surest}

@@ -12,7 +12,7 @@ from cnnviz.attribution.targets import Target, one_class
 from cnnviz.figures import Scale
 from cnnviz.ui import controls, shared
 from cnnviz.ui.class_activation import cached, heat_map
-from cnnviz.ui.controls import Picked
+from cnnviz.ui.controls import PickedImage
 from cnnviz.ui.shell import frame
 from cnnviz.ui.shell.display import download, likelihood, number, show_scale
 
@@ -30,8 +30,8 @@ _SIDE_PX = 256
 Column = tuple[str, str, Target]  # network, layer, target
 
 
-def show(model_name: str, picked: Picked) -> None:
-    """Fill a table of maps, all of one picture."""
+def show(model_name: str, picked: PickedImage) -> None:
+    """Fill a table of maps, all of one image."""
     settings, results = frame.columns()
     with settings:
         against = st.selectbox("Compare across", _AGAINST, key="against", bind="query-params")
@@ -72,7 +72,7 @@ def show(model_name: str, picked: Picked) -> None:
 
 
 def _columns(
-    against: str, model_name: str, picked: Picked, class_index: int
+    against: str, model_name: str, picked: PickedImage, class_index: int
 ) -> tuple[tuple[Column, ...], list[str]]:
     model = shared.model(model_name)
     target = one_class(class_index)
@@ -121,7 +121,7 @@ def _stages(model_name: str, wanted: str) -> list[str]:
 
 def _show(
     table: "ComparisonTable",
-    picked: Picked,
+    picked: PickedImage,
     rows: list[str],
     columns: tuple[Column, ...],
     names: list[str],
@@ -145,7 +145,7 @@ def _show(
             score = "" if cell.score is None else f"\nfaithfulness {cell.score:+.2f}"
             captions[-1].append(f"max {number(_reach(cell.heatmap), 2)}{score}")
     titles = [METHODS[name].title for name in rows]
-    sheet = figures.labelled_grid(tiles, titles, names, captions, tile_px=150)
+    sheet = figures.labeled_grid(tiles, titles, names, captions, tile_px=150)
     st.image(figures.encode_jpeg(sheet), width="stretch", alt="Maps of all methods")
     show_scale(_SHARE)
     of_what = "the largest map of the row" if is_common else "its own maximum"
@@ -166,7 +166,7 @@ def _reach(heatmap: ClassHeatmap) -> float:
     return heat_map.scale_of(heatmap).high
 
 
-def _tile(model_name: str, picked: Picked, heatmap: ClassHeatmap, reach: float) -> np.ndarray:
+def _tile(model_name: str, picked: PickedImage, heatmap: ClassHeatmap, reach: float) -> np.ndarray:
     view = zoo.model_view(shared.model(model_name).card, picked.image)
     view = figures.enlarge(view, _SIDE_PX)
     share = np.maximum(heatmap.values, 0) / (reach or 1.0)

@@ -8,8 +8,8 @@ from cnnviz.attribution import cam
 from cnnviz.figures import Scale
 from cnnviz.ui import shared
 from cnnviz.ui.class_activation import cached, heat_map
-from cnnviz.ui.class_activation.heat_map import Asked
-from cnnviz.ui.controls import Picked, keep_within
+from cnnviz.ui.class_activation.heat_map import AttributionRequest
+from cnnviz.ui.controls import PickedImage, keep_within
 from cnnviz.ui.shell import frame
 from cnnviz.ui.shell.display import number, show_chart, show_map, show_scale
 
@@ -17,39 +17,41 @@ _NUM_SHOWN = 6  # maps shown one by one
 _ADDED = "maps_added"
 
 
-def show(model_name: str, picked: Picked) -> None:
+def show(model_name: str, picked: PickedImage) -> None:
     """Take a map apart into weighted feature maps and put it together again."""
     settings, results = frame.columns()
     with settings:
         predictions = shared.predictions(model_name, picked.image)
-        asked = heat_map.ask(model_name, predictions, fits_only="cam")
-        heat_map.show_predictions(model_name, predictions, asked.target)
+        request = heat_map.ask(model_name, predictions, fits_only="cam")
+        heat_map.show_predictions(model_name, predictions, request.target)
     with results:
-        if not heat_map.fits(model_name, asked):
+        if not heat_map.fits(model_name, request):
             return
         weights = cached.channel_weights(
             model_name,
             picked.image,
-            asked.method.name,
-            asked.layer_name,
-            asked.target,
-            asked.settings,
+            request.method.name,
+            request.layer_name,
+            request.target,
+            request.settings,
         )
         if weights is None:
             return
-        case = cached.case(model_name, picked.image, asked.target, (asked.layer_name,))
+        case = cached.case(model_name, picked.image, request.target, (request.layer_name,))
         if case is None:
             return
-        maps = case.activations[asked.layer_name]
-        _show_parts(model_name, asked, maps, maps * weights)
-        _show_proof(model_name, picked, asked)
+        maps = case.activations[request.layer_name]
+        _show_parts(model_name, request, maps, maps * weights)
+        _show_proof(model_name, picked, request)
 
 
-def _show_parts(model_name: str, asked: Asked, maps: np.ndarray, parts: np.ndarray) -> None:
+def _show_parts(
+    model_name: str, request: AttributionRequest, maps: np.ndarray, parts: np.ndarray
+) -> None:
     totals = parts.sum(axis=(0, 1), dtype=np.float64)
     order = np.argsort(-np.abs(totals), kind="stable")
     shown = order[:_NUM_SHOWN]
-    label = heat_map.target_label(model_name, asked.target)
+    label = heat_map.target_label(model_name, request.target)
     show_chart(
         figures.bars_figure(
             [str(channel) for channel in order[:24]], totals[order[:24]], "sum over positions"
@@ -58,14 +60,14 @@ def _show_parts(model_name: str, asked: Asked, maps: np.ndarray, parts: np.ndarr
         key="parts",
     )
     st.markdown(
-        f":small[Contribution of each feature map of `{asked.layer_name}` to the map of {label}: "
+        f":small[Contribution of each feature map of `{request.layer_name}` to the map of {label}: "
         f"weight times map, summed over positions. The 24 largest of {len(totals)}.]"
     )
     part_scale = figures.signed_scale(parts[..., shown])
-    sheet = figures.labelled_grid(
+    sheet = figures.labeled_grid(
         [
-            [figures.colourize(maps[..., k], _own_scale(maps[..., k])) for k in shown],
-            [figures.colourize(parts[..., k], part_scale) for k in shown],
+            [figures.colorize(maps[..., k], _own_scale(maps[..., k])) for k in shown],
+            [figures.colorize(parts[..., k], part_scale) for k in shown],
         ],
         ["feature map, own scale", "times its weight, common scale"],
         [f"filter {k}" for k in shown],
@@ -79,7 +81,7 @@ def _show_parts(model_name: str, asked: Asked, maps: np.ndarray, parts: np.ndarr
     )
     show_scale(part_scale)
     st.markdown(":small[Lower row: red supports the class, blue opposes it.]")
-    _show_total(asked, parts, order, label)
+    _show_total(request, parts, order, label)
 
 
 def _own_scale(values: np.ndarray) -> Scale:
@@ -90,7 +92,9 @@ def _sums(totals: np.ndarray) -> list[str]:
     return [f"sum {number(float(total))}" for total in totals]
 
 
-def _show_total(asked: Asked, parts: np.ndarray, order: np.ndarray, label: str) -> None:
+def _show_total(
+    request: AttributionRequest, parts: np.ndarray, order: np.ndarray, label: str
+) -> None:
     st.subheader("Partial sum")
     depth = len(order)
     keep_within(_ADDED, depth + 1)
@@ -108,7 +112,7 @@ def _show_total(asked: Asked, parts: np.ndarray, order: np.ndarray, label: str) 
     with right:
         show_map(final, scale, f"Sum of all {depth}", "The complete sum")
     likeness = _likeness(so_far, final)
-    rectified = asked.method.name != "cam" and not dict(asked.settings).get("signed")
+    rectified = request.method.name != "cam" and not dict(request.settings).get("signed")
     end = " A ReLU then sets negative values to zero." if rectified else ""
     st.markdown(
         "**What you see.** A class activation map is a weighted sum of feature maps. With "
@@ -126,15 +130,15 @@ def _likeness(first: np.ndarray, second: np.ndarray) -> float:
     return max(0.0, float(np.corrcoef(first.ravel(), second.ravel())[0, 1]))
 
 
-def _show_proof(model_name: str, picked: Picked, asked: Asked) -> None:
+def _show_proof(model_name: str, picked: PickedImage, request: AttributionRequest) -> None:
     """Show for heads that allow it that the mean of CAM and the bias are the logit."""
     model = shared.model(model_name)
     head = cam.gap_head(model)
-    if head is None or asked.target.is_probability or len(asked.target.weights) != 1:
+    if head is None or request.target.is_probability or len(request.target.weights) != 1:
         return
     _, _, bias = head
-    class_index = asked.target.class_index
-    found = cached.evidence(model_name, picked.image, "cam", head[0][0], asked.target)
+    class_index = request.target.class_index
+    found = cached.evidence(model_name, picked.image, "cam", head[0][0], request.target)
     if found is None:
         return
     mean, offset = float(found.values.mean(dtype=np.float64)), float(bias[class_index])

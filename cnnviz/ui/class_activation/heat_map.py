@@ -19,18 +19,18 @@ from cnnviz.network import IMAGE
 from cnnviz.network.prediction import Prediction
 from cnnviz.ui import controls, shared
 from cnnviz.ui.class_activation import cached
-from cnnviz.ui.controls import Picked
+from cnnviz.ui.controls import PickedImage
 from cnnviz.ui.shell import address, frame
 from cnnviz.ui.shell.display import (
     download,
     number,
     show_bars,
+    show_image,
     show_map,
     show_painted,
-    show_picture,
 )
 
-MAX_SIDE_PX = 768  # of the picture under the overlay; a projector shows no more
+MAX_SIDE_PX = 768  # of the image under the overlay; a projector shows no more
 PIXEL_PERCENTILE = 99.0  # where the scale of a map of single pixels ends
 _TARGETS = {
     "class": "one class",
@@ -42,7 +42,7 @@ _MOST_SLIDER = 512  # numbers that may be larger are typed in
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AttributionRequest:
     """What the controls ask for; the map depends on nothing else."""
 
     method: Method
@@ -53,17 +53,19 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class OverlayStyle:
     """How a map is shown; changing it computes nothing anew."""
 
     opacity: float
-    colour_map: str
+    color_map: str
     threshold: float
     has_contour: bool
     is_smooth: bool
 
 
-def ask(model_name: str, predictions: Sequence[Prediction], *, fits_only: str = "") -> Asked:
+def ask(
+    model_name: str, predictions: Sequence[Prediction], *, fits_only: str = ""
+) -> AttributionRequest:
     """Ask for method, layer and target; the settings fold away.
 
     `fits_only` may name the family ``cam`` where a view makes sense for nothing else.
@@ -87,7 +89,7 @@ def ask(model_name: str, predictions: Sequence[Prediction], *, fits_only: str = 
             fused_with = _ask_fusion(model_name, layer_name)
         if not method.settings and not fused_with:
             st.caption(f"{method.title} has no settings.")
-    return Asked(method, layer_name, target, settings, fused_with)
+    return AttributionRequest(method, layer_name, target, settings, fused_with)
 
 
 def _ask_target(model_name: str, predictions: Sequence[Prediction]) -> Target:
@@ -157,8 +159,8 @@ def _ask_fusion(model_name: str, layer_name: str) -> tuple[str, ...]:
     return (chosen,) if chosen else ()
 
 
-def ask_look() -> Look:
-    """Ask how the map is laid over the picture."""
+def ask_look() -> OverlayStyle:
+    """Ask how the map is laid over the image."""
     opacity = st.slider("Opacity", 0.0, 1.0, 0.45, 0.05, key="opacity", bind="query-params")
     with st.expander("Display"):
         colors = ask_color_map()
@@ -173,7 +175,7 @@ def ask_look() -> Look:
         )
         contour = st.toggle("Contour at the threshold", key="contour", bind="query-params")
         smooth = st.toggle("Smooth", True, key="smooth", bind="query-params")
-    return Look(opacity, colors, threshold / 100, contour, smooth)
+    return OverlayStyle(opacity, colors, threshold / 100, contour, smooth)
 
 
 def ask_color_map() -> str:
@@ -182,53 +184,55 @@ def ask_color_map() -> str:
     return st.selectbox("Color map", maps, key="colors", bind="query-params")
 
 
-def fits(model_name: str, asked: Asked) -> bool:
+def fits(model_name: str, request: AttributionRequest) -> bool:
     """Whether the method suits network and layer; if not, say why."""
-    reason = asked.method.unsupported_reason(shared.model(model_name), asked.layer_name)
+    reason = request.method.unsupported_reason(shared.model(model_name), request.layer_name)
     if reason:
         st.info(reason)
     return not reason
 
 
-def heatmap_of(model_name: str, picked: Picked, asked: Asked) -> ClassHeatmap | None:
+def heatmap_of(
+    model_name: str, picked: PickedImage, request: AttributionRequest
+) -> ClassHeatmap | None:
     """Make the map; None, with the reason or the progress drawn, while there is none."""
-    if not fits(model_name, asked):
+    if not fits(model_name, request):
         return None
-    if asked.fused_with:
-        names = (asked.layer_name, *asked.fused_with)
-        return cached.fused_evidence(model_name, picked.image, names, asked.target)
+    if request.fused_with:
+        names = (request.layer_name, *request.fused_with)
+        return cached.fused_evidence(model_name, picked.image, names, request.target)
     return cached.evidence(
         model_name,
         picked.image,
-        asked.method.name,
-        asked.layer_name,
-        asked.target,
-        asked.settings,
+        request.method.name,
+        request.layer_name,
+        request.target,
+        request.settings,
     )
 
 
-def scale_of(heatmap: ClassHeatmap, colour_map: str = "inferno") -> Scale:
+def scale_of(heatmap: ClassHeatmap, color_map: str = "inferno") -> Scale:
     """Choose the scale of a map; single bright pixels do not darken all others."""
     percentile = PIXEL_PERCENTILE if heatmap.layer_name == IMAGE else 100.0
-    return figures.heatmap_scale(heatmap.values, colour_map, percentile=percentile)
+    return figures.heatmap_scale(heatmap.values, color_map, percentile=percentile)
 
 
 def overlay_of(
     model_name: str,
     image: ImageInput,
     heatmap: ClassHeatmap,
-    look: Look,
+    look: OverlayStyle,
     scale: Scale | None = None,
 ) -> np.ndarray:
-    """Lay a map over the picture it was made for, on its own scale or another, uint8 RGB.
+    """Lay a map over the image it was made for, on its own scale or another, uint8 RGB.
 
-    Small pictures are enlarged first, so that a line around a part is a thin one.
+    Small images are enlarged first, so that a line around a part is a thin one.
     """
     image = ImageInput(figures.enlarge(image.pixels), image.digest)
     return figures.overlay_part(
         image.pixels,
         heatmap.values,
-        scale or scale_of(heatmap, look.colour_map),
+        scale or scale_of(heatmap, look.color_map),
         look.opacity,
         zoo.seen_part(shared.model(model_name).card, image),
         is_smooth=look.is_smooth,
@@ -237,29 +241,33 @@ def overlay_of(
     )
 
 
-def show(model_name: str, picked: Picked) -> None:
-    """Show one map over the picture and on its own grid, with all that belongs to it."""
+def show(model_name: str, picked: PickedImage) -> None:
+    """Show one map over the image and on its own grid, with all that belongs to it."""
     settings, results = frame.columns()
     with settings:
         predictions = shared.predictions(model_name, picked.image)
-        asked = ask(model_name, predictions)
+        request = ask(model_name, predictions)
         look = ask_look()
-        show_predictions(model_name, predictions, asked.target)
+        show_predictions(model_name, predictions, request.target)
     with results:
-        heatmap = heatmap_of(model_name, picked, asked)
+        heatmap = heatmap_of(model_name, picked, request)
         if heatmap is None:
             view = zoo.model_view(shared.model(model_name).card, picked.image)
-            show_picture(view, f"The network's input, {_size(view)} px", picked.label)
+            show_image(view, f"The network's input, {_size(view)} px", picked.label)
         else:
-            _show_maps(model_name, picked, asked, heatmap, look)
-            explain(model_name, asked, heatmap)
+            _show_maps(model_name, picked, request, heatmap, look)
+            explain(model_name, request, heatmap)
 
 
 def _show_maps(
-    model_name: str, picked: Picked, asked: Asked, heatmap: ClassHeatmap, look: Look
+    model_name: str,
+    picked: PickedImage,
+    request: AttributionRequest,
+    heatmap: ClassHeatmap,
+    look: OverlayStyle,
 ) -> None:
-    label = target_label(model_name, asked.target)
-    scale = scale_of(heatmap, look.colour_map)
+    label = target_label(model_name, request.target)
+    scale = scale_of(heatmap, look.color_map)
     image = shared.smaller(picked.image, MAX_SIDE_PX)
     seen = zoo.seen_part(shared.model(model_name).card, image)
     overlay = overlay_of(model_name, image, heatmap, look)
@@ -269,7 +277,7 @@ def _show_maps(
         show_painted(
             overlay,
             scale,
-            f"{asked.method.title} for {label} over {picked.label}.{_dimmed(seen, image)}",
+            f"{request.method.title} for {label} over {picked.label}.{_dimmed(seen, image)}",
             f"{picked.label} with the heat map for {label}",
         )
         if not heatmap.has_support:
@@ -284,15 +292,15 @@ def _show_maps(
         )
         view = zoo.model_view(shared.model(model_name).card, picked.image)
         size = _size(view)
-        show_picture(view, f"The network's input, {size} px", f"{picked.label} at {size} pixels")
+        show_image(view, f"The network's input, {size} px", f"{picked.label} at {size} pixels")
     with large:
-        _offer_downloads(model_name, picked, asked, heatmap, overlay, scale)
+        _offer_downloads(model_name, picked, request, heatmap, overlay, scale)
 
 
 def _offer_downloads(
     model_name: str,
-    picked: Picked,
-    asked: Asked,
+    picked: PickedImage,
+    request: AttributionRequest,
     heatmap: ClassHeatmap,
     overlay: np.ndarray,
     scale: Scale,
@@ -306,7 +314,7 @@ def _offer_downloads(
         download(
             f"Map (PNG, {cells})",
             f"{name}-map.png",
-            lambda: figures.encode_png(figures.enlarge(figures.colourize(heatmap.values, scale))),
+            lambda: figures.encode_png(figures.enlarge(figures.colorize(heatmap.values, scale))),
         )
         download(
             f"Map (NPZ, {cells})",
@@ -319,10 +327,10 @@ def _offer_downloads(
             lambda: figures.heatmap_json(heatmap, _origin(model_name, picked, heatmap)),
         )
         st.markdown("The same map in Python:")
-        st.code(python_for(model_name, picked, asked), language="python")
+        st.code(python_for(model_name, picked, request), language="python")
 
 
-def _class_of(model_name: str, picked: Picked, heatmap: ClassHeatmap) -> Mapping[str, Any]:
+def _class_of(model_name: str, picked: PickedImage, heatmap: ClassHeatmap) -> Mapping[str, Any]:
     """Name the class of a map and how probable it is for the image; nothing without a class."""
     if heatmap.class_index is None:
         return {}
@@ -332,7 +340,7 @@ def _class_of(model_name: str, picked: Picked, heatmap: ClassHeatmap) -> Mapping
     return {"class_name": prediction.label, "probability": prediction.probability}
 
 
-def _origin(model_name: str, picked: Picked, heatmap: ClassHeatmap) -> Mapping[str, Any]:
+def _origin(model_name: str, picked: PickedImage, heatmap: ClassHeatmap) -> Mapping[str, Any]:
     from cnnviz.network.inspected_model import fingerprint
 
     model = shared.model(model_name)
@@ -349,7 +357,7 @@ def _origin(model_name: str, picked: Picked, heatmap: ClassHeatmap) -> Mapping[s
     }
 
 
-def python_for(model_name: str, picked: Picked, asked: Asked) -> str:
+def python_for(model_name: str, picked: PickedImage, request: AttributionRequest) -> str:
     """Write the lines of Python that make the same map."""
     known = {card.name for card in zoo.list_models()}
     reference = zoo.ModelReference.parse(model_name)
@@ -360,20 +368,20 @@ def python_for(model_name: str, picked: Picked, asked: Asked) -> str:
         "token_grid": reference.grid_size,
     }
     chosen = "".join(f", {key}={value!r}" for key, value in options.items() if value is not None)
-    layer: Any = asked.layer_name
-    if asked.fused_with:
-        layer = [asked.layer_name, *asked.fused_with]
-    settings = "".join(f"    {name}={value!r},\n" for name, value in asked.settings)
-    function = "class_activation_map" if asked.fused_with else "explain"
+    layer: Any = request.layer_name
+    if request.fused_with:
+        layer = [request.layer_name, *request.fused_with]
+    settings = "".join(f"    {name}={value!r},\n" for name, value in request.settings)
+    function = "class_activation_map" if request.fused_with else "explain"
     return (
         "import cnnviz\n\n"
         f'model = cnnviz.load_model("{network}"{chosen})\n'
         f"image = {picked.code}\n"
         f"heatmap = cnnviz.{function}(\n"
         "    model,\n    image,\n"
-        f'    "{asked.method.name}",\n'
+        f'    "{request.method.name}",\n'
         f"    layer_name={layer!r},\n"
-        f"    target={target_code(asked.target)},\n"
+        f"    target={target_code(request.target)},\n"
         f"{settings})\n"
         "print(heatmap.values.shape, heatmap.maximum)\n"
     )
@@ -413,13 +421,13 @@ def show_predictions(model_name: str, predictions: Sequence[Prediction], target:
     st.markdown(f":small[Target of the map: {target_label(model_name, target)}.]")
 
 
-def explain(model_name: str, asked: Asked, heatmap: ClassHeatmap) -> None:
+def explain(model_name: str, request: AttributionRequest, heatmap: ClassHeatmap) -> None:
     """Say how the map was made, with its numbers, and what it does not say."""
-    method, label = asked.method, target_label(model_name, asked.target)
+    method, label = request.method, target_label(model_name, request.target)
     if method.warning:
         st.warning(method.warning)
     if method.is_on_a_layer:
-        rows, columns, channels = shared.model(model_name).map_shapes[asked.layer_name]
+        rows, columns, channels = shared.model(model_name).map_shapes[request.layer_name]
         where = (
             f"Layer `{heatmap.layer_name}` has {channels} feature maps $A_k$ of {rows} × "
             f"{columns}. "

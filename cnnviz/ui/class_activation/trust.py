@@ -13,31 +13,31 @@ from cnnviz.attribution.targets import one_class, probability
 from cnnviz.images import ImageInput
 from cnnviz.ui import shared
 from cnnviz.ui.class_activation import cached, cached_trust, heat_map, words
-from cnnviz.ui.class_activation.heat_map import MAX_SIDE_PX, Asked, Look
-from cnnviz.ui.controls import Picked
+from cnnviz.ui.class_activation.heat_map import MAX_SIDE_PX, AttributionRequest, OverlayStyle
+from cnnviz.ui.controls import PickedImage
 from cnnviz.ui.shell import frame
 from cnnviz.ui.shell.display import (
     likelihood,
     number,
     show_bars,
     show_chart,
+    show_image,
     show_map,
     show_painted,
-    show_picture,
 )
 
 if TYPE_CHECKING:
     from cnnviz.attribution.evaluation.faithfulness import PixelCurves
 
-_LOOK = Look(0.5, "inferno", 0.0, False, True)
+_LOOK = OverlayStyle(0.5, "inferno", 0.0, False, True)
 
 
-def show_faithfulness(model_name: str, picked: Picked) -> None:
+def show_faithfulness(model_name: str, picked: PickedImage) -> None:
     """Take away and bring back the pixels that a map marks."""
     settings, results = frame.columns()
     with settings:
         predictions = shared.predictions(model_name, picked.image)
-        asked = heat_map.ask(model_name, predictions)
+        request = heat_map.ask(model_name, predictions)
         kind = st.selectbox(
             "Replace removed pixels with", BASELINES, index=2, key="gone", bind="query-params"
         )
@@ -48,21 +48,28 @@ def show_faithfulness(model_name: str, picked: Picked) -> None:
         with_road = st.toggle("ROAD (imputed pixels)", key="road", bind="query-params")
         with_mosaic = st.toggle("Pointing game on a mosaic", key="mosaic", bind="query-params")
     with results:
-        heatmap = heat_map.heatmap_of(model_name, picked, asked)
+        heatmap = heat_map.heatmap_of(model_name, picked, request)
         if heatmap is None:
             return
-        _show_curves(model_name, picked, asked, heatmap, kind, share)
+        _show_curves(model_name, picked, request, heatmap, kind, share)
         if with_road:
-            _show_road(model_name, picked, asked, heatmap, share)
+            _show_road(model_name, picked, request, heatmap, share)
         if with_mosaic:
-            _show_mosaic(model_name, asked)
+            _show_mosaic(model_name, request)
 
 
 def _show_curves(
-    model_name: str, picked: Picked, asked: Asked, heatmap: ClassHeatmap, kind: str, share: float
+    model_name: str,
+    picked: PickedImage,
+    request: AttributionRequest,
+    heatmap: ClassHeatmap,
+    kind: str,
+    share: float,
 ) -> None:
-    label = heat_map.target_label(model_name, asked.target)
-    views = cached_trust.image_without(model_name, picked.image, heatmap, asked.target, share, kind)
+    label = heat_map.target_label(model_name, request.target)
+    views = cached_trust.image_without(
+        model_name, picked.image, heatmap, request.target, share, kind
+    )
     if views is None:
         return
     without, only = views
@@ -76,10 +83,10 @@ def _show_curves(
             over, heat_map.scale_of(heatmap), f"Heat map for {label}", f"Heat map for {label}"
         )
     with gone:
-        show_picture(without, f"Without the top {share:.0%} of pixels", "Top pixels removed")
+        show_image(without, f"Without the top {share:.0%} of pixels", "Top pixels removed")
     with back:
-        show_picture(only, f"Only the top {share:.0%} of pixels", "Top pixels only")
-    curves = cached_trust.pixel_curves(model_name, picked.image, heatmap, asked.target, kind)
+        show_image(only, f"Only the top {share:.0%} of pixels", "Top pixels only")
+    curves = cached_trust.pixel_curves(model_name, picked.image, heatmap, request.target, kind)
     if curves is None:
         return
     mine = curves[words.MAP]
@@ -93,7 +100,7 @@ def _show_curves(
             lines = {one: getattr(found, name) for one, found in curves.items()}
             figure = figures.pixel_curves_figure(mine.shares, lines, share, title)
             show_chart(figure, f"{name.capitalize()} curves", key=name)
-    drop = cached_trust.masked_drop(model_name, picked.image, heatmap, asked.target)
+    drop = cached_trust.masked_drop(model_name, picked.image, heatmap, request.target)
     if drop is None:
         return
     st.markdown(
@@ -125,10 +132,14 @@ def _table(curves: "dict[str, PixelCurves]") -> str:
 
 
 def _show_road(
-    model_name: str, picked: Picked, asked: Asked, heatmap: ClassHeatmap, share: float
+    model_name: str,
+    picked: PickedImage,
+    request: AttributionRequest,
+    heatmap: ClassHeatmap,
+    share: float,
 ) -> None:
     st.subheader("ROAD: removed pixels are imputed")
-    curves = cached_trust.road_curves(model_name, picked.image, heatmap, asked.target)
+    curves = cached_trust.road_curves(model_name, picked.image, heatmap, request.target)
     if curves is None:
         return
     lines = {name: found.deletion for name, found in curves.items()}
@@ -142,9 +153,9 @@ def _show_road(
     )
 
 
-def _show_mosaic(model_name: str, asked: Asked) -> None:
+def _show_mosaic(model_name: str, request: AttributionRequest) -> None:
     st.subheader("Does the map point to the correct quadrant?")
-    found = cached_trust.mosaic_check(model_name, asked.method.name, asked.layer_name)
+    found = cached_trust.mosaic_check(model_name, request.method.name, request.layer_name)
     if found is None:
         return
     names = shared.model(model_name).class_names
@@ -163,29 +174,31 @@ def _show_mosaic(model_name: str, asked: Asked) -> None:
     )
 
 
-def show_sanity(model_name: str, picked: Picked) -> None:
+def show_sanity(model_name: str, picked: PickedImage) -> None:
     """Show what saturation does, and whether the map depends on the weights at all."""
     settings, results = frame.columns()
     with settings:
         predictions = shared.predictions(model_name, picked.image)
-        asked = heat_map.ask(model_name, predictions)
-        heat_map.show_predictions(model_name, predictions, asked.target)
+        request = heat_map.ask(model_name, predictions)
+        heat_map.show_predictions(model_name, predictions, request.target)
     with results:
-        if not heat_map.fits(model_name, asked):
+        if not heat_map.fits(model_name, request):
             return
-        _show_forgetting(model_name, picked, asked)
-        _show_saturation(model_name, picked, asked)
+        _show_weight_randomization(model_name, picked, request)
+        _show_saturation(model_name, picked, request)
 
 
-def _show_forgetting(model_name: str, picked: Picked, asked: Asked) -> None:
+def _show_weight_randomization(
+    model_name: str, picked: PickedImage, request: AttributionRequest
+) -> None:
     st.subheader("Weight randomization")
-    levels = cached_trust.forgetting(
+    levels = cached_trust.weight_randomization(
         model_name,
         picked.image,
-        asked.method.name,
-        asked.layer_name,
-        asked.target,
-        asked.settings,
+        request.method.name,
+        request.layer_name,
+        request.target,
+        request.settings,
     )
     if levels is None:
         return
@@ -213,7 +226,7 @@ def _show_forgetting(model_name: str, picked: Picked, asked: Asked) -> None:
         "rank correlation (Spearman)": [one.spearman for one in levels],
         "structural similarity (SSIM)": [one.ssim for one in levels],
     }
-    figure = figures.forgetting_figure(counts, likeness, num)
+    figure = figures.weight_randomization_figure(counts, likeness, num)
     show_chart(figure, "Similarity with the original map", key="forgetting")
     lowest = f", down to `{level.lowest}`" if level.lowest else ""
     empty = (
@@ -232,12 +245,12 @@ def _show_forgetting(model_name: str, picked: Picked, asked: Asked) -> None:
     )
 
 
-def _show_saturation(model_name: str, picked: Picked, asked: Asked) -> None:
+def _show_saturation(model_name: str, picked: PickedImage, request: AttributionRequest) -> None:
     st.subheader("Logit or probability?")
-    index = asked.target.class_index
+    index = request.target.class_index
     targets = {"the logit": one_class(index), "the probability": probability(index)}
     asked_for = {
-        name: cached.case(model_name, picked.image, target, (asked.layer_name,))
+        name: cached.case(model_name, picked.image, target, (request.layer_name,))
         for name, target in targets.items()
     }
     cases = {name: case for name, case in asked_for.items() if case is not None}
@@ -246,9 +259,9 @@ def _show_saturation(model_name: str, picked: Picked, asked: Asked) -> None:
     norms = {}
     for place, (name, case) in zip(st.columns(2), cases.items(), strict=True):
         heatmap = cached.evidence(
-            model_name, picked.image, "grad-cam", asked.layer_name, case.target
+            model_name, picked.image, "grad-cam", request.layer_name, case.target
         )
-        slope = case.gradients[asked.layer_name].astype(np.float64)
+        slope = case.gradients[request.layer_name].astype(np.float64)
         norms[name] = float(np.linalg.norm(slope))
         if heatmap is None:
             continue
@@ -271,28 +284,28 @@ def _show_saturation(model_name: str, picked: Picked, asked: Asked) -> None:
     )
 
 
-def show_stress(model_name: str, picked: Picked) -> None:
-    """Change the picture and see whether prediction and map follow."""
+def show_stress(model_name: str, picked: PickedImage) -> None:
+    """Change the image and see whether prediction and map follow."""
     settings, results = frame.columns()
     with settings:
         stress = _ask_stress()
         with st.expander("Method, layer and class"):
-            asked = heat_map.ask(model_name, shared.predictions(model_name, picked.image))
+            request = heat_map.ask(model_name, shared.predictions(model_name, picked.image))
     image = stressed(shared.smaller(picked.image, MAX_SIDE_PX), stress)
     before = shared.predictions(model_name, picked.image)
     predictions = shared.predictions(model_name, image)
     with results:
-        changed = Picked(image, f"{picked.label}, transformed", picked.origin)
-        label = heat_map.target_label(model_name, asked.target)
+        changed = PickedImage(image, f"{picked.label}, transformed", picked.origin)
+        label = heat_map.target_label(model_name, request.target)
         pair = ((picked, "Original"), (changed, "Transformed"))
-        heatmaps = [heat_map.heatmap_of(model_name, one, asked) for one, _ in pair]
+        heatmaps = [heat_map.heatmap_of(model_name, one, request) for one, _ in pair]
         scales = [heat_map.scale_of(one) for one in heatmaps if one is not None]
         widest = max(scales, key=lambda scale: scale.high, default=None)
         for place, (one, said), heatmap in zip(st.columns(2), pair, heatmaps, strict=True):
             with place:
                 shown = shared.smaller(one.image, MAX_SIDE_PX)
                 if heatmap is None or widest is None:
-                    show_picture(shown.pixels, said, said)
+                    show_image(shown.pixels, said, said)
                     continue
                 over = heat_map.overlay_of(model_name, shown, heatmap, _LOOK, widest)
                 show_painted(over, widest, f"{said}: heat map for {label}", said)

@@ -1,4 +1,4 @@
-"""Many small pictures as one, of which a click or the arrow keys pick one."""
+"""Many small images as one, of which a click or the arrow keys pick one."""
 
 import base64
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ _tiles = st.components.v2.component(
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Where the tiles of a picture lie, in its own pixels.
+    """Where the tiles of an image lie, in its own pixels.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ def pick_tile(
     max_height_px: int = 0,
     max_width_px: int = 0,
 ) -> None:
-    """Show a picture made of tiles; `on_pick` gets the number of the one that is picked.
+    """Show an image made of tiles; `on_pick` gets the number of the one that is picked.
 
     Parameters
     ----------
@@ -68,11 +68,11 @@ def pick_tile(
     labels : sequence of str
         What each tile is.
     alt : str
-        What the whole picture shows.
+        What the whole image shows.
     on_pick : callable
         Called before the page is drawn again.
     max_height_px : int
-        Higher pictures scroll; 0 for no limit.
+        Higher images scroll; 0 for no limit.
     max_width_px : int
         Wider columns are not filled; 0 for no limit.
     """

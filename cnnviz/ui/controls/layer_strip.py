@@ -13,7 +13,7 @@ from cnnviz.figures import Block, Scale
 from cnnviz.network.layer_table import LayerFacts
 from cnnviz.ui import shared
 from cnnviz.ui.components import tiles
-from cnnviz.ui.controls.pickers import Picked, keep_within
+from cnnviz.ui.controls.pickers import PickedImage, keep_within
 from cnnviz.ui.shell import address, frame
 
 LAYER, CHANNEL = "maps_layer", "channel"  # session keys
@@ -21,7 +21,7 @@ _STRIP_PX, _MAX_COLUMNS = 56, 30
 
 
 def columns(
-    model_name: str, picked: Picked, at_share: float = 0.0
+    model_name: str, picked: PickedImage, at_share: float = 0.0
 ) -> tuple[str, DeltaGenerator, DeltaGenerator]:
     """Lay out a view of one layer: thumbnails of all layers above controls and stage.
 

@@ -14,44 +14,34 @@ from cnnviz.ui.controls import network_choices
 from cnnviz.ui.shell import address, display, downloads, frame
 from cnnviz.zoo import ModelCard
 
-PHOTOGRAPH, DIGIT = ("natural", "chelsea"), ("svhn", "svhn-0-5")  # examples of the pages
-_EXAMPLES = {  # of networks, by the data they were trained on
-    "fashion-mnist": ("fashion-mnist", "ankle-boot-1"),
-    "mnist": ("house-numbers", "digit-5-1"),
-    "svhn": DIGIT,
-}
-_DATA_OF = {  # of networks that brought no record, by their classes and channels
-    (datasets.FASHION_CLASSES, 1): "fashion-mnist",
-    (datasets.DIGIT_CLASSES, 1): "mnist",
-    (datasets.DIGIT_CLASSES, 3): "svhn",
-}
+PHOTOGRAPH, DIGIT = datasets.PHOTOGRAPH, datasets.DATA_SETS["svhn"].example
 EXAMPLE, UPLOAD = "example", "upload"
 _OWN_ORIGIN = "Your own image"
 _BEST = -1  # stands for the most probable class
-GUEST = "own_model"  # session key: the network that this session brought
+USER_MODEL = "own_model"  # session key: the network that this session brought
 NETWORK = "network"  # key and parameter of the network that all pages share
 SUITABLE_NETWORK = "suitable_network"  # key of the network of a view that offers only some
 _CHOICE = "picture_choice"  # session key: what app.py hands to the page
 _UPLOAD, _CAMERA_ON, _CAMERA = "upload", "camera_on", "camera"  # keys of the widgets
 _UPLOADED, _UPLOAD_ID = "uploaded_image", "upload_id"  # session keys: the checked image, its file
-PICTURE_TYPES = [*FILE_TYPES]
+IMAGE_TYPES = [*FILE_TYPES]
 
 
 @dataclass(frozen=True, slots=True)
-class Picked:
-    """The picture chosen on any page, and what to call it."""
+class PickedImage:
+    """The image chosen on any page, and what to call it."""
 
     image: ImageInput
     label: str
     origin: str
-    code: str = 'cnnviz.read_image("your-image.jpg")'  # Python that gives the same picture
+    code: str = 'cnnviz.read_image("your-image.jpg")'  # Python that gives the same image
 
 
-def choose_picture() -> None:
+def choose_image() -> None:
     """Ask for an image in the bar. Called by app.py, so that one choice serves all pages.
 
     A widget that a page draws itself starts anew on the next page; this one does not. The choice
-    waits in the session until the page takes it with `picked_picture`.
+    waits in the session until the page takes it with `picked_image`.
     """
     bar = frame.new_bar()
     samples = {source.name: source.title for source in datasets.SOURCES}
@@ -61,7 +51,7 @@ def choose_picture() -> None:
     with bar.image, st.popover("Upload an image" if is_missing else "Image", key="image_menu"):
         source = address.selectbox("Source", titles, key="source")
         if source == UPLOAD:
-            choice = _own_picture()
+            choice = _own_image()
         elif source == EXAMPLE:
             choice = None
         else:
@@ -70,13 +60,13 @@ def choose_picture() -> None:
     st.session_state[_CHOICE] = (choice, bar.thumbnail, below)
 
 
-def picked_picture(example: tuple[str, str]) -> Picked:
-    """Give the picture that was chosen; until one is, the example that suits the page.
+def picked_image(example: tuple[str, str]) -> PickedImage:
+    """Give the image that was chosen; until one is, the example that suits the page.
 
-    `example` names a source of `cnnviz.datasets` and one of its pictures.
+    `example` names a source of `cnnviz.datasets` and one of its images.
     """
     choice, thumbnail, below = st.session_state.pop(_CHOICE)
-    picked: Picked = choice or _from_source(*example)
+    picked: PickedImage = choice or _from_source(*example)
     with thumbnail:
         display.show_thumbnail(picked.image, f"In use: {picked.label}")
     if picked.origin != _OWN_ORIGIN:
@@ -89,65 +79,73 @@ def has_choice() -> bool:
     return _CHOICE in st.session_state
 
 
-def leave_picture() -> None:
+def leave_image() -> None:
     """Say beside the image picker that no image is used here."""
     _, _, below = st.session_state.pop(_CHOICE)
     below.caption("Not used in this view. Your choice is kept for the others.")
 
 
 def example_for(model_name: str) -> tuple[str, str]:
-    """Name a picture of the kind that a network was made for."""
-    if not zoo.has_training_record(model_name):
+    """Name an image of the kind that a network was made for."""
+    if zoo.has_training_record(model_name):
+        data_name = shared.training_record(model_name).facts["data"]
+        data_set = datasets.DATA_SETS.get(data_name)
+    else:
         card = card_of(model_name)
-        return _EXAMPLES.get(_DATA_OF.get((card.labels, card.channels), ""), PHOTOGRAPH)
-    return _EXAMPLES.get(shared.training_record(model_name).facts["data"], PHOTOGRAPH)
+        data_set = datasets.data_set_of(card.labels, card.channels)
+    return data_set.example if data_set is not None else PHOTOGRAPH
 
 
-def picture_beside(picked: Picked, model_name: str) -> Picked:
-    """Give the picture for a second network: the picked one; with the example image, its own."""
+def image_beside(picked: PickedImage, model_name: str) -> PickedImage:
+    """Give the image for a second network: the picked one; with the example image, its own."""
     if st.session_state.get("source", EXAMPLE) != EXAMPLE:
         return picked
     return _from_source(*example_for(model_name))
 
 
-def _from_source(source_name: str, picture_name: str) -> Picked:
+def _from_source(source_name: str, image_name: str) -> PickedImage:
     source = next(source for source in datasets.SOURCES if source.name == source_name)
-    image = datasets.picture(source_name, picture_name)
-    label = datasets.picture_label(source_name, picture_name)
-    code = f'cnnviz.datasets.picture("{source_name}", "{picture_name}")'
-    return Picked(image, label, source.origin, code)
+    image = datasets.sample_image(source_name, image_name)
+    label = datasets.sample_label(source_name, image_name)
+    code = f'cnnviz.datasets.sample_image("{source_name}", "{image_name}")'
+    return PickedImage(image, label, source.origin, code)
 
 
-def _sample(source_name: str) -> Picked:
+def _sample(source_name: str) -> PickedImage:
     name = address.selectbox(
         "Image", image_titles(source_name), key=f"image_{source_name}", parameter="image"
     )
     picked = _from_source(source_name, name)
-    if source_name == "svhn" and not _all_digits_are_here():
-        with st.expander("More digits"):
-            size = datasets.SVHN_FILES["test"].size_bytes
-            fetch = partial(datasets.svhn, "test", download=True)
-            downloads.offer(
-                downloads.Wanted("svhn", "the test set", size, _all_digits_are_here, fetch)
-            )
+    data_set = datasets.DATA_SETS.get(source_name)
+    if data_set is not None and data_set.download is not None:
+        _offer(data_set.name, data_set.download)
     return picked
 
 
 def image_titles(source_name: str) -> dict[str, str]:
     """Give names and labels of the images of a source."""
-    names = datasets.picture_names(source_name)
-    return {name: datasets.picture_label(source_name, name) for name in names}
+    names = datasets.sample_names(source_name)
+    return {name: datasets.sample_label(source_name, name) for name in names}
 
 
-def _all_digits_are_here() -> bool:
-    return datasets.svhn_path("test") is not None
+def _offer(name: str, more: datasets.Download) -> None:
+    """Offer the images that can be fetched, until they are here."""
+
+    def is_here() -> bool:
+        return more.path() is not None
+
+    if not is_here():
+        with st.expander("More images"):
+            downloads.offer(
+                downloads.Wanted(name, more.title, more.size_bytes, is_here, more.fetch)
+            )
 
 
-def _own_picture() -> Picked | None:
+def _own_image() -> PickedImage | None:
     """Take an upload or a photograph; what is wrong with it is said below it."""
     brought = st.file_uploader(
         "Upload an image",
-        type=PICTURE_TYPES,
+        type=IMAGE_TYPES,
         key=_UPLOAD,
         on_change=_forget_removed,
         help="PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC, up to 20 MB",
@@ -167,7 +165,7 @@ def _own_picture() -> Picked | None:
     height, width = image.pixels.shape[:2]
     facts = " ".join(filter(None, [f"{width} × {height} pixels.", image.note]))
     st.caption(f"{facts} Your image stays in this session; a copied link does not contain it.")
-    return Picked(image, "your image", _OWN_ORIGIN)
+    return PickedImage(image, "your image", _OWN_ORIGIN)
 
 
 def _forget_removed() -> None:
@@ -230,8 +228,8 @@ def card_of(model_name: str) -> ModelCard:
 
 def _cards() -> dict[str, ModelCard]:
     cards = {card.name: card for card in zoo.list_models()}
-    guest = st.session_state.get(GUEST)
-    return cards | {guest.name: guest.card} if guest is not None else cards
+    user_model = st.session_state.get(USER_MODEL)
+    return cards | {user_model.name: user_model.card} if user_model is not None else cards
 
 
 def _offer_network(card: ModelCard) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from cnnviz.filter_banks import KERNELS, NamedKernel, normalised, resized, zero_mean
+from cnnviz.filter_banks import KERNELS, NamedKernel, normalized, resized, zero_mean
 
 _BY_TITLE = {kernel.title: kernel for kernel in KERNELS}
 _BASE, _VERSION = "kernel_base", "kernel_version"  # session keys: numbers before editing, its count
@@ -95,7 +95,7 @@ def _changes(kernel: np.ndarray) -> None:
 
     places = _SIDES.index(len(kernel))
     st.selectbox("Size", _SIDES, index=places, key="kernel_side", on_change=resize)
-    button("Normalize", normalised, "Divide by the sum: the mean brightness is preserved.")
+    button("Normalize", normalized, "Divide by the sum: the mean brightness is preserved.")
     button("Zero mean", zero_mean, "Subtract the mean: a constant image gives zero.")
     button("Rotate", lambda values: np.rot90(values, -1).copy(), "Rotate by 90° clockwise.")
     button("Flip", lambda values: values[:, ::-1].copy(), "Mirror left and right.")

@@ -1,4 +1,4 @@
-"""The parts of the convolution page: settings, the steps as pictures, one cell, the animation."""
+"""The parts of the convolution page: settings, the steps as images, one cell, the animation."""
 
 import math
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from cnnviz.filter_banks import NamedKernel
 from cnnviz.images import ImageInput, as_gray
 from cnnviz.ui import shared
 from cnnviz.ui.components.sliding import slide
-from cnnviz.ui.controls import Picked, keep_within
+from cnnviz.ui.controls import PickedImage, keep_within
 from cnnviz.ui.convolution import kernel_editor
 from cnnviz.ui.shell import frame
 from cnnviz.ui.shell.display import (
@@ -22,17 +22,17 @@ from cnnviz.ui.shell.display import (
     download,
     exact,
     number,
+    show_image,
     show_painted,
-    show_picture,
     show_scale,
 )
 
 MAX_SIDE_PX = 256  # of a square; other shapes may have as many pixels
-MAX_ANIMATED_PX = 32  # of the picture in the animation, so that its cells can be seen
+MAX_ANIMATED_PX = 32  # of the image in the animation, so that its cells can be seen
 _MOST_SUMMANDS = 9  # of a sum that is written out
 _MAX_WRITTEN = 12  # cells a side that can carry their numbers
 _TABLE = "A 5 × 5 table"
-_COLOURS = ("red", "green", "blue")
+_COLORS = ("red", "green", "blue")
 _PADDINGS = {
     "none": "none (valid)",
     "zero": "zeros (same)",
@@ -79,11 +79,11 @@ class Grid:
 
     @property
     def scale(self) -> figures.Scale:
-        """Grey as the picture is, whatever numbers happen to be in it."""
+        """Gray as the image is, whatever numbers happen to be in it."""
         return figures.Scale(0, self.white, "gray")
 
 
-def show_step_by_step(picked: Picked) -> None:
+def show_step_by_step(picked: PickedImage) -> None:
     """Show what each step of the layer does to the whole input."""
     kernel, settings, grid, stage = _choose(picked)
     with stage:
@@ -92,21 +92,21 @@ def show_step_by_step(picked: Picked) -> None:
         explain(steps, grid, kernel)
 
 
-def show_one_position(picked: Picked) -> None:
+def show_one_position(picked: PickedImage) -> None:
     """Write out the weighted sum of one position."""
     kernel, settings, grid, stage = _choose(picked)
     with stage:
         show_cell(apply_layer(grid.values, kernel, settings), grid)
 
 
-def show_sliding_kernel(picked: Picked) -> None:
+def show_sliding_kernel(picked: PickedImage) -> None:
     """Let the kernel slide over the input."""
     kernel, settings, grid, stage = _choose(picked)
     with stage:
         show_slide(picked, grid, kernel, settings)
 
 
-def _choose(picked: Picked) -> tuple[np.ndarray, LayerSettings, Grid, DeltaGenerator]:
+def _choose(picked: PickedImage) -> tuple[np.ndarray, LayerSettings, Grid, DeltaGenerator]:
     column, stage = frame.columns()
     with column:
         demonstrations()
@@ -157,7 +157,7 @@ def layer_settings() -> LayerSettings:
     )
 
 
-def chosen_input(picked: Picked) -> Grid:
+def chosen_input(picked: PickedImage) -> Grid:
     """Ask which numbers the kernel meets."""
     choice = st.radio(
         "Input",
@@ -170,8 +170,8 @@ def chosen_input(picked: Picked) -> Grid:
     height, width = picked.image.pixels.shape[:2]
     shrink = min(1.0, MAX_SIDE_PX / math.sqrt(height * width))  # a narrow strip stays as it is
     image = shared.smaller(picked.image, round(max(height, width) * shrink))
-    in_grey = choice == "The image in gray"
-    values = in_whole_numbers(image) if in_grey else image.pixels.astype(np.float64)
+    in_gray = choice == "The image in gray"
+    values = in_whole_numbers(image) if in_gray else image.pixels.astype(np.float64)
     return Grid(values, picked.label, white=255)
 
 
@@ -181,7 +181,7 @@ def in_whole_numbers(image: ImageInput) -> np.ndarray:
 
 
 def show_kernel(kernel: np.ndarray, preset: NamedKernel, is_changed: bool) -> None:
-    """Show the kernel as coloured numbers."""
+    """Show the kernel as colored numbers."""
     scale = figures.signed_scale(kernel)
     what = f"Your kernel, based on {preset.title}" if is_changed else preset.title
     note = "" if is_changed else f": {preset.note}"
@@ -190,23 +190,23 @@ def show_kernel(kernel: np.ndarray, preset: NamedKernel, is_changed: bool) -> No
 
 
 def show_steps(steps: LayerSteps, grid: Grid) -> None:
-    """Show every step as a picture with its shape."""
+    """Show every step as an image with its shape."""
     channels = steps.padded.shape[-1]
-    pictures: list[tuple[str, np.ndarray]] = []
+    images: list[tuple[str, np.ndarray]] = []
     if channels > 1:
-        for channel, name in enumerate(_COLOURS):
-            pictures.append((f"Response to {name}", steps.partial[..., channel]))
+        for channel, name in enumerate(_COLORS):
+            images.append((f"Response to {name}", steps.partial[..., channel]))
     added = " + bias" if steps.settings.bias else ""
     summed = "Sum over channels" if channels > 1 else "Output"
-    pictures.append((f"{summed}{added}", steps.answer))
+    images.append((f"{summed}{added}", steps.answer))
     if steps.settings.relu:
-        pictures.append(("After ReLU", steps.rectified))
+        images.append(("After ReLU", steps.rectified))
     if steps.settings.pooling != "none":
-        pictures.append((f"After {steps.settings.pooling} pooling", steps.pooled))
+        images.append((f"After {steps.settings.pooling} pooling", steps.pooled))
     first, second = st.columns(2)
     with first:
         _show_input(steps, grid)
-    for place, (title, values) in enumerate(pictures):
+    for place, (title, values) in enumerate(images):
         with (second, first)[place % 2]:
             _show_step(title, values)
     download(
@@ -222,10 +222,10 @@ def _show_input(steps: LayerSteps, grid: Grid) -> None:
     around = f", with {steps.padding} {pixels} of padding on every side" if steps.padding else ""
     caption = f"Input: {grid.label}, {_size(values)}{around}"
     if values.shape[-1] == 3:
-        show_picture(values.astype(np.uint8), caption, f"The input: {grid.label}")
+        show_image(values.astype(np.uint8), caption, f"The input: {grid.label}")
         return
-    grey = values[..., 0]
-    show_painted(_painted(grey, grid.scale), grid.scale, caption, f"The input: {grid.label}")
+    gray = values[..., 0]
+    show_painted(_painted(gray, grid.scale), grid.scale, caption, f"The input: {grid.label}")
 
 
 def _show_step(title: str, values: np.ndarray) -> None:
@@ -246,7 +246,7 @@ def _scale(values: np.ndarray) -> figures.Scale:
 def _painted(values: np.ndarray, scale: figures.Scale) -> np.ndarray:
     if max(values.shape) <= _MAX_WRITTEN:
         return figures.number_grid(values, scale, text="{:.4g}")
-    return figures.colourize(values, scale)
+    return figures.colorize(values, scale)
 
 
 def _size(values: np.ndarray) -> str:
@@ -278,12 +278,12 @@ def explain(steps: LayerSteps, grid: Grid, kernel: np.ndarray) -> None:
         if settings.operation == "convolve"
         else "the kernel (correlation, which networks call convolution)"
     )
-    colours = "Yellow: the image resembles the kernel."
+    colors = "Yellow: the image resembles the kernel."
     if (steps.answer < 0).any():
-        colours = "Red: the image resembles the kernel; blue: its negative; white: neither."
+        colors = "Red: the image resembles the kernel; blue: its negative; white: neither."
     st.markdown(
         f"{rounded}**What you see.** Each output is the weighted sum of the pixels under {turned}. "
-        f"{colours}\n\n"
+        f"{colors}\n\n"
         f"{_turning(steps, grid.values, kernel)}{_summing(grid.values)}\n\n"
         "**Try this.** Switch between correlate and convolve. Edit one entry of the kernel and "
         "find where the output changes."
@@ -337,23 +337,21 @@ def show_cell(steps: LayerSteps, grid: Grid) -> None:
     )
     cell = steps.cell(int(row), int(column))
     _show_where(steps, grid, cell.rows, cell.columns, int(row), int(column))
-    names = _COLOURS if cell.patch.shape[-1] == 3 else ("",)
+    names = _COLORS if cell.patch.shape[-1] == 3 else ("",)
     for channel, name in enumerate(names):
         of = f" of {name}" if name else ""
         patch, kernel, products = st.columns(3)
         with patch:
-            grey = cell.patch[..., channel]
-            show_picture(
-                figures.number_grid(grey, grid.scale), f"Under the window{of}", f"Patch{of}"
-            )
+            gray = cell.patch[..., channel]
+            show_image(figures.number_grid(gray, grid.scale), f"Under the window{of}", f"Patch{of}")
         with kernel:
             signed = figures.signed_scale(steps.kernel)
             sheet = figures.number_grid(steps.kernel, signed, text="{:.3g}")
-            show_picture(sheet, "× kernel", "The kernel")
+            show_image(sheet, "× kernel", "The kernel")
         with products:
             values = cell.products[..., channel]
             sheet = figures.number_grid(values, figures.signed_scale(values), text="{:.4g}")
-            show_picture(
+            show_image(
                 sheet,
                 f"= products{of}, sum {exact(float(cell.partial_sums[channel]))}",
                 f"Products{of}",
@@ -374,11 +372,11 @@ def _show_where(
         pixels = np.clip(steps.padded / grid.white, 0, 1) * 255
         pixels = np.broadcast_to(pixels, (*pixels.shape[:2], 3)).astype(np.uint8)
         seen = range(rows[0], rows[-1] + 1), range(columns[0], columns[-1] + 1)
-        show_picture(figures.enlarged_with_frame(pixels, *seen), "Input with the window", "Window")
+        show_image(figures.enlarged_with_frame(pixels, *seen), "Input with the window", "Window")
     with after:
-        painted = figures.colourize(steps.rectified, _scale(steps.rectified))
+        painted = figures.colorize(steps.rectified, _scale(steps.rectified))
         cell = range(row, row + 1), range(column, column + 1)
-        show_picture(
+        show_image(
             figures.enlarged_with_frame(painted, *cell), "Output with the position", "Position"
         )
 
@@ -402,7 +400,9 @@ def _remember_cell() -> None:
     st.session_state["cell_row"], st.session_state["cell_column"] = int(row), int(column)
 
 
-def show_slide(picked: Picked, grid: Grid, kernel: np.ndarray, settings: LayerSettings) -> None:
+def show_slide(
+    picked: PickedImage, grid: Grid, kernel: np.ndarray, settings: LayerSettings
+) -> None:
     """Let the kernel slide, cell by cell; computed here once, moved by the browser."""
     values, white = grid.values, grid.white
     if max(values.shape) > MAX_ANIMATED_PX or values.shape[-1] > 1:
@@ -421,7 +421,7 @@ def show_slide(picked: Picked, grid: Grid, kernel: np.ndarray, settings: LayerSe
             "padding": steps.padding,
             "kernel": steps.kernel.tolist(),
             "answer": steps.answer.tolist(),
-            "colours": figures.colourize(values, _scale(values)).tolist(),
+            "colours": figures.colorize(values, _scale(values)).tolist(),
             "stride": settings.stride,
             "dilation": settings.dilation,
             "bias": settings.bias,

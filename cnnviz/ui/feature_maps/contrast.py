@@ -11,23 +11,23 @@ from cnnviz.errors import InvalidParameterError
 from cnnviz.features.feature_maps import embed
 from cnnviz.images import ImageInput
 from cnnviz.ui import controls, shared
-from cnnviz.ui.controls import Picked, layer_strip
+from cnnviz.ui.controls import PickedImage, layer_strip
 from cnnviz.ui.shell import address
 from cnnviz.ui.shell.display import (
     CHART,
     likelihood,
     number,
     show_chart,
+    show_image,
     show_painted,
-    show_picture,
 )
 
 _PAIRS = 10
 _OFF = "switched_off"
 
 
-def _other_picture(model_name: str) -> tuple[ImageInput, str]:
-    """Ask for a second picture."""
+def _other_image(model_name: str) -> tuple[ImageInput, str]:
+    """Ask for a second image."""
     titles = {source.name: source.title for source in datasets.SOURCES}
     kind, _ = controls.example_for(model_name)
     source = address.selectbox("Compare with", titles, key="other_source", default=kind)
@@ -36,19 +36,21 @@ def _other_picture(model_name: str) -> tuple[ImageInput, str]:
     name = address.selectbox(
         "Second image", images, key=f"other_{source}", default=second, parameter="other_image"
     )
-    return datasets.picture(source, name), datasets.picture_label(source, name)
+    return datasets.sample_image(source, name), datasets.sample_label(source, name)
 
 
-def show_pair(model_name: str, picked: Picked) -> None:
-    """Show the same filters for two pictures, those that differ most first."""
+def show_pair(model_name: str, picked: PickedImage) -> None:
+    """Show the same filters for two images, those that differ most first."""
     layer_name, column, stage = layer_strip.columns(model_name, picked)
     with stage:
         _draw_pair(model_name, picked, layer_name, column)
 
 
-def _draw_pair(model_name: str, picked: Picked, layer_name: str, column: DeltaGenerator) -> None:
+def _draw_pair(
+    model_name: str, picked: PickedImage, layer_name: str, column: DeltaGenerator
+) -> None:
     with column:
-        other, label = _other_picture(model_name)
+        other, label = _other_image(model_name)
     first = shared.layer_maps(model_name, picked.image, layer_name)
     second = shared.layer_maps(model_name, other, layer_name)
     rank_by = column.radio(
@@ -63,7 +65,7 @@ def _draw_pair(model_name: str, picked: Picked, layer_name: str, column: DeltaGe
     difference = means[0] - means[1]
     rank, unit = difference, ""
     if rank_by != "difference of the means":
-        found = shared.exemplars(model_name, shared.collection_for(model_name, full=False))
+        found = shared.examples(model_name, shared.collection_for(model_name, full=False))
         if found is None:
             return
         spread = found[layer_name].mean.std(axis=0)
@@ -97,7 +99,7 @@ def _draw_pair(model_name: str, picked: Picked, layer_name: str, column: DeltaGe
 def _show_two_rows(
     above: np.ndarray, below: np.ndarray, channels: list[int], caption: str, alt: str
 ) -> None:
-    """Show the same channels (h, w, N) of two pictures in two rows, on one scale."""
+    """Show the same channels (h, w, N) of two images in two rows, on one scale."""
     chosen = np.concatenate([above, below], axis=2)
     scale = layer_strip.value_scale(chosen)
     sheet = figures.mosaic(
@@ -111,7 +113,7 @@ def _show_two_rows(
     show_painted(sheet, scale, caption, alt)
 
 
-def _show_inputs(model_name: str, picked: Picked, other: ImageInput, label: str) -> None:
+def _show_inputs(model_name: str, picked: PickedImage, other: ImageInput, label: str) -> None:
     card = shared.model(model_name).card
     columns = st.columns([1, 2, 1, 2], vertical_alignment="center")
     for place, (image, name) in enumerate(((picked.image, picked.label), (other, label))):
@@ -149,7 +151,7 @@ def parse_channels(text: str, num_channels: int) -> tuple[int, ...]:
     return tuple(sorted(chosen))
 
 
-def show_ablation(model_name: str, picked: Picked) -> None:
+def show_ablation(model_name: str, picked: PickedImage) -> None:
     """Switch filters off and watch the classes; rank all filters by their effect."""
     layer_name, column, stage = layer_strip.columns(model_name, picked)
     with stage:
@@ -157,7 +159,7 @@ def show_ablation(model_name: str, picked: Picked) -> None:
 
 
 def _draw_ablation(
-    model_name: str, picked: Picked, layer_name: str, column: DeltaGenerator
+    model_name: str, picked: PickedImage, layer_name: str, column: DeltaGenerator
 ) -> None:
     model = shared.model(model_name)
     num_channels = model.layer_shapes[layer_name][-1]
@@ -235,25 +237,25 @@ def _show_classes(
     )
 
 
-def show_embedding(model_name: str, picked: Picked) -> None:
-    """Place pictures by what a layer says about them."""
+def show_embedding(model_name: str, picked: PickedImage) -> None:
+    """Place images by what a layer says about them."""
     layer_name, column, stage = layer_strip.columns(model_name, picked)
     with stage:
         _draw_embedding(model_name, picked, layer_name, column)
 
 
 def _draw_embedding(
-    model_name: str, picked: Picked, layer_name: str, column: DeltaGenerator
+    model_name: str, picked: PickedImage, layer_name: str, column: DeltaGenerator
 ) -> None:
     full = column.toggle("Use the whole test set", key="full_search", bind="query-params")
-    pictures = shared.collection_for(model_name, full)
-    found = shared.exemplars(model_name, pictures)
+    images = shared.collection_for(model_name, full)
+    found = shared.examples(model_name, images)
     if found is None:
         return
     here = shared.layer_maps(model_name, picked.image, layer_name).mean(axis=(0, 1))
     layer = found[layer_name]
     places, shares = embed(np.vstack([layer.mean, here[None]]))
-    figure = figures.embedding_figure(places[:-1], pictures.labels, places[-1], picked.label)
+    figure = figures.embedding_figure(places[:-1], images.labels, places[-1], picked.label)
     plot, seen = st.columns([2.6, 1], gap="medium")
     with plot:
         event = st.plotly_chart(
@@ -268,18 +270,18 @@ def _draw_embedding(
     with seen:
         chosen = next((p["customdata"] for p in points if p.get("customdata") is not None), None)
         place = int(chosen[0] if isinstance(chosen, list) else chosen) if chosen is not None else -1
-        if 0 <= place < len(pictures.images):
-            view = zoo.model_view(shared.model(model_name).card, pictures.images[place])
-            best = shared.predictions(model_name, pictures.images[place])[0]
-            show_picture(
+        if 0 <= place < len(images.images):
+            view = zoo.model_view(shared.model(model_name).card, images.images[place])
+            best = shared.predictions(model_name, images.images[place])[0]
+            show_image(
                 view,
-                f"{pictures.labels[place]}; prediction: {best.label} ({likelihood(best, 0)})",
-                pictures.labels[place],
+                f"{images.labels[place]}; prediction: {best.label} ({likelihood(best, 0)})",
+                images.labels[place],
             )
         else:
             st.info("Click a point to see its image. The star is your image.")
     st.markdown(
-        f"**What you see.** Each point is one of {pictures.title}: the mean activations of the "
+        f"**What you see.** Each point is one of {images.title}: the mean activations of the "
         f"{layer.mean.shape[1]} channels of `{layer_name}`, standardized, projected onto two "
         f"principal components ({shares[0]:.0%} and {shares[1]:.0%} of the variance). Nearby "
         "images "

@@ -13,15 +13,15 @@ from cnnviz.figures import Scale
 from cnnviz.network.layer_table import LayerFacts
 from cnnviz.ui import shared
 from cnnviz.ui.components import tiles
-from cnnviz.ui.controls import Picked, layer_strip
+from cnnviz.ui.controls import PickedImage, layer_strip
 from cnnviz.ui.shell import address
 from cnnviz.ui.shell.display import (
     download,
     number,
     show_chart,
+    show_image,
     show_map,
     show_painted,
-    show_picture,
     show_scale,
 )
 
@@ -36,14 +36,16 @@ _MAX_SLICES = 64
 _MAX_ROWS = 10  # layers in the view of the whole network
 
 
-def show_all(model_name: str, picked: Picked) -> None:
+def show_all(model_name: str, picked: PickedImage) -> None:
     """Show all feature maps of a layer in one mosaic, and the selected one enlarged."""
     layer_name, column, stage = layer_strip.columns(model_name, picked)
     with stage:
         _draw_all(model_name, picked, layer_name, column)
 
 
-def _draw_all(model_name: str, picked: Picked, layer_name: str, column: DeltaGenerator) -> None:
+def _draw_all(
+    model_name: str, picked: PickedImage, layer_name: str, column: DeltaGenerator
+) -> None:
     values = shared.layer_maps(model_name, picked.image, layer_name)
     numbers = shared.layer_statistics(model_name, picked.image, layer_name)
     with column:
@@ -72,7 +74,7 @@ def _draw_all(model_name: str, picked: Picked, layer_name: str, column: DeltaGen
     _show_dead(model_name, layer_name, numbers)
 
 
-def _scales(model_name: str, picked: Picked, values: np.ndarray, scale_by: str) -> list[Scale]:
+def _scales(model_name: str, picked: PickedImage, values: np.ndarray, scale_by: str) -> list[Scale]:
     if scale_by == "map":
         return [
             layer_strip.value_scale(values[..., channel]) for channel in range(values.shape[-1])
@@ -208,27 +210,29 @@ def _explain_all(layer_name: str, values: np.ndarray, numbers: MapStatistics, by
 
 
 def _show_dead(model_name: str, layer_name: str, numbers: MapStatistics) -> None:
-    pictures = shared.collection_for(model_name, full=False)
-    found = shared.exemplars(model_name, pictures)
+    images = shared.collection_for(model_name, full=False)
+    found = shared.examples(model_name, images)
     if found is None:
         return
     dead = np.flatnonzero(found[layer_name].is_dead)
     listed = f": {', '.join(map(str, dead[:40]))}" if len(dead) else ""
     rare = int((found[layer_name].silent_share > 0.9).sum()) - len(dead)
     st.markdown(
-        f"On {pictures.title}, **{len(dead)}** of {len(numbers.mean)} filters are dead, constant "
+        f"On {images.title}, **{len(dead)}** of {len(numbers.mean)} filters are dead, constant "
         f"on every image{listed}. Another {max(rare, 0)} are inactive on over 90 % of the images."
     )
 
 
-def show_one(model_name: str, picked: Picked) -> None:
+def show_one(model_name: str, picked: PickedImage) -> None:
     """Show one filter: its map, kernel, histogram and maximally activating images."""
     layer_name, column, stage = layer_strip.columns(model_name, picked)
     with stage:
         _draw_one(model_name, picked, layer_name, column)
 
 
-def _draw_one(model_name: str, picked: Picked, layer_name: str, column: DeltaGenerator) -> None:
+def _draw_one(
+    model_name: str, picked: PickedImage, layer_name: str, column: DeltaGenerator
+) -> None:
     values = shared.layer_maps(model_name, picked.image, layer_name)
     numbers = shared.layer_statistics(model_name, picked.image, layer_name)
     with column:
@@ -260,13 +264,13 @@ def _draw_one(model_name: str, picked: Picked, layer_name: str, column: DeltaGen
             f"Histogram of the activations of channel {channel}",
             key="map histogram",
         )
-    _show_exemplars(model_name, layer_name, channel)
+    _show_examples(model_name, layer_name, channel)
 
 
-def _show_slices(model_name: str, picked: Picked, layer_name: str, channel: int) -> None:
+def _show_slices(model_name: str, picked: PickedImage, layer_name: str, channel: int) -> None:
     """Show the kernel of a filter, one slice per input channel."""
     height, width, _ = shared.model(model_name).map_shapes[layer_name]
-    trace = shared.cell_trace(
+    trace = shared.unit_trace(
         model_name, picked.image, layer_name, channel, height // 2, width // 2
     )
     window = next((step for step in trace.steps if getattr(step, "kernel", None) is not None), None)
@@ -300,7 +304,7 @@ def _show_slices(model_name: str, picked: Picked, layer_name: str, channel: int)
     )
 
 
-def _show_exemplars(model_name: str, layer_name: str, channel: int) -> None:
+def _show_examples(model_name: str, layer_name: str, channel: int) -> None:
     st.subheader("Maximally activating images")
     full = st.toggle(
         "Search the test set",
@@ -309,20 +313,20 @@ def _show_exemplars(model_name: str, layer_name: str, channel: int) -> None:
         help="Searches up to 1,000 test images if the data set is on this computer; off searches "
         "the bundled images.",
     )
-    pictures = shared.collection_for(model_name, full)
-    found = shared.exemplars(model_name, pictures)
+    images = shared.collection_for(model_name, full)
+    found = shared.examples(model_name, images)
     if found is None:
         return
     layer = found[layer_name]
     best = layer.strongest(channel, 8)
     if not best:
-        st.info(f"This filter is inactive on all images: {pictures.title}.")
+        st.info(f"This filter is inactive on all images: {images.title}.")
         return
     model = shared.model(model_name)
     field = layer_strip.facts_of(model_name, layer_name)
     whole, patches = [], []
     for place, row, column in best:
-        view = zoo.model_view(model.card, pictures.images[place])
+        view = zoo.model_view(model.card, images.images[place])
         rows, columns = layer_strip.pixels_of(field, row, column, view.shape)
         whole.append(figures.enlarged_with_frame(view, rows, columns, side_px=256, width_px=4))
         patches.append(view[rows.start : rows.stop, columns.start : columns.stop])
@@ -330,11 +334,11 @@ def _show_exemplars(model_name: str, layer_name: str, channel: int) -> None:
         whole + patches, [None] * 2 * len(best), columns=len(best), tile_px=112, first_number=None
     )
     names = ", ".join(
-        f"{pictures.labels[place]} {layer.maximum[place, channel]:.2g}" for place, _, _ in best
+        f"{images.labels[place]} {layer.maximum[place, channel]:.2g}" for place, _, _ in best
     )
-    show_picture(
+    show_image(
         sheet,
-        f"From {pictures.title}: {names}. Top: each image, with the receptive field of its most "
+        f"From {images.title}: {names}. Top: each image, with the receptive field of its most "
         "active unit framed. Bottom: that region.",
         f"Maximally activating images of channel {channel} of {layer_name}",
     )
@@ -345,7 +349,7 @@ def _show_exemplars(model_name: str, layer_name: str, channel: int) -> None:
     )
 
 
-def show_hierarchy(model_name: str, picked: Picked) -> None:
+def show_hierarchy(model_name: str, picked: PickedImage) -> None:
     """Show up to ten layers, a row each: their most active maps and a unit's receptive field."""
     shown = layer_strip._blocks(model_name)
     places = np.unique(np.linspace(0, len(shown) - 1, min(len(shown), _MAX_ROWS)).astype(int))

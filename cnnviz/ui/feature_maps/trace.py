@@ -12,11 +12,11 @@ from cnnviz import figures, zoo
 from cnnviz.network import IMAGE
 from cnnviz.ui import shared
 from cnnviz.ui.components import tiles
-from cnnviz.ui.controls import Picked, keep_within, layer_strip
-from cnnviz.ui.shell.display import download, number, show_painted, show_picture, show_scale
+from cnnviz.ui.controls import PickedImage, keep_within, layer_strip
+from cnnviz.ui.shell.display import download, number, show_image, show_painted, show_scale
 
 if TYPE_CHECKING:
-    from cnnviz.features.unit_trace import CellTrace, WindowStep
+    from cnnviz.features.unit_trace import UnitTrace, WindowStep
 
 _ROW, _COLUMN = "trace_row", "trace_column"
 _MAX_SIDE_PX = 448
@@ -24,14 +24,14 @@ _MAX_CELLS = 49  # entries of the largest kernel shown as numbers
 _MAX_SUMMANDS = 12
 
 
-def show(model_name: str, picked: Picked) -> None:
+def show(model_name: str, picked: PickedImage) -> None:
     """Let the user choose a unit; show its receptive field and recompute its activation."""
     layer_name, column, stage = layer_strip.columns(model_name, picked)
     with stage:
         _draw(model_name, picked, layer_name, column)
 
 
-def _draw(model_name: str, picked: Picked, layer_name: str, column: DeltaGenerator) -> None:
+def _draw(model_name: str, picked: PickedImage, layer_name: str, column: DeltaGenerator) -> None:
     values = shared.layer_maps(model_name, picked.image, layer_name)
     height, width, num_channels = values.shape
     with column:
@@ -41,7 +41,7 @@ def _draw(model_name: str, picked: Picked, layer_name: str, column: DeltaGenerat
     with column:
         row = _choose("Row", _ROW, height, int(strongest[0]))
         place = _choose("Column", _COLUMN, width, int(strongest[1]))
-    trace = shared.cell_trace(model_name, picked.image, layer_name, channel, row, place)
+    trace = shared.unit_trace(model_name, picked.image, layer_name, channel, row, place)
     left, right = st.columns(2, gap="medium")
     with left:
         _show_map(one, row, place, layer_name, channel)
@@ -60,7 +60,7 @@ def _choose(label: str, key: str, length: int, default: int) -> int:
 def _show_map(one: np.ndarray, row: int, column: int, layer_name: str, channel: int) -> None:
     scale = layer_strip.value_scale(one)
     height, width = one.shape
-    sheet = figures.enlarge(figures.colourize(one, scale), _MAX_SIDE_PX)
+    sheet = figures.enlarge(figures.colorize(one, scale), _MAX_SIDE_PX)
     factor = len(sheet) // height
 
     def pick(place: int) -> None:
@@ -79,10 +79,10 @@ def _show_map(one: np.ndarray, row: int, column: int, layer_name: str, channel: 
     st.markdown(f":small[Channel {channel} of `{layer_name}`: click a unit.]")
 
 
-def _show_field(model_name: str, picked: Picked, trace: "CellTrace") -> None:
+def _show_field(model_name: str, picked: PickedImage, trace: "UnitTrace") -> None:
     view = zoo.model_view(shared.model(model_name).card, picked.image)
-    scale = figures.unsigned_scale(trace.gradient, colour_map="inferno")
-    painted = figures.overlay(view, figures.colourize(trace.gradient, scale), 0.65)
+    scale = figures.unsigned_scale(trace.gradient, color_map="inferno")
+    painted = figures.overlay(view, figures.colorize(trace.gradient, scale), 0.65)
     if trace.seen_rows and trace.seen_columns:
         large = figures.enlarged_with_frame(
             painted, trace.seen_rows, trace.seen_columns, side_px=_MAX_SIDE_PX
@@ -98,7 +98,7 @@ def _show_field(model_name: str, picked: Picked, trace: "CellTrace") -> None:
     )
 
 
-def _explain_field(trace: "CellTrace") -> None:
+def _explain_field(trace: "UnitTrace") -> None:
     if trace.seen_rows is None or trace.seen_columns is None:
         st.markdown(
             "The receptive field of this unit is unknown: an earlier layer has an unsupported type."
@@ -128,7 +128,7 @@ def _explain_field(trace: "CellTrace") -> None:
     )
 
 
-def _show_steps(trace: "CellTrace", layer_name: str) -> None:
+def _show_steps(trace: "UnitTrace", layer_name: str) -> None:
     from cnnviz.features.unit_trace import WindowStep
 
     if not trace.steps:
@@ -164,7 +164,7 @@ def _show_window(step: "WindowStep") -> None:
             cells = np.nan_to_num(step.patch[..., 0])
             scale = layer_strip.value_scale(cells)
             sheet = figures.number_grid(cells, scale, text="{:.3g}")
-            show_picture(sheet, "Activations in the window, without padding", "Window")
+            show_image(sheet, "Activations in the window, without padding", "Window")
         return
     sums = step.partial_sums
     names = _channel_names(step)
@@ -224,7 +224,7 @@ def _show_products(step: "WindowStep", place: int, name: str) -> None:
         sheet = (
             figures.number_grid(values, scale, text="{:.3g}" if values.size <= 25 else "{:.2g}")
             if small
-            else figures.colourize(values, scale)
+            else figures.colorize(values, scale)
         )
         with column:
             show_painted(sheet, scale, title, title)

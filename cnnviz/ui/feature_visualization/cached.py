@@ -1,4 +1,4 @@
-"""Pictures that excite filters, and the film of how they came to be."""
+"""Images that excite filters, and the film of how they came to be."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -29,9 +29,9 @@ def filter_images(
     begin_with: ImageInput | None,
     show: Callable[[Any], None],
 ) -> "tuple[FilterImage, ...] | None":
-    """Make pictures that excite some targets; None while they are being made.
+    """Make images that excite some targets; None while they are being made.
 
-    They are kept on disk, but never those that begin with a picture or come from a network of a
+    They are kept on disk, but never those that begin with an image or come from a network of a
     visitor: what a visitor brings is gone with the session.
     """
     network = model(model_name)
@@ -41,11 +41,11 @@ def filter_images(
         from cnnviz.feature_visualization import Progress, visualize
 
         keys = [
-            disk_cache.picture_key(network, target, recipe, seed + i)
+            disk_cache.image_key(network, target, recipe, seed + i)
             for i, target in enumerate(targets)
             if is_kept
         ]
-        kept = [one for one in map(disk_cache.load_picture, keys) if one is not None]
+        kept = [one for one in map(disk_cache.load_image, keys) if one is not None]
         if len(kept) == len(targets):
             return tuple(kept)
         found: list[FilterImage] = []
@@ -70,7 +70,7 @@ def filter_images(
         if len(found) > 1:  # nobody looks at so many films
             found = [replace(one, frames=one.frames[-1:]) for one in found]
         for key, one in zip(keys, found, strict=False):  # without keys nothing is kept
-            disk_cache.keep_picture(key, one)
+            disk_cache.keep_image(key, one)
         return tuple(found)
 
     digest = begin_with.digest if begin_with else ""
@@ -86,7 +86,7 @@ def filter_images(
 def filters_at_steps(
     model_name: str, layer_name: str, channels: tuple[int, ...], steps: tuple[int, ...]
 ) -> list[list[np.ndarray]] | None:
-    """Make pictures for some filters as they were at some steps of the training."""
+    """Make images for some filters as they were at some steps of the training."""
 
     def work(report: jobs.Report) -> list[list[np.ndarray]]:
         from cnnviz.feature_visualization import Progress, channel, suggested_recipe, visualize
@@ -113,5 +113,5 @@ def filters_at_steps(
 @st.cache_data(max_entries=32, show_spinner=False)
 def film(frames: tuple[bytes, ...], shape: tuple[int, int]) -> bytes:
     """Make a GIF of raw frames (height × width, RGB); the last one stays a while."""
-    pictures = [np.frombuffer(frame, np.uint8).reshape(*shape, 3) for frame in frames]
-    return figures.encode_gif(pictures)
+    images = [np.frombuffer(frame, np.uint8).reshape(*shape, 3) for frame in frames]
+    return figures.encode_gif(images)

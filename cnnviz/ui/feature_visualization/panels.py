@@ -16,10 +16,10 @@ from cnnviz.feature_visualization.objectives import TARGETS, Target
 from cnnviz.feature_visualization.recipe import LECTURE, Recipe, size_text, suggested_recipe
 from cnnviz.images import image_from_pixels
 from cnnviz.ui import controls, shared
-from cnnviz.ui.controls import Picked, layer_strip
+from cnnviz.ui.controls import PickedImage, layer_strip
 from cnnviz.ui.controls.layer_strip import CHANNEL
 from cnnviz.ui.feature_visualization import cached
-from cnnviz.ui.shell.display import download, number, show_chart, show_picture
+from cnnviz.ui.shell.display import download, number, show_chart, show_image
 
 if TYPE_CHECKING:
     from cnnviz.feature_visualization import Progress
@@ -34,14 +34,16 @@ _SIZES = (28, 32, 64, 96, 128, 160, 224)  # sides of images in pixels
 _FIRST = "grid_first"  # session key: the first filter shown
 
 
-def show_one(model_name: str, picked: Picked) -> None:
+def show_one(model_name: str, picked: PickedImage) -> None:
     """Run gradient ascent for one objective; show its progress and its result."""
     layer_name, column, stage = layer_strip.columns(model_name, picked, at_share=0.5)
     with stage:
         _draw_one(model_name, picked, layer_name, column)
 
 
-def _draw_one(model_name: str, picked: Picked, layer_name: str, column: DeltaGenerator) -> None:
+def _draw_one(
+    model_name: str, picked: PickedImage, layer_name: str, column: DeltaGenerator
+) -> None:
     with column:
         target = _choose_target(model_name, picked, layer_name)
         recipe, seed = _choose_recipe(model_name, target)
@@ -60,7 +62,7 @@ def _draw_one(model_name: str, picked: Picked, layer_name: str, column: DeltaGen
     _explain(recipe, target)
 
 
-def _choose_target(model_name: str, picked: Picked, layer_name: str) -> Target:
+def _choose_target(model_name: str, picked: PickedImage, layer_name: str) -> Target:
     kind = st.selectbox(
         "Objective",
         TARGETS,
@@ -113,7 +115,7 @@ def _choose_recipe(model_name: str, target: Target) -> tuple[Recipe, int]:
             "Steps", [40, 64, 128, 256, 512], 128, key="steps", bind="query-params"
         )
         fourier = st.toggle("Fourier basis", True, key="fourier", bind="query-params")
-        colours = st.toggle("Decorrelated color", True, key="uncorrelated", bind="query-params")
+        colors = st.toggle("Decorrelated color", True, key="uncorrelated", bind="query-params")
         moves = st.toggle("Jitter, scaling and rotation", True, key="moves", bind="query-params")
         variation = st.slider(
             "Total variation penalty", 0.0, 100.0, 0.0, 5.0, key="roughness", bind="query-params"
@@ -136,7 +138,7 @@ def _choose_recipe(model_name: str, target: Target) -> tuple[Recipe, int]:
         width_px=width,
         steps=steps,
         basis="fourier" if fourier else "pixels",
-        colours=suggested.colours if colours else "none",
+        colors=suggested.colors if colors else "none",
         total_variation=variation,
         l2=l2,
         blur_every=0 if fourier else blur,
@@ -205,11 +207,11 @@ def _show_from_atlas(model_name: str, target: Target) -> None:
     """Show the atlas image of the channel while the optimization runs."""
     layer = _layer_atlas(model_name, target.layer_name)
     if target.kind == "filter" and layer is not None and target.index < layer.count:
-        (picture,) = layer.pictures(target.index, 1)
+        (image,) = layer.images(target.index, 1)
         left, _ = st.columns(2)
         with left:
-            show_picture(
-                picture,
+            show_image(
+                image,
                 f"Visualization of this filter from the atlas, seed {layer.seed + target.index}",
                 f"Filter {target.index} of {target.layer_name} in the atlas",
             )
@@ -218,7 +220,7 @@ def _show_from_atlas(model_name: str, target: Target) -> None:
 def _show_progress(progress: "Progress") -> None:
     left, right = st.columns(2)
     with left:
-        show_picture(
+        show_image(
             progress.pixels[0],
             f"After step {progress.step} of {progress.steps}",
             "The image during optimization",
@@ -235,7 +237,7 @@ def _show_result(model_name: str, target: Target, found: FilterImage) -> None:
     left, right = st.columns(2)
     shape = found.pixels.shape[:2]
     with left:
-        show_picture(
+        show_image(
             found.pixels,
             f"Maximizes **{found.name}**, {size_text(*shape)}, seed {found.seed}",
             found.name,
@@ -258,7 +260,7 @@ def _show_result(model_name: str, target: Target, found: FilterImage) -> None:
         numbers=[steps[i] for i in chosen],
         strip_px=20,
     )
-    show_picture(sheet, "The image during optimization; numbers are steps.", "Optimization frames")
+    show_image(sheet, "The image during optimization; numbers are steps.", "Optimization frames")
     name = found.name.replace("/", "-").replace(", ", "-").replace(" ", "-")
     first, second = st.columns(2)
     with first:
@@ -295,13 +297,13 @@ def _show_comparison(model_name: str, target: Target, found: FilterImage) -> Non
         maps = shared.layer_maps(model_name, image, target.layer_name)
         ends.append(float(maps[..., target.index].mean()))
     best = ""
-    pictures = shared.collection_for(model_name, full=False)
-    real = shared.exemplars(model_name, pictures)
+    images = shared.collection_for(model_name, full=False)
+    real = shared.examples(model_name, images)
     if real is not None:
         means = real[target.layer_name].mean[:, target.index]
         best = (
-            f" The most activating real image ({pictures.labels[int(means.argmax())]}) of "
-            f"{pictures.title} reaches {number(float(means.max()))}."
+            f" The most activating real image ({images.labels[int(means.argmax())]}) of "
+            f"{images.title} reaches {number(float(means.max()))}."
         )
     st.markdown(
         f"Mean activation: {number(ends[0])} for the initial image, **{number(ends[1])}** for the "
@@ -318,7 +320,7 @@ def _explain(recipe: Recipe, target: Target) -> None:
     regularizers = []
     if recipe.basis == "fourier":
         regularizers.append("a Fourier basis")
-    if recipe.colours != "none":
+    if recipe.colors != "none":
         regularizers.append("decorrelated color")
     if recipe.jitter_px:
         regularizers.append(
@@ -340,21 +342,23 @@ def _explain(recipe: Recipe, target: Target) -> None:
     )
 
 
-def show_layer(model_name: str, picked: Picked) -> None:
+def show_layer(model_name: str, picked: PickedImage) -> None:
     """Show feature visualizations of many filters of a layer, from the atlas or computed now."""
     layer_name, column, stage = layer_strip.columns(model_name, picked, at_share=0.5)
     with stage:
         _draw_layer(model_name, picked, layer_name, column)
 
 
-def _draw_layer(model_name: str, picked: Picked, layer_name: str, column: DeltaGenerator) -> None:
+def _draw_layer(
+    model_name: str, picked: PickedImage, layer_name: str, column: DeltaGenerator
+) -> None:
     depth = shared.model(model_name).layer_shapes[layer_name][-1]
     choice = column.selectbox("Filters", _CHOICES, key="grid_choice", bind="query-params")
     channels = _chosen_channels(model_name, picked, layer_name, choice, depth, column)
     layer = _layer_atlas(model_name, layer_name)
     if layer is not None and max(channels) < layer.count:
-        pictures = layer.pictures()
-        shown = [pictures[place] for place in channels]
+        images = layer.images()
+        shown = [images[place] for place in channels]
         note = f"From the atlas bundled with cnnviz (`{layer.command}`)."
     else:
         made = _made_now(model_name, layer_name, channels)
@@ -369,7 +373,7 @@ def _draw_layer(model_name: str, picked: Picked, layer_name: str, column: DeltaG
         numbers=list(channels),
         strip_px=20,
     )
-    show_picture(
+    show_image(
         sheet,
         f"Visualizations of {len(shown)} of the {depth} filters of `{layer_name}`. {note}",
         f"Feature visualizations of {layer_name}",
@@ -389,7 +393,7 @@ def _tile_px(size_px: int) -> int:
 
 def _chosen_channels(
     model_name: str,
-    picked: Picked,
+    picked: PickedImage,
     layer_name: str,
     choice: str,
     depth: int,
@@ -435,10 +439,10 @@ def _show_partial(progress: Any) -> None:
         tile_px=_tile_px(max(progress.pixels[0].shape[:2])),
         first_number=None,
     )
-    show_picture(sheet, f"Step {progress.step} of {progress.steps}", "Images during optimization")
+    show_image(sheet, f"Step {progress.step} of {progress.steps}", "Images during optimization")
 
 
-def show_training(model_name: str, picked: Picked) -> None:
+def show_training(model_name: str, picked: PickedImage) -> None:
     """Show feature visualizations of the same filters at several checkpoints."""
     layer_name, column, stage = layer_strip.columns(model_name, picked, at_share=0.5)
     with stage:
@@ -446,7 +450,7 @@ def show_training(model_name: str, picked: Picked) -> None:
 
 
 def _draw_training(
-    model_name: str, picked: Picked, layer_name: str, column: DeltaGenerator
+    model_name: str, picked: PickedImage, layer_name: str, column: DeltaGenerator
 ) -> None:
     steps = zoo.checkpoint_steps(model_name)
     if not steps:
@@ -461,15 +465,15 @@ def _draw_training(
     rows = cached.filters_at_steps(model_name, layer_name, channels, chosen)
     if rows is None:
         return
-    for step, pictures in zip(chosen, rows, strict=True):
+    for step, images in zip(chosen, rows, strict=True):
         text, sheet = st.columns([0.8, 5], vertical_alignment="center")
         text.markdown("**before training**" if step == 0 else f"**step {step:,}**")
         with sheet:
             mosaic = figures.mosaic(
-                pictures,
-                [None] * len(pictures),
-                columns=len(pictures),
-                tile_px=_tile_px(max(pictures[0].shape[:2])),
+                images,
+                [None] * len(images),
+                columns=len(images),
+                tile_px=_tile_px(max(images[0].shape[:2])),
                 numbers=list(channels),
                 strip_px=20,
             )

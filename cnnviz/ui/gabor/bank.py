@@ -1,4 +1,4 @@
-"""The parts of the filter bank views: all responses, what they are worth, many pictures."""
+"""The parts of the filter bank views: all responses, what they are worth, many images."""
 
 import math
 from typing import Any
@@ -8,26 +8,26 @@ import streamlit as st
 
 from cnnviz import datasets, figures
 from cnnviz.classifiers.filter_bank import nearest
-from cnnviz.datasets import LabelledImages
+from cnnviz.datasets import LabeledImages
 from cnnviz.filter_banks import BANKS, haar_decomposition
 from cnnviz.images import ImageInput
 from cnnviz.ui import shared
-from cnnviz.ui.controls import Picked
+from cnnviz.ui.controls import PickedImage
 from cnnviz.ui.gabor import cached
 from cnnviz.ui.gabor.one_filter import MAX_SIDE_PX
 from cnnviz.ui.shell import frame
-from cnnviz.ui.shell.display import number, show_map, show_painted, show_picture, show_scale
+from cnnviz.ui.shell.display import number, show_image, show_map, show_painted, show_scale
 
 _MOST_LEVELS = 5
 _RIVAL = "fashion-cnn"
 _TITLES = {kind.title: name for name, kind in BANKS.items()}
 _SIGMAS = (1.5, 2.0, 3.0, 4.0, 6.0)
-_ROOMY_PX = 64  # pictures of this side have room for the bell of the lowest wave
-_MANY_FILTERS = 8  # columns of the view of many pictures
+_ROOMY_PX = 64  # images of this side have room for the bell of the lowest wave
+_MANY_FILTERS = 8  # columns of the view of many images
 _DIGIT_PX = 28
 
 
-def show(picked: Picked) -> None:
+def show(picked: PickedImage) -> None:
     """Show the responses of a whole bank to the image."""
     column, stage = frame.columns()
     with column:
@@ -48,7 +48,7 @@ def show_ten_images() -> None:
 
 
 def bank_choice(side_px: int) -> dict[str, Any]:
-    """Ask for a bank for pictures of a side; gives the arguments of `cached.filter_bank`."""
+    """Ask for a bank for images of a side; gives the arguments of `cached.filter_bank`."""
     title = st.selectbox("Bank", [*_TITLES], key="bank", bind="query-params")
     kind = BANKS[_TITLES[title]]
     num_frequencies, num_thetas = 4, 8
@@ -112,7 +112,7 @@ def show_bank(
     tiles: str,
     enlarged: int | None,
 ) -> None:
-    """Show all responses in one picture, one of them large, and what each filter is worth."""
+    """Show all responses in one image, one of them large, and what each filter is worth."""
     filters = cached.filter_bank(**bank)
     responses = cached.bank_responses(image, **bank)
     worth = cached.bank_usefulness(image, **bank)
@@ -134,7 +134,7 @@ def show_bank(
     if shared:
         show_painted(sheet, common, caption, what)
     else:
-        show_picture(sheet, f"{caption} Each tile has its own scale.", what)
+        show_image(sheet, f"{caption} Each tile has its own scale.", what)
     strongest = int(worth.energy.argmax())
     _show_one(bank, image, strongest if enlarged is None else min(enlarged, len(maps) - 1))
     _show_worth(bank, image)
@@ -185,7 +185,7 @@ def _show_one(bank: dict[str, Any], image: ImageInput, place: int) -> None:
 
 
 def _show_worth(bank: dict[str, Any], image: ImageInput) -> None:
-    """Say in numbers which filters are useful for this picture."""
+    """Say in numbers which filters are useful for this image."""
     st.subheader("Redundancy of the bank")
     worth, names = cached.bank_usefulness(image, **bank), cached.filter_bank(**bank).names
     share = worth.energy / max(float(worth.energy.sum()), 1e-300)
@@ -227,14 +227,14 @@ def _show_worth(bank: dict[str, Any], image: ImageInput) -> None:
 
 
 def _show_decomposition(image: ImageInput, label: str) -> None:
-    """Take the picture apart by Haar's wavelets, and put it together again."""
+    """Take the image apart by Haar's wavelets, and put it together again."""
     st.subheader("Haar decomposition")
     levels = min(_MOST_LEVELS, int(math.log2(min(image.pixels.shape[:2]))) - 1)
     num_levels = st.slider("Levels", 1, max(levels, 2), 2, key="levels", bind="query-params")
     parts = haar_decomposition(image, num_levels)
     rows, columns = parts.coarse
     details = parts.coefficients.copy()
-    details[:rows, :columns] /= 2**num_levels  # as bright as the picture itself
+    details[:rows, :columns] /= 2**num_levels  # as bright as the image itself
     scale = figures.signed_scale(details)
     show_map(
         details,
@@ -263,8 +263,8 @@ def _show_winners(bank: dict[str, Any], image: ImageInput, label: str) -> None:
         if bank["kind"] == "blobs":
             st.info("These filters have no orientation.")
         else:
-            painted = figures.direction_picture(waves[winners, 1], strength)
-            show_picture(painted, _DIRECTIONS, f"Orientation of the strongest response to {label}")
+            painted = figures.direction_image(waves[winners, 1], strength)
+            show_image(painted, _DIRECTIONS, f"Orientation of the strongest response to {label}")
             st.html(figures.direction_bar())
     with right:
         frequencies = waves[winners, 0]
@@ -287,7 +287,7 @@ _DIRECTIONS = (
 
 
 def show_many(bank: dict[str, Any]) -> None:
-    """Ask the same bank about ten pictures at once."""
+    """Ask the same bank about ten images at once."""
     title = st.radio(
         "Images",
         ["Ten kinds of clothing", "Ten digits"],
@@ -308,7 +308,7 @@ def show_many(bank: dict[str, Any]) -> None:
         scales += [None, *[top] * len(chosen)]
     sheet = figures.mosaic(tiles, scales, columns=len(chosen) + 1, tile_px=96, first_number=None)
     listed = ", ".join(f"{place} ({filters.names[place]})" for place in chosen)
-    show_picture(
+    show_image(
         sheet,
         f"Rows: images ({', '.join(names)}); then the response magnitude of filters {listed}.",
         f"Responses of {len(chosen)} filters to ten images",
@@ -325,7 +325,7 @@ def show_many(bank: dict[str, Any]) -> None:
 
 
 def show_features() -> None:
-    """Compare a classifier on filter energies with a trained network, and find neighbours."""
+    """Compare a classifier on filter energies with a trained network, and find neighbors."""
     samples = datasets.fashion_mnist_samples()
     classifier, features = cached.bank_classifier(), cached.sample_features()
     by_bank = classifier.answers(features)
@@ -338,7 +338,7 @@ def show_features() -> None:
         f"On {classifier.num_held_out:,} test images. Left: logistic regression on the mean and "
         f"variance of 24 Gabor responses, trained on {classifier.num_training:,} images "
         f"in seconds. Right: a network that learned its filters from "
-        f"{record.facts['num_training_pictures']:,}."
+        f"{record.facts['num_training_images']:,}."
     )
     bank_right, network_right = by_bank == samples.labels, by_network == samples.labels
     st.subheader("Images that only one of them classifies correctly")
@@ -349,11 +349,11 @@ def show_features() -> None:
     ):
         with column:
             _show_samples(np.flatnonzero(chosen)[:12], f"{title}: {int(chosen.sum())} of 200", 4)
-    _show_neighbours(samples, classifier.standardised(features))
+    _show_neighbours(samples, classifier.standardized(features))
 
 
-def _show_neighbours(samples: LabelledImages, described: np.ndarray) -> None:
-    """Show a picture and its nearest by what the filters say, float (N, K)."""
+def _show_neighbours(samples: LabeledImages, described: np.ndarray) -> None:
+    """Show an image and its nearest by what the filters say, float (N, K)."""
     st.subheader("Nearest neighbors by filter features")
     titles = [
         f"{samples.class_names[label]} {i % 20 + 1}" for i, label in enumerate(samples.labels)
@@ -391,4 +391,4 @@ def _show_samples(places: np.ndarray, caption: str, columns: int) -> None:
     sheet = figures.mosaic(
         tiles, [None] * len(tiles), columns=columns, tile_px=84, first_number=None
     )
-    show_picture(sheet, caption, caption)
+    show_image(sheet, caption, caption)

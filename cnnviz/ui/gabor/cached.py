@@ -9,7 +9,7 @@ from cnnviz import datasets
 from cnnviz.classifiers.filter_bank import (
     BankClassifier,
     feature_bank,
-    grey_pictures,
+    gray_images,
     load_classifier,
 )
 from cnnviz.filter_banks import (
@@ -92,7 +92,7 @@ def responses_to_ten(
     images = [image_from_pixels(samples.images[samples.labels == i][0]) for i in range(10)]
     names = list(samples.class_names)
     if digits:
-        images = [datasets.picture("house-numbers", f"digit-{digit}-1") for digit in range(10)]
+        images = [datasets.sample_image("house-numbers", f"digit-{digit}-1") for digit in range(10)]
         names = [str(digit) for digit in range(10)]
     bank = filter_bank(kind, num_frequencies, num_thetas, lowest, sigmas)
     return images, names, [bank.responses(image) for image in images]
@@ -107,7 +107,7 @@ def bank_usefulness(
     lowest: float,
     sigmas: tuple[float, ...],
 ) -> Usefulness:
-    """How much each filter of a bank says about a picture."""
+    """How much each filter of a bank says about an image."""
     return usefulness(bank_responses(image, kind, num_frequencies, num_thetas, lowest, sigmas))
 
 
@@ -123,7 +123,7 @@ def preferred_waves(
 @st.cache_data(max_entries=1, show_spinner="Computing filter responses of the samples…")
 def sample_features() -> np.ndarray:
     """What the feature bank says about the bundled pieces of clothing, float32 (200, 48)."""
-    return bank_features(feature_bank(), grey_pictures(datasets.fashion_mnist_samples()))
+    return bank_features(feature_bank(), gray_images(datasets.fashion_mnist_samples()))
 
 
 @st.cache_data(max_entries=1, show_spinner=False)

@@ -14,19 +14,19 @@ from cnnviz.filter_banks import (
     SIGMA_RANGE,
     THETA_RANGE,
     dc_leak,
+    image_spectrum,
     magnitude_spectrum,
-    picture_spectrum,
     sigma_for_bandwidth,
 )
 from cnnviz.filter_banks.gabor import GaborResponse
 from cnnviz.images import ImageInput
 from cnnviz.ui import shared
-from cnnviz.ui.controls import Picked
+from cnnviz.ui.controls import PickedImage
 from cnnviz.ui.gabor import cached
 from cnnviz.ui.shell import frame
-from cnnviz.ui.shell.display import show_map, show_painted, show_picture
+from cnnviz.ui.shell.display import show_image, show_map, show_painted
 
-_BAND_COLOUR = (255, 90, 60)
+_BAND_COLOR = (255, 90, 60)
 _LEAK_WORTH_A_WARNING = 0.05
 WANTED = "wanted_gabor"  # session key: settings that the sliders take over on the next run
 MAX_SIDE_PX = 512  # larger images are reduced, so that a moved slider responds at once
@@ -50,7 +50,7 @@ def take_over() -> None:
     st.session_state["tied"] = False
 
 
-def show(picked: Picked) -> None:
+def show(picked: PickedImage) -> None:
     """Show one filter and its response to the image."""
     take_over()
     column, stage = frame.columns()
@@ -64,7 +64,7 @@ def show(picked: Picked) -> None:
         explain_filter(chosen, kernel, image)
 
 
-def show_frequency_domain(picked: Picked) -> None:
+def show_frequency_domain(picked: PickedImage) -> None:
     """Show the spectra of image and filter, and their product."""
     column, stage = frame.columns()
     with column:
@@ -137,13 +137,13 @@ def _rare_settings() -> dict[str, Any]:
 
 
 def show_kernel(image: ImageInput, label: str, kernel: np.ndarray) -> None:
-    """Show the picture, both parts of the kernel on one scale, and the kernel's spectrum."""
+    """Show the image, both parts of the kernel on one scale, and the kernel's spectrum."""
     scale = figures.signed_scale(kernel.real, kernel.imag)
     spectrum = magnitude_spectrum(kernel)
     size = f"{kernel.shape[0]} × {kernel.shape[1]} px"
-    picture, even, odd, pass_band = st.columns(4)
-    with picture:
-        show_picture(_in_square(image.pixels), f"Input: {label}", f"The input: {label}")
+    drawing, even, odd, pass_band = st.columns(4)
+    with drawing:
+        show_image(_in_square(image.pixels), f"Input: {label}", f"The input: {label}")
     with even:
         show_map(kernel.real, scale, f"Kernel, real part, {size}", "Real part of the kernel")
     with odd:
@@ -160,7 +160,7 @@ def show_kernel(image: ImageInput, label: str, kernel: np.ndarray) -> None:
 
 
 def _in_square(pixels: np.ndarray) -> np.ndarray:
-    """Centre a picture on a grey square, so that a row of pictures has one height."""
+    """Center an image on a gray square, so that a row of images has one height."""
     side = max(pixels.shape[:2])
     sheet = np.full((side, side, 3), 128, np.uint8)
     top, left = ((side - length) // 2 for length in pixels.shape[:2])
@@ -232,15 +232,15 @@ def explain_filter(chosen: dict[str, Any], kernel: np.ndarray, image: ImageInput
 
 
 def show_frequencies(image: ImageInput, label: str, chosen: dict[str, Any]) -> None:
-    """Show the spectra of picture and kernel, the pass band, and what gets through."""
+    """Show the spectra of image and kernel, the pass band, and what gets through."""
     kernel = cached.filter_kernel(**chosen)
-    of_picture, of_kernel = picture_spectrum(image), magnitude_spectrum(kernel)
+    of_image, of_kernel = image_spectrum(image), magnitude_spectrum(kernel)
     passed = of_kernel >= 0.5 * of_kernel.max()
-    logarithm = np.log10(1 + of_picture)
-    picture, band, product = st.columns(3)
-    with picture:
+    logarithm = np.log10(1 + of_image)
+    drawing, band, product = st.columns(3)
+    with drawing:
         scale = figures.unsigned_scale(logarithm)
-        painted = figures.outlined(figures.colourize(logarithm, scale), passed, _BAND_COLOUR)
+        painted = figures.outlined(figures.colorize(logarithm, scale), passed, _BAND_COLOR)
         show_painted(
             painted,
             scale,
@@ -255,14 +255,14 @@ def show_frequencies(image: ImageInput, label: str, chosen: dict[str, Any]) -> N
             "Spectrum of the kernel",
         )
     with product:
-        left = np.log10(1 + of_picture * of_kernel)
+        left = np.log10(1 + of_image * of_kernel)
         show_map(
             left,
             figures.unsigned_scale(left),
             "Their product: the spectrum of the response (log)",
             "Product of both spectra",
         )
-    share = float((of_picture[passed] ** 2).sum() / max((of_picture**2).sum(), 1e-300))
+    share = float((of_image[passed] ** 2).sum() / max((of_image**2).sum(), 1e-300))
     leak = dc_leak(chosen["frequency"], chosen["sigma"])
     st.markdown(
         "**What you see.** The center is constant brightness (DC); the borders are at the Nyquist "

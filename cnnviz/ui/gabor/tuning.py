@@ -143,7 +143,7 @@ def _show_fit(fit: GaborFit, place: int) -> None:
     ):
         with column:
             show_map(values, scale, title, title)
-    right, down = fit.centre
+    right, down = fit.center
     st.markdown(
         f"Frequency **{fit.frequency:.3f}** cycles per pixel · theta **{fit.theta:.2f}** "
         f"({math.degrees(fit.theta):.0f}°) · sigma **{fit.sigma:.1f}** px · aspect "

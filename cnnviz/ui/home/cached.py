@@ -12,7 +12,7 @@ from cnnviz.convolution import LayerSettings, apply_layer
 from cnnviz.feature_visualization.atlas import find_atlas
 from cnnviz.filter_banks import KERNELS, gabor_response
 from cnnviz.images import ImageInput, image_from_pixels, shrink_to_fit
-from cnnviz.images.reading import centre_view, luma
+from cnnviz.images.reading import center_view, luma
 from cnnviz.training import LECTURE, draws
 from cnnviz.ui import shared
 from cnnviz.ui.shared.keys import BY_DIGEST
@@ -34,35 +34,33 @@ def preview(name: str, image: ImageInput) -> np.ndarray:
 
 
 def _convolution(image: ImageInput) -> np.ndarray:
-    gray = luma(centre_view(image, SIDE_PX, SIDE_PX))
+    gray = luma(center_view(image, SIDE_PX, SIDE_PX))
     values = apply_layer(gray[..., np.newaxis], _EDGE, LayerSettings()).rectified
-    return figures.colourize(values, figures.signed_scale(values))
+    return figures.colorize(values, figures.signed_scale(values))
 
 
 def _gabor(image: ImageInput) -> np.ndarray:
-    square = image_from_pixels(centre_view(image, SIDE_PX, SIDE_PX))
+    square = image_from_pixels(center_view(image, SIDE_PX, SIDE_PX))
     values = gabor_response(square, 0.15, np.pi / 4, 3.0).magnitude
-    return figures.colourize(values, figures.unsigned_scale(values))
+    return figures.colorize(values, figures.unsigned_scale(values))
 
 
 def _template(image: ImageInput) -> np.ndarray:
     weights = load_linear("fashion-mnist").weights[_BOOT, ..., 0]
-    return figures.colourize(weights, figures.signed_scale(weights))
+    return figures.colorize(weights, figures.signed_scale(weights))
 
 
 def _feature_maps(image: ImageInput) -> np.ndarray:
     glances = shared.overview(_NETWORK, image)
     maps = [glances[name].maps[0] for name in _LAYERS]
-    return _in_square(
-        [figures.colourize(values, figures.unsigned_scale(values)) for values in maps]
-    )
+    return _in_square([figures.colorize(values, figures.unsigned_scale(values)) for values in maps])
 
 
 def _visualization(image: ImageInput) -> np.ndarray:
     atlas = find_atlas(_NETWORK)
     if atlas is None:
         return image.pixels
-    return _in_square(atlas.layers[_ATLAS_LAYER].pictures(0, 4))
+    return _in_square(atlas.layers[_ATLAS_LAYER].images(0, 4))
 
 
 def _heat_map(image: ImageInput) -> np.ndarray:
@@ -71,7 +69,7 @@ def _heat_map(image: ImageInput) -> np.ndarray:
     model = shared.model(_NETWORK)
     heatmap = class_activation_map(model, image)
     small = shrink_to_fit(image, 2 * SIDE_PX)
-    scale = figures.unsigned_scale(heatmap.values, colour_map="inferno")
+    scale = figures.unsigned_scale(heatmap.values, color_map="inferno")
     seen = zoo.seen_part(model.card, small)
     overlay = figures.overlay_part(small.pixels, heatmap.values, scale, 0.5, seen)
     return overlay[seen]
@@ -80,11 +78,11 @@ def _heat_map(image: ImageInput) -> np.ndarray:
 def _live(image: ImageInput) -> np.ndarray:
     kernels = _first_kernels("fashion-gabor")[:, :, 0].transpose(2, 0, 1)
     scale = figures.signed_scale(kernels)
-    return _in_square([figures.colourize(kernel, scale) for kernel in kernels])
+    return _in_square([figures.colorize(kernel, scale) for kernel in kernels])
 
 
 def _timeline(image: ImageInput) -> np.ndarray:
-    return _in_square(figures.kernel_pictures(_first_kernels(_TRAINED), shared=True))
+    return _in_square(figures.kernel_images(_first_kernels(_TRAINED), shared=True))
 
 
 def _first_kernels(model_name: str) -> np.ndarray:
@@ -95,7 +93,7 @@ def _first_kernels(model_name: str) -> np.ndarray:
 
 
 def _augmented(image: ImageInput) -> np.ndarray:
-    return _in_square(draws(centre_view(image, SIDE_PX, SIDE_PX), LECTURE, 4, 1))
+    return _in_square(draws(center_view(image, SIDE_PX, SIDE_PX), LECTURE, 4, 1))
 
 
 def _classes(image: ImageInput) -> np.ndarray:
@@ -106,7 +104,7 @@ def _classes(image: ImageInput) -> np.ndarray:
 
 def _confusion(image: ImageInput) -> np.ndarray:
     counts = np.sqrt(shared.training_record(_TRAINED).confusion.astype(np.float64))
-    return figures.colourize(counts, figures.unsigned_scale(counts))
+    return figures.colorize(counts, figures.unsigned_scale(counts))
 
 
 def _in_square(tiles: Iterable[np.ndarray]) -> np.ndarray:

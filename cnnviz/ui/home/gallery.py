@@ -18,7 +18,7 @@ def show() -> None:
             "What does a convolutional network see?",
             "Choose an image, then open a page: the image goes along.",
         )
-        picked = controls.picked_picture(controls.PHOTOGRAPH)
+        picked = controls.picked_image(controls.PHOTOGRAPH)
         sections = [section for section in dict.fromkeys(page.section for page in PAGES) if section]
         places: dict[str, DeltaGenerator] = {}
         with st.container(key="gallery"):

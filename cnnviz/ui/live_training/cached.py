@@ -5,9 +5,9 @@ from typing import Any
 import streamlit as st
 
 from cnnviz import figures, zoo
-from cnnviz.datasets import LabelledImages
+from cnnviz.datasets import LabeledImages
 from cnnviz.network.layer_table import LayerFacts
-from cnnviz.training.live.settings import LiveLook, LiveSettings, available_data, ten_pictures
+from cnnviz.training.live.settings import LiveLook, LiveSettings, available_data, ten_images
 from cnnviz.ui.shell.server import keep_server_fast
 
 
@@ -18,9 +18,9 @@ def live_data() -> tuple[str, ...]:
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
-def live_ten(data_name: str) -> LabelledImages:
-    """Give the ten pictures that are watched while a network learns."""
-    return ten_pictures(data_name)
+def live_ten(data_name: str) -> LabeledImages:
+    """Give the ten images that are watched while a network learns."""
+    return ten_images(data_name)
 
 
 @st.cache_data(max_entries=16, show_spinner="Building the network…")

@@ -13,7 +13,7 @@ from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from cnnviz import figures
-from cnnviz.datasets import LabelledImages
+from cnnviz.datasets import DATA_SETS, LabeledImages
 from cnnviz.network.layer_table import LayerFacts
 from cnnviz.training.live import queue
 from cnnviz.training.live.queue import LiveRun
@@ -23,23 +23,17 @@ from cnnviz.training.live.settings import (
     LiveSettings,
     LiveTrained,
 )
-from cnnviz.ui.controls import GUEST, NETWORK
+from cnnviz.ui.controls import NETWORK, USER_MODEL
 from cnnviz.ui.live_training import cached, words
 from cnnviz.ui.networks.panels import show_kernel_sheet
 from cnnviz.ui.shell import address, frame
-from cnnviz.ui.shell.display import download, number, show_chart, show_picture
+from cnnviz.ui.shell.display import download, number, show_chart, show_image
 from cnnviz.ui.shell.server import keep_server_fast
 from cnnviz.zoo.blocks import KERNEL_SIZES, MAX_BLOCKS, MAX_FILTERS, POOLINGS
 
 ABSENCE_SECONDS = 10.0  # a tab that was closed for so long ends its training
 _RUN, _EARLIER = "live_run", "live_earlier"  # session keys: the run, rows of those before
 _MAX_EARLIER = 8
-_TITLES = {
-    "fashion-mnist": "Fashion-MNIST (clothing)",
-    "mnist": "MNIST (handwritten digits)",
-    "svhn": "SVHN (street-view digits)",
-    SAMPLES: "Bundled clothing (few images)",
-}
 _CHANGES = {
     "none": "none",
     "shift-flip": "shift and flip",
@@ -48,7 +42,7 @@ _CHANGES = {
 _HEADS = {"flatten": "all positions (Flatten)", "gap": "mean of each feature map (GAP)"}
 _OPTIMIZERS = {"adam": "Adam", "rmsprop": "RMSprop", "sgd": "SGD (plain)"}
 _LATER = {"double": f"twice as many, at most {MAX_FILTERS}", "same": "the same number"}
-_PICTURES, _FEW = (500, 1000, 2000, 5000, 10_000, 20_000), (50, 100, 150)
+_IMAGES, _FEW = (500, 1000, 2000, 5000, 10_000, 20_000), (50, 100, 150)
 _RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 
 
@@ -93,14 +87,18 @@ def choose_settings() -> LiveSettings:
     is_locked = run is not None and run.is_active
     how: dict[str, Any] = {"bind": "query-params", "disabled": is_locked}
     data = st.selectbox(
-        "Data", cached.live_data(), format_func=_TITLES.__getitem__, key="live_data", **how
+        "Data",
+        cached.live_data(),
+        format_func=lambda name: DATA_SETS[name].title,
+        key="live_data",
+        **how,
     )
     has_few = data == SAMPLES
-    num_pictures = st.select_slider(
+    num_images = st.select_slider(
         "Training images",
-        _FEW if has_few else _PICTURES,
+        _FEW if has_few else _IMAGES,
         150 if has_few else 2000,
-        key="live_few" if has_few else "live_pictures",
+        key="live_few" if has_few else "live_images",
         format_func="{:,}".format,
         **how,
     )
@@ -142,7 +140,7 @@ def choose_settings() -> LiveSettings:
     later = 2 if rest.pop("later") == "double" else 1
     return LiveSettings(
         data=data,
-        num_pictures=num_pictures,
+        num_images=num_images,
         filters=tuple(min(MAX_FILTERS, filters * later**place) for place in range(blocks)),
         kernel_size=kernel_size,
         learning_rate=rate,
@@ -198,7 +196,7 @@ def _remember(settings: LiveSettings) -> None:
     is_double = len(settings.filters) == 1 or settings.filters[1] > settings.filters[0]
     for key, value in {
         "live_data": settings.data,
-        "live_few" if settings.data == SAMPLES else "live_pictures": settings.num_pictures,
+        "live_few" if settings.data == SAMPLES else "live_images": settings.num_images,
         "live_blocks": len(settings.filters),
         "live_filters": settings.filters[0],
         "live_kernel": settings.kernel_size,
@@ -304,7 +302,7 @@ def _untrained(settings: LiveSettings) -> LiveSettings:
     first = LiveSettings()
     return replace(
         settings,
-        num_pictures=first.num_pictures,
+        num_images=first.num_images,
         optimizer=first.optimizer,
         learning_rate=first.learning_rate,
         epochs=first.epochs,
@@ -399,7 +397,7 @@ def _layer_row(row: LayerFacts) -> dict[str, object]:
     }
 
 
-def _show_ten(ten: LabelledImages, look: LiveLook) -> None:
+def _show_ten(ten: LabeledImages, look: LiveLook) -> None:
     st.subheader("Predictions for ten held-out images")
     columns = [*st.columns(5), *st.columns(5)]
     for place, column in enumerate(columns):
@@ -407,7 +405,7 @@ def _show_ten(ten: LabelledImages, look: LiveLook) -> None:
         says = f"{ten.class_names[answer]}, {look.answers[place, answer]:.0%}"
         verdict = f"**correct: {says}**" if answer == place else f"wrong: {says}"
         with column:
-            show_picture(ten.images[place], f"{true}  \n{verdict}", f"{true}, predicted {says}")
+            show_image(ten.images[place], f"{true}  \n{verdict}", f"{true}, predicted {says}")
 
 
 def _show_kernels(look: LiveLook) -> None:
@@ -482,10 +480,10 @@ def show_use(settings: LiveSettings) -> None:
         return
     trained = run.trained
     st.subheader("Use this network")
-    guest = st.session_state.get(GUEST)
-    if guest is not None and guest.name == trained.settings.name:
+    user_model = st.session_state.get(USER_MODEL)
+    if user_model is not None and user_model.name == trained.settings.name:
         st.button("Close this network", on_click=_close, width="stretch", key="live close")
-        st.markdown(f"“{guest.card.title}” is open on every page, under **Network**.")
+        st.markdown(f"“{user_model.card.title}” is open on every page, under **Network**.")
         frame.link("feature_maps", "Feature maps")
         frame.link("class_activation", "Class activation maps")
     elif st.button("Open on all pages", width="stretch", key="live open"):
@@ -506,13 +504,13 @@ def _open(trained: LiveTrained) -> None:
     from cnnviz.training import live_card, live_network
 
     with st.spinner("Opening the network…"):
-        st.session_state[GUEST] = adopt(live_network(trained), live_card(trained))
+        st.session_state[USER_MODEL] = adopt(live_network(trained), live_card(trained))
     st.session_state[address.wanted(NETWORK)] = trained.settings.name
     st.rerun()
 
 
 def _close() -> None:
-    st.session_state.pop(GUEST, None)
+    st.session_state.pop(USER_MODEL, None)
 
 
 def _zipped(trained: LiveTrained) -> bytes:
@@ -552,7 +550,7 @@ def _row(trained: LiveTrained) -> dict[str, object]:
         "Filters": "-".join(map(str, settings.filters)),
         "Kernel": f"{settings.kernel_size} × {settings.kernel_size}",
         "Parameters": settings.network.num_parameters,
-        "Images": settings.num_pictures,
+        "Images": settings.num_images,
         "Epochs": settings.epochs,
         "Learning rate": f"{settings.learning_rate:g}",
         "Optimizer": settings.optimizer,

@@ -55,15 +55,15 @@ def windows_drawing(length: int, window: int, padding: int, stride: int) -> str:
     """Draw the cells of one axis and below them every window in its place, as HTML."""
     size, left_over = output_size(length, window, padding, stride)
     cells = length + 2 * padding
-    colours = [_PADDING] * padding + [_INPUT] * length + [_PADDING] * padding
+    colors = [_PADDING] * padding + [_INPUT] * length + [_PADDING] * padding
     if left_over:
-        colours[-left_over:] = [_LEFT_OVER] * left_over
-    rows = [(0, colours)] + [(place * stride, [_WINDOW] * window) for place in range(size)]
+        colors[-left_over:] = [_LEFT_OVER] * left_over
+    rows = [(0, colors)] + [(place * stride, [_WINDOW] * window) for place in range(size)]
     drawn = "".join(
-        f'<div style="grid-row:{row};grid-column:{start + i + 1};background:{colour};'
+        f'<div style="grid-row:{row};grid-column:{start + i + 1};background:{color};'
         'border-radius:2px"></div>'
         for row, (start, run) in enumerate(rows, start=1)
-        for i, colour in enumerate(run)
+        for i, color in enumerate(run)
     )
     return (
         f'<div role="img" aria-label="{size} windows of size {window} over {cells} positions" '

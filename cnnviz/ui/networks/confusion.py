@@ -8,7 +8,7 @@ import streamlit as st
 from cnnviz import figures
 from cnnviz.ui import shared
 from cnnviz.ui.shared import ConfusionExamples
-from cnnviz.ui.shell.display import show_chart, show_picture
+from cnnviz.ui.shell.display import show_chart, show_image
 from cnnviz.zoo import TrainingRecord
 
 ANY = -1  # in place of a class: the page chooses
@@ -80,7 +80,7 @@ def _show_examples(examples: ConfusionExamples, cell: Cell, names: Sequence[str]
             first_number=None,
         )
         caption = f"{_images(len(images))} from {examples.source}."
-        show_picture(sheet, caption, f"Images of {true} classified as {predicted}")
+        show_image(sheet, caption, f"Images of {true} classified as {predicted}")
     elif examples.source:
         st.markdown(f":small[No example in {examples.source}.]")
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from cnnviz import zoo
-from cnnviz.ui.controls import GUEST, NETWORK
+from cnnviz.ui.controls import NETWORK, USER_MODEL
 from cnnviz.ui.shell import address
 from cnnviz.ui.shell.jobs import Job, Report
 from cnnviz.ui.shell.server import keep_server_fast
@@ -42,9 +42,9 @@ def _opened(content: bytes, title: str, report: Report) -> "LoadedModel":
         path = Path(folder) / f"{title}.keras"
         path.write_bytes(content)
         keep_server_fast()
-        from cnnviz.network.loading import load_guest
+        from cnnviz.network.loading import load_user_model
 
-        return load_guest(path, name, on_wait=lambda seconds: report(seconds, TRIAL_SECONDS))
+        return load_user_model(path, name, on_wait=lambda seconds: report(seconds, TRIAL_SECONDS))
 
 
 def is_upload_allowed() -> bool:
@@ -132,13 +132,13 @@ def show() -> None:
 
 
 def _upload() -> None:
-    guest = st.session_state.get(GUEST)
-    if guest is not None:
+    user_model = st.session_state.get(USER_MODEL)
+    if user_model is not None:
         st.success(
-            f"**{guest.card.title}** is open under **Network**, on every page. "
-            f"Input: {guest.input_scaling}."
+            f"**{user_model.card.title}** is open under **Network**, on every page. "
+            f"Input: {user_model.input_scaling}."
         )
-        if guest.input_scaling.is_assumed:
+        if user_model.input_scaling.is_assumed:
             st.warning(
                 "The input scaling is assumed. Check it in the network menu under **Input "
                 "scaling**, which "
@@ -178,7 +178,7 @@ def _close() -> None:
     trial: Trial | None = st.session_state.pop(_TRIAL, None)
     if trial is not None:
         trial.job.stop()
-    st.session_state.pop(GUEST, None)
+    st.session_state.pop(USER_MODEL, None)
 
 
 def _watch() -> None:
@@ -206,6 +206,6 @@ def _watch() -> None:
             job.error or "The file could not be opened; the server log says why. Try another file."
         )
     else:
-        st.session_state[GUEST] = job.value
+        st.session_state[USER_MODEL] = job.value
         st.session_state[address.wanted(NETWORK)] = job.value.name
         st.rerun()

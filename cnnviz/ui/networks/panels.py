@@ -9,27 +9,27 @@ from streamlit.delta_generator import DeltaGenerator
 from cnnviz import figures, zoo
 from cnnviz.network.layer_table import LayerFacts, table_totals
 from cnnviz.ui import shared
-from cnnviz.ui.controls import Picked, card_of
+from cnnviz.ui.controls import PickedImage, card_of
 from cnnviz.ui.networks.confusion import show_confusion
 from cnnviz.ui.networks.words import curves_verdict
 from cnnviz.ui.shell import frame
-from cnnviz.ui.shell.display import number, show_bars, show_chart, show_painted, show_picture
+from cnnviz.ui.shell.display import number, show_bars, show_chart, show_image, show_painted
 from cnnviz.zoo import ModelCard, TrainingRecord
 
 _MAX_TILES = 64
 
 
-def show_architecture(model_name: str, picked: Picked) -> None:
+def show_architecture(model_name: str, picked: PickedImage) -> None:
     """Show what goes in, the network as a drawing, what comes out, and the table."""
     model = shared.model(model_name)
     rows = shared.layers(model_name)
     totals = table_totals(model, rows)
     parameters = totals.num_parameters
-    picture, answer = st.columns([1, 2.4], gap="medium")
-    with picture:
+    image, answer = st.columns([1, 2.4], gap="medium")
+    with image:
         view = zoo.model_view(model.card, picked.image)
         size = " × ".join(map(str, model.input_shape))
-        show_picture(view, f"Input: {picked.label}, {size}", f"{picked.label} at {size}")
+        show_image(view, f"Input: {picked.label}, {size}", f"{picked.label} at {size}")
     with answer:
         st.markdown(
             f"**{model.card.title}** has {len(rows)} layers, **{parameters:,}** parameters "
@@ -174,7 +174,7 @@ def show_training(model_name: str) -> None:
 
 def _show_record(card: ModelCard, record: TrainingRecord, column: DeltaGenerator) -> None:
     column.markdown(
-        f"**{record.accuracy:.1%}** of {record.facts['num_held_out_pictures']:,} test images "
+        f"**{record.accuracy:.1%}** of {record.facts['num_test_images']:,} test images "
         f"are classified correctly, after {len(record.history['loss'])} epochs in "
         f"{duration(record.facts['training_seconds'])} on two processor cores."
     )
@@ -189,7 +189,7 @@ def _show_card(card: ModelCard) -> None:
         "Summary": card.summary,
         "Paper": card.paper,
         "Weights": card.origin,
-        "License": card.licence,
+        "License": card.license,
         "Input": f"{card.input_height} × {card.input_width} × {card.channels}, "
         f"preprocessing “{card.preprocessing.name}”",
     }
@@ -212,7 +212,7 @@ def _show_curves(record: TrainingRecord, column: DeltaGenerator) -> None:
     note = "the test set" if part == "test" else f"the split “{part}”"
     st.markdown(
         f"**What you see.** Each point is an epoch, one pass over "
-        f"{record.facts['num_training_pictures']:,} training images; validation means {note}. "
+        f"{record.facts['num_training_images']:,} training images; validation means {note}. "
         f"Here {curves_verdict(record.history)}\n\n**Try this.** {_advice(record.facts['data'])}"
     )
 
@@ -220,8 +220,9 @@ def _show_curves(record: TrainingRecord, column: DeltaGenerator) -> None:
 def _advice(data_name: str) -> str:
     if data_name.startswith("cats-dogs"):
         return (
-            "Compare *Pets from scratch* with *Pets augmented*, the same network, and both with "
-            "*Pets frozen*, which uses the features of EfficientNet-Lite0."
+            "Compare *Cats vs. dogs CNN* with *Cats vs. dogs CNN, augmented*, the same network, "
+            "and both with "
+            "*Cats vs. dogs, frozen base*, which uses the features of EfficientNet-Lite0."
         )
     return "Smooth the curves. Did the last epochs still help?"
 
@@ -238,8 +239,8 @@ def _show_facts(card: ModelCard, record: TrainingRecord) -> None:
         "Frozen base": f"{base['model']} up to {base['layer']}" if base else "none",
         "Parameters": f"{card.num_parameters:,}, of which {facts['num_trained_parameters']:,} "
         "were trained",
-        "Data": f"{facts['data_origin']} {facts['num_training_pictures']:,} for training, "
-        f"{facts['num_held_out_pictures']:,} in the test set",
+        "Data": f"{facts['data_origin']} {facts['num_training_images']:,} for training, "
+        f"{facts['num_test_images']:,} in the test set",
         "Augmentation": f"{described}; fill mode “{fill}”" if described else "none",
         "Optimizer": f"{facts['optimizer']}, learning rate {facts['learning_rate']:g} "
         f"({facts['schedule']} schedule), batches of {facts['batch_size']}",
@@ -247,7 +248,7 @@ def _show_facts(card: ModelCard, record: TrainingRecord) -> None:
         "Reproducibility": facts["repeatability"],
         "Versions": ", ".join(f"{name} {number}" for name, number in facts["versions"].items()),
         "Date": facts["date"],
-        "License of the weights": facts["licence"],
+        "License of the weights": facts["license"],
         "SHA-256 of the file": f"`{facts['sha256']}`",
     }
     st.markdown("\n".join(f"- **{what}**: {text}" for what, text in lines.items()))
@@ -259,7 +260,7 @@ def duration(seconds: float) -> str:
 
 
 def show_weights(model_name: str) -> None:
-    """Show the first kernels as pictures and how the weights of any layer are spread."""
+    """Show the first kernels as images and how the weights of any layer are spread."""
     model = shared.model(model_name)
     names = [row.name for row in shared.layers(model_name) if row.parameter_formula]
     column, stage = frame.columns()
@@ -322,15 +323,15 @@ def show_kernel_sheet(
 ) -> None:
     """Show kernels (F, F, C, K) that meet the pixels; three channels are red, green and blue.
 
-    `is_brief` as in `show_picture`.
+    `is_brief` as in `show_image`.
     """
     if kernels.shape[2] == 3:
-        tiles = figures.kernel_pictures(kernels, shared=is_common)
+        tiles = figures.kernel_images(kernels, shared=is_common)
         sheet = figures.mosaic(tiles, [None] * len(tiles), columns=8, tile_px=112)
         if is_common:
             reach = number(float(np.abs(kernels).max()))
             caption += f" Gray is zero; the range of each color is ±{reach}."
-        show_picture(sheet, caption, alt, is_brief=is_brief)
+        show_image(sheet, caption, alt, is_brief=is_brief)
         return
     maps = kernels[:, :, 0].transpose(2, 0, 1)
     common = figures.signed_scale(maps)
@@ -339,7 +340,7 @@ def show_kernel_sheet(
     if is_common:
         show_painted(sheet, common, caption, alt, is_brief=is_brief)
     else:
-        show_picture(sheet, caption, alt, is_brief=is_brief)
+        show_image(sheet, caption, alt, is_brief=is_brief)
 
 
 def _explain_kernels(side: int, has_steps: bool) -> None:

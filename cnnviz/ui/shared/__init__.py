@@ -8,15 +8,15 @@ from cnnviz.ui.shared.confusions import (
     answers_to_samples,
     confusion_examples,
 )
-from cnnviz.ui.shared.images import collection_for, held_out_pictures, smaller
+from cnnviz.ui.shared.images import collection_for, held_out_images, smaller
 from cnnviz.ui.shared.maps import (
     ablated,
     ablation,
-    cell_trace,
-    exemplars,
+    examples,
     layer_maps,
     layer_statistics,
     overview,
+    unit_trace,
 )
 from cnnviz.ui.shared.networks import (
     checkpoint,
@@ -33,13 +33,12 @@ __all__ = [
     "ablated",
     "ablation",
     "answers_to_samples",
-    "cell_trace",
     "checkpoint",
     "collection_for",
     "confusion_examples",
     "drawing",
-    "exemplars",
-    "held_out_pictures",
+    "examples",
+    "held_out_images",
     "layer_maps",
     "layer_statistics",
     "layers",
@@ -49,4 +48,5 @@ __all__ = [
     "predictions_by_scaling",
     "smaller",
     "training_record",
+    "unit_trace",
 ]

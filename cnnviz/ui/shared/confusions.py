@@ -6,15 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from cnnviz import datasets
-from cnnviz.datasets import LabelledImages
+from cnnviz.datasets import LabeledImages, data_set
 from cnnviz.errors import DatasetError
 from cnnviz.images import image_from_pixels
-from cnnviz.ui.shared.images import held_out_pictures
+from cnnviz.ui.shared.images import held_out_images
 from cnnviz.ui.shared.networks import model, training_record
 from cnnviz.zoo import TrainingRecord
 
-SAMPLES = {"fashion-mnist": datasets.fashion_mnist_samples, "svhn": datasets.svhn_samples}
 MAX_EXAMPLES, MAX_CLASSIFIED = 9, 500
 
 
@@ -54,7 +52,7 @@ def confusion_examples(model_name: str) -> ConfusionExamples:
     record = training_record(model_name)
     data_name = record.facts["data"]
     try:
-        test_set = held_out_pictures(data_name)
+        test_set = held_out_images(data_name)
     except DatasetError as error:
         advice = f"For examples of every confusion, add the whole test set. {error}"
         return _among_samples(model_name, data_name, advice)
@@ -65,15 +63,16 @@ def confusion_examples(model_name: str) -> ConfusionExamples:
 
 
 def _among_samples(model_name: str, data_name: str, advice: str) -> ConfusionExamples:
-    if data_name not in SAMPLES:
+    read_samples = data_set(data_name).samples
+    if read_samples is None:
         return ConfusionExamples(np.empty((0, 1, 1), np.uint8), {}, "", advice)
-    samples = SAMPLES[data_name]()
+    samples = read_samples()
     cells = positions_by_cell(samples.labels, answers_to_samples(model_name, data_name))
     source = f"the bundled samples ({samples.title})"
     return ConfusionExamples(samples.images, cells, source, advice)
 
 
-def _was_measured_on(record: TrainingRecord, test_set: LabelledImages) -> bool:
+def _was_measured_on(record: TrainingRecord, test_set: LabeledImages) -> bool:
     """Whether the positions in a record are those of this test set: another may have its name."""
     labels = test_set.labels
     return test_set.title == record.facts.get("data_title") and all(
@@ -84,7 +83,7 @@ def _was_measured_on(record: TrainingRecord, test_set: LabelledImages) -> bool:
 
 
 def _in_another_test_set(
-    model_name: str, record: TrainingRecord, test_set: LabelledImages
+    model_name: str, record: TrainingRecord, test_set: LabeledImages
 ) -> ConfusionExamples:
     """Classify some of a test set that the network was not measured on."""
     places = _spread(len(test_set.labels))
@@ -115,13 +114,15 @@ def _spread(count: int) -> np.ndarray:
 @st.cache_data(max_entries=8, show_spinner="Classifying all samples…")
 def answers_to_samples(model_name: str, data_name: str) -> np.ndarray:
     """Predicted class of each bundled sample of a data set, int64 (N,)."""
-    return _predicted_classes(model_name, SAMPLES[data_name]().images)
+    read_samples = data_set(data_name).samples
+    assert read_samples is not None
+    return _predicted_classes(model_name, read_samples().images)
 
 
 @st.cache_data(max_entries=8, show_spinner="Classifying test images…")
 def _predicted_in_test_set(model_name: str, data_name: str, num_images: int) -> np.ndarray:
     """Predicted class of some of `num_images` test images, int64 (N,)."""
-    images = held_out_pictures(data_name).images
+    images = held_out_images(data_name).images
     return _predicted_classes(model_name, images[_spread(num_images)])
 
 

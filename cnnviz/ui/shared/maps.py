@@ -20,7 +20,7 @@ from cnnviz.ui.shared.networks import model
 from cnnviz.ui.shell import jobs
 
 if TYPE_CHECKING:
-    from cnnviz.features.dataset_examples import LayerExemplars
+    from cnnviz.features.dataset_examples import LayerExamples
 
 
 @st.cache_resource(max_entries=12, hash_funcs=BY_DIGEST, show_spinner=False)
@@ -34,7 +34,7 @@ def layer_maps(model_name: str, image: ImageInput, layer_name: str) -> np.ndarra
 
 @st.cache_data(max_entries=64, hash_funcs=BY_DIGEST, show_spinner=False)
 def layer_statistics(model_name: str, image: ImageInput, layer_name: str) -> MapStatistics:
-    """What the maps of a layer are like for a picture."""
+    """What the maps of a layer are like for an image."""
     return map_statistics(layer_maps(model_name, image, layer_name))
 
 
@@ -45,13 +45,13 @@ def overview(model_name: str, image: ImageInput) -> dict[str, LayerGlance]:
 
 
 @st.cache_data(max_entries=32, hash_funcs=BY_DIGEST, show_spinner=False)
-def cell_trace(
+def unit_trace(
     model_name: str, image: ImageInput, layer_name: str, channel: int, row: int, column: int
 ) -> Any:
     """Where one number of a map comes from."""
-    from cnnviz.features.unit_trace import trace_cell
+    from cnnviz.features.unit_trace import trace_unit
 
-    return trace_cell(model(model_name), image, layer_name, channel, row, column)
+    return trace_unit(model(model_name), image, layer_name, channel, row, column)
 
 
 @st.cache_data(max_entries=64, hash_funcs=BY_DIGEST, show_spinner=False)
@@ -77,14 +77,14 @@ def ablation(model_name: str, image: ImageInput, layer_name: str) -> np.ndarray 
     return jobs.result_of(key, "Ablating one channel at a time", work)
 
 
-def exemplars(model_name: str, pictures: Collection) -> "Mapping[str, LayerExemplars] | None":
-    """What every filter answers to every picture; None while they are being asked."""
+def examples(model_name: str, images: Collection) -> "Mapping[str, LayerExamples] | None":
+    """What every filter answers to every image; None while they are being asked."""
     network = model(model_name)
 
-    def work(report: jobs.Report) -> "Mapping[str, LayerExemplars]":
-        from cnnviz.features.dataset_examples import find_exemplars
+    def work(report: jobs.Report) -> "Mapping[str, LayerExamples]":
+        from cnnviz.features.dataset_examples import find_dataset_examples
 
-        return find_exemplars(network, pictures.images, on_progress=report)
+        return find_dataset_examples(network, images.images, on_progress=report)
 
-    key = ("exemplars", model_name, pictures.name)
-    return jobs.result_of(key, f"Computing activations for {pictures.title}", work)
+    key = ("exemplars", model_name, images.name)
+    return jobs.result_of(key, f"Computing activations for {images.title}", work)

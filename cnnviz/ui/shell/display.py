@@ -20,7 +20,7 @@ _THUMBNAIL_PX = 48
 CHART: dict[str, Any] = {"displaylogo": False}  # Streamlit drops the buttons that would do nothing
 
 
-def show_picture(pixels: np.ndarray, caption: str, alt: str, *, is_brief: bool = False) -> None:
+def show_image(pixels: np.ndarray, caption: str, alt: str, *, is_brief: bool = False) -> None:
     """Show an image as wide as its column, small ones with hard pixels; then its caption.
 
     `is_brief` says that the next one comes within a second: the image then travels in the message
@@ -32,7 +32,7 @@ def show_picture(pixels: np.ndarray, caption: str, alt: str, *, is_brief: bool =
 
 def show_map(values: np.ndarray, scale: Scale, caption: str, alt: str) -> None:
     """Show an array of numbers with its color bar."""
-    show_painted(figures.colourize(values, scale), scale, caption, alt)
+    show_painted(figures.colorize(values, scale), scale, caption, alt)
 
 
 def show_painted(
@@ -40,7 +40,7 @@ def show_painted(
 ) -> None:
     """Show an image whose colors stand for numbers, its color bar, and its caption.
 
-    `is_brief` as in `show_picture`.
+    `is_brief` as in `show_image`.
     """
     _show(pixels, alt, is_brief)
     show_scale(scale)
@@ -66,7 +66,7 @@ def show_scale(scale: Scale) -> None:
 
 def scale_bar(scale: Scale) -> str:
     """Give a color bar with numbers as HTML."""
-    stops = figures.colour_table(scale.colour_map)[:: 255 // 15]
+    stops = figures.color_table(scale.color_map)[:: 255 // 15]
     gradient = ", ".join(f"rgb({r},{g},{b})" for r, g, b in stops)
     numbers = [number(x, 2) for x in (scale.low, (scale.low + scale.high) / 2, scale.high)]
     labels = "".join(f"<span>{text}</span>" for text in numbers)

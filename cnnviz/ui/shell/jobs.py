@@ -52,7 +52,7 @@ class Job:
         except _StopError:
             self.is_stopped = True
         except MemoryError:
-            self.error = "There was not enough memory. Try a smaller network or fewer pictures."
+            self.error = "There was not enough memory. Try a smaller network or fewer images."
 
     def _report(self, done: int, total: int, latest: Any = None) -> None:
         if self._stop.is_set():

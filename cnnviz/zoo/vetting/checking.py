@@ -76,7 +76,7 @@ def check_file(
         raise refusal(path, f"it is damaged ({str(error)[:120]})") from error
 
 
-def check_picture(
+def check_image(
     path: Path, *, max_unpacked_bytes: int = MAX_UNPACKED_BYTES
 ) -> tuple[int | None, int | None, int]:
     """Check a stranger's file as `check_file` does, and that its network takes one image.
@@ -107,7 +107,7 @@ def try_in_child(path: Path, *, on_wait: Waiting | None = None) -> None:
     Parameters
     ----------
     path : Path
-        A file that `check_picture` let pass.
+        A file that `check_image` let pass.
     on_wait : callable, optional
         Called a few times a second with the seconds so far. What it raises ends the trial.
 

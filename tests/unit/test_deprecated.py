@@ -1,0 +1,26 @@
+"""Old names lead to the new ones, with a warning."""
+
+import pytest
+
+from cnnviz import datasets
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("LabelledImages", "LabeledImages"),
+        ("PictureSource", "ImageSource"),
+        ("natural_pictures", "sample_photographs"),
+        ("picture", "sample_image"),
+        ("picture_label", "sample_label"),
+        ("picture_names", "sample_names"),
+    ],
+)
+def test_an_old_name_of_a_data_set_function_warns_and_works(old: str, new: str) -> None:
+    with pytest.warns(DeprecationWarning, match=f"is now called cnnviz.datasets.{new}"):
+        assert getattr(datasets, old) is getattr(datasets, new)
+
+
+def test_a_name_that_never_was_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'pictures'"):
+        _ = datasets.pictures
