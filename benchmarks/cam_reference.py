@@ -1,14 +1,14 @@
 """Class activation and saliency maps of three shipped networks, computed by PyTorch libraries.
 
     python -m pip install torch torchvision grad-cam torchcam captum
-    python benchmarks/cam_reference.py [--output tests/unit/cam_reference.npz]
+    python benchmarks/cam_reference.py [--output tests/builders/cam_reference.npz]
 
 Builds the networks once more in PyTorch, layer by layer and in float64, with the weights of the
 ``.keras`` files, and stops if a logit differs by more than 1e-4. The libraries then compute each
 map on the grid of its layer, before they enlarge or rescale it. The maps are written to a file for
-`tests/unit/test_cam_reference.py`, and those of the methods that cnnviz has are compared at once.
+`tests/attribution/test_cam_reference.py`; those of methods that cnnviz has are compared at once.
 
-The file holds float32 arrays under the keys ``network|picture|layer|class|method``, such as
+The file holds float32 arrays under the keys ``network|image|layer|class|method``, such as
 ``fashion-cnn-gap|fashion-mnist/ankle-boot-1|conv3|9|grad-cam``. The image is the source and the
 name for `cnnviz.datasets.picture`. Every map has the scale of its paper's formula and is
 signed: the ReLU in which a method ends is left to whoever compares (``np.maximum(values, 0)``).

@@ -16,8 +16,8 @@ from cnnviz import datasets, zoo
 from cnnviz.datasets.records import system_data_dirs
 from cnnviz.errors import DatasetError
 from cnnviz.zoo.published.keras_applications import weights_file
+from tests.builders.data_sets import put_fashion, put_mnist, put_npz
 from tests.machine import REPOSITORY, hidden_environment
-from tests.unit.test_datasets import put_fashion, put_mnist, put_npz
 from tests.visible_machine import DATA_SETS, PLANTED, USER_FOLDERS, visible_things
 
 SEEN_ON_IMPORT = visible_things()

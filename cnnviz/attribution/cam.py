@@ -27,7 +27,7 @@ from cnnviz.attribution.targets import Target, target_or_class
 from cnnviz.errors import AnalysisError, InvalidParameterError
 from cnnviz.images import ImageInput
 from cnnviz.network.cost import OnProgress
-from cnnviz.network.kinds import kind_of
+from cnnviz.network.layers.kinds import kind_of
 
 if TYPE_CHECKING:  # TensorFlow is loaded when there is a model, not before
     from cnnviz.network.inspected_model import LoadedModel
@@ -238,7 +238,7 @@ def _linear_part(
     """Compute kernel and bias of a dense layer as it is used, quantized or adapted by LoRA, too."""
     from keras import activations
 
-    from cnnviz.network.operations import called, with_attributes
+    from cnnviz.network.layers.operations import called, with_attributes
 
     layer = with_attributes(model.operations[layer_name], activation=activations.linear)
     inputs = np.concatenate([np.zeros((1, num_inputs)), np.eye(num_inputs)]).astype(np.float32)
@@ -255,7 +255,7 @@ def _handed_on(model: "LoadedModel", names: Sequence[str]) -> list[str]:
 
 
 def _leaves_numbers(operation: Any) -> bool:
-    from cnnviz.network.operations import activation_name
+    from cnnviz.network.layers.operations import activation_name
 
     kind = kind_of(operation)
     return kind in _PASSING or (kind == "Activation" and not activation_name(operation))

@@ -226,7 +226,7 @@ def _guided(model: "LoadedModel") -> Callable[..., Any]:
 
 def has_relu(operation: Any) -> bool:
     """Whether a layer or operation ends in a ReLU, capped or not, also inside a wrapper."""
-    from cnnviz.network.operations import activation_name
+    from cnnviz.network.layers.operations import activation_name
 
     return activation_name(operation) in ("relu", "relu6")
 

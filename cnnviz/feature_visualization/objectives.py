@@ -8,7 +8,7 @@ import numpy as np
 
 from cnnviz.arrays import frozen_arrays
 from cnnviz.errors import InvalidParameterError
-from cnnviz.network.kinds import kind_of
+from cnnviz.network.layers.kinds import kind_of
 
 if TYPE_CHECKING:
     from cnnviz.network.forward import ForwardPass

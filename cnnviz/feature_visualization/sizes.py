@@ -15,7 +15,7 @@ from cnnviz.errors import InvalidParameterError
 from cnnviz.feature_visualization.recipe import MAX_SIZE_PX, MIN_SIZE_PX, size_text
 from cnnviz.network.failures import TF_ERRORS
 from cnnviz.network.forward import graph_of
-from cnnviz.network.kinds import kind_of
+from cnnviz.network.layers.kinds import kind_of
 
 if TYPE_CHECKING:
     from cnnviz.feature_visualization.objectives import Objective

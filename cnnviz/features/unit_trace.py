@@ -13,7 +13,7 @@ from cnnviz.errors import InvalidParameterError
 from cnnviz.images import ImageInput
 from cnnviz.network import IMAGE
 from cnnviz.network.inspected_model import compiled
-from cnnviz.network.kinds import kind_of
+from cnnviz.network.layers.kinds import kind_of
 from cnnviz.network.receptive_field import (
     dilation,
     kernel_size,

@@ -14,7 +14,7 @@ import keras
 import tensorflow as tf
 
 from cnnviz.network.head import Graph, Head, logits_of, raw_scores
-from cnnviz.network.operations import activation_name, called, pre_activation
+from cnnviz.network.layers.operations import activation_name, called, pre_activation
 
 Change = Callable[[str, Any], Any]  # a layer's name and output to what shall stand in its place
 Observe = Callable[[Any, Any, Mapping[str, Any], Sequence[Any]], None]  # operation, in, in, out

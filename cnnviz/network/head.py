@@ -9,8 +9,8 @@ import tensorflow as tf
 from keras import layers
 
 from cnnviz.errors import ModelLoadError
-from cnnviz.network.kinds import kind_of
-from cnnviz.network.operations import (
+from cnnviz.network.layers.kinds import kind_of
+from cnnviz.network.layers.operations import (
     activation_name,
     called,
     declared_activation,

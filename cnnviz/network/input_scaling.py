@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from cnnviz.network.kinds import is_foreign, kind_of
+from cnnviz.network.layers.kinds import is_foreign, kind_of
 from cnnviz.zoo.cards import CAFFE, RAW, RAW_BGR, TF, TORCH, UNIT, Preprocessing
 
 _LEVELS = (0.0, 1.0, 255.0, -1.0)  # of the even images

@@ -29,7 +29,7 @@ from cnnviz.network.bounded_store import BoundedStore
 from cnnviz.network.failures import TF_ERRORS, brief
 from cnnviz.network.forward import Change, ForwardPass, run_layers
 from cnnviz.network.head import Head
-from cnnviz.network.map_layout import TokenGrid, to_maps
+from cnnviz.network.layers.map_layout import TokenGrid, to_maps
 from cnnviz.network.prediction import Prediction
 from cnnviz.zoo import InputScaling, ModelCard
 

@@ -22,7 +22,7 @@ from cnnviz.network.input_scaling import (
     probe_images,
 )
 from cnnviz.network.inspected_model import LoadedModel, compiled
-from cnnviz.network.map_layout import MAX_CLASS_TOKENS, AxisLabels, TokenGrid, map_grid
+from cnnviz.network.layers.map_layout import MAX_CLASS_TOKENS, AxisLabels, TokenGrid, map_grid
 from cnnviz.zoo import InputScaling, ModelCard
 
 

@@ -6,7 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from cnnviz.network.multiplications import Formula, multiplications
+from cnnviz.network.layers.multiplications import Formula, multiplications
 from cnnviz.network.receptive_field import (
     ReceptiveField,
     dilation,
@@ -43,7 +43,7 @@ class LayerFacts:
         How that number comes about, such as ``3·3·32·64 + 64``: a product for the shape of each
         weight. Empty if there is none.
     num_multiplications : int or None
-        For one image, as `cnnviz.network.multiplications` counts them: F·F·D·W·H·K of a
+        For one image, as `cnnviz.network.layers.multiplications` counts them: F·F·D·W·H·K of a
         convolution with K filters of F × F × D whose output has W × H positions. None where they
         are not known.
     multiplication_formula : str

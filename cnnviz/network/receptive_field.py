@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from cnnviz.network.kinds import kind_of
+from cnnviz.network.layers.kinds import kind_of
 
 if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel
@@ -168,7 +168,7 @@ def padding_before(length: int, cells: int, stride: int, rate: int) -> int:
 
 
 def _unwrapped(operation: Any) -> Any:
-    from cnnviz.network.operations import unwrapped
+    from cnnviz.network.layers.operations import unwrapped
 
     return unwrapped(operation)
 

@@ -14,8 +14,8 @@ from PIL import Image
 from playwright.sync_api import Page, Request, expect
 
 from tests.browser.conftest import Server
+from tests.builders.hostile_models import good_parts, packed, static_corpus
 from tests.conftest import REPOSITORY, slow_unless
-from tests.unit.hostile_models import good_parts, packed, static_corpus
 
 pytestmark = pytest.mark.browser
 PATHS = (

@@ -9,7 +9,7 @@ from keras import layers
 
 import cnnviz
 from cnnviz.errors import InvalidParameterError, ModelLoadError
-from tests.unit.networks import vision_transformer
+from tests.builders.networks import vision_transformer
 
 pytestmark = pytest.mark.browser
 

@@ -10,9 +10,9 @@ from keras import layers
 
 from cnnviz.ui.networks.own_models import is_local
 from cnnviz.ui.pages import BY_NAME
+from tests.builders.networks import vision_transformer
 from tests.conftest import slow_unless
 from tests.pages.test_pages import open_page, texts
-from tests.unit.networks import vision_transformer
 
 CLASS_PAGE = "pages/class_activation.py"
 PAGES = (

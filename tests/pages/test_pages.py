@@ -25,9 +25,9 @@ from cnnviz.ui.feature_visualization import cached
 from cnnviz.ui.pages import BY_NAME, Page
 from cnnviz.ui.pages import PAGES as TABLE
 from cnnviz.ui.shell import address, downloads, jobs
+from tests.builders.data_sets import put_fashion, put_idx, put_npz
+from tests.builders.hostile_models import good_parts, packed
 from tests.conftest import REPOSITORY, slow_unless
-from tests.unit.hostile_models import good_parts, packed
-from tests.unit.test_datasets import put_fashion, put_idx, put_npz
 
 PAGES = ("pages/home.py", *(f"pages/{page.name}.py" for page in TABLE))
 # these are brought other images in the slow tests only, to keep the run short

@@ -1,0 +1,1 @@
+"""What single layers are: their kind, activation, multiplications, and how their maps lie."""
