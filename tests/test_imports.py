@@ -1,5 +1,6 @@
 """Importing the package stays light, and caches lie where one looks for them."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,11 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 def test_caches_of_pages_lie_in_modules_named_so() -> None:
     pages = [PACKAGE.parent / "app.py", *(PACKAGE.parent / "pages").glob("*.py")]
-    caching = [path for path in [*FILES, *pages] if "st.cache_" in path.read_text()]
+    caching = [
+        path
+        for path in [*FILES, *pages]
+        if re.search("^@(remembered|in_background|st.cache)", path.read_text(), re.M)
+    ]
     ui = PACKAGE / "ui"
     assert {path.parent for path in caching if path.parent != ui / "shared"} <= {
         folder for folder in ui.iterdir() if folder.is_dir()

@@ -47,7 +47,7 @@ class TimelineFrame:
     maps : float32 ndarray of shape (h, w, K)
         Activations of the chosen layer.
     heatmap : float32 ndarray of shape (h, w)
-        Evidence for the chosen class (Grad-CAM), in logits, on the grid of its layer.
+        Grad-CAM for the chosen class, in logits, on the grid of its layer.
     logits : float32 ndarray of shape (num_classes,)
         Logits.
     probabilities : float64 ndarray of shape (num_classes,)

@@ -54,7 +54,7 @@ class Anatomy:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Evidence:
+class NetworkView:
     """What a network says about an image, and why.
 
     Attributes
@@ -144,7 +144,7 @@ def _kernels(model: "keras.Model") -> dict[str, list[np.ndarray]]:
     }
 
 
-def look_at(name: str, image: ImageInput) -> Evidence:
+def view_of(name: str, image: ImageInput) -> NetworkView:
     """Ask one network about an image: its answer, and Grad-CAM for every class.
 
     The network is built for this and let go: a handful of them never stay in memory together.
@@ -165,4 +165,4 @@ def look_at(name: str, image: ImageInput) -> Evidence:
     )
     scores = np.array([heatmap.logit for heatmap in heatmaps])
     probabilities = tuple(float(share) for share in model.probabilities(scores))
-    return Evidence(name, model.class_names, probabilities, heatmaps)
+    return NetworkView(name, model.class_names, probabilities, heatmaps)

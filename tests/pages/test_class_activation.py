@@ -133,9 +133,7 @@ def test_the_python_of_fused_layers_gives_the_same_map() -> None:
     picked = pickers._from_source("fashion-mnist", "ankle-boot-1")
     names: dict[str, Any] = {}
     exec(heat_map.python_for("fashion-cnn", picked, request), names)
-    expected = cached.fused_evidence(
-        "fashion-cnn", picked.image, ("conv3", "conv2"), request.target
-    )
+    expected = cached.fused_map("fashion-cnn", picked.image, ("conv3", "conv2"), request.target)
     np.testing.assert_allclose(names["heatmap"].values, expected.values, atol=1e-6)
 
 

@@ -9,9 +9,9 @@ from cnnviz.network.loading import load_model
 from cnnviz.training.transfer_comparison import (
     NETWORKS,
     NetworkPart,
-    look_at,
     network_parts,
     take_apart,
+    view_of,
 )
 from cnnviz.training.weight_drift import LayerDrift
 
@@ -55,7 +55,7 @@ def test_layers_of_one_block_are_one_part() -> None:
 
 def test_the_answer_is_the_one_that_the_network_gives_itself() -> None:
     image = datasets.sample_image("natural", "chelsea")
-    evidence = look_at("cats-dogs-150", image)
+    evidence = view_of("cats-dogs-150", image)
     model = load_model("cats-dogs-150")
     for prediction in model.predict(image):
         share = evidence.probabilities[prediction.class_index]

@@ -1,16 +1,15 @@
 """Augmented images and their predictions."""
 
 import numpy as np
-import streamlit as st
 
 from cnnviz import zoo
 from cnnviz.images import ImageInput, image_from_pixels
 from cnnviz.training import Augmentation, Invariance, draws, extremes, measure_invariance
-from cnnviz.ui.shared.keys import BY_DIGEST
 from cnnviz.ui.shared.networks import model
+from cnnviz.ui.shell.cache import remembered
 
 
-@st.cache_data(max_entries=16, hash_funcs=BY_DIGEST, show_spinner=False)
+@remembered(16)
 def augmented(
     model_name: str, image: ImageInput, augmentation: Augmentation, num: int, seed: int
 ) -> np.ndarray:
@@ -18,7 +17,7 @@ def augmented(
     return draws(zoo.model_view(model(model_name).card, image), augmentation, num, seed)
 
 
-@st.cache_data(max_entries=16, hash_funcs=BY_DIGEST, show_spinner=False)
+@remembered(16)
 def augmentation_extremes(
     model_name: str, image: ImageInput, augmentation: Augmentation
 ) -> dict[str, np.ndarray]:
@@ -26,7 +25,7 @@ def augmentation_extremes(
     return extremes(zoo.model_view(model(model_name).card, image), augmentation)
 
 
-@st.cache_data(max_entries=64, hash_funcs=BY_DIGEST, show_spinner=False)
+@remembered(64)
 def invariance(
     model_name: str, image: ImageInput, augmentation: Augmentation, num: int, seed: int
 ) -> Invariance:

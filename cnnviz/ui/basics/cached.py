@@ -1,19 +1,19 @@
 """What the basics need: a linear classifier, and gradients from TensorFlow to compare with."""
 
 import numpy as np
-import streamlit as st
 
 from cnnviz.classifiers.linear import LinearClassifier, load_linear
+from cnnviz.ui.shell.cache import remembered
 from cnnviz.ui.shell.server import keep_server_fast
 
 
-@st.cache_resource(max_entries=3, show_spinner=False)
+@remembered(3, is_shared=True)
 def linear_classifier(data_name: str) -> LinearClassifier:
     """The linear classifier of a data set: shared, read-only."""
     return load_linear(data_name)
 
 
-@st.cache_data(max_entries=64, show_spinner="Computing gradients with TensorFlow…")
+@remembered(64, "Computing gradients with TensorFlow…")
 def taped_kernel_gradient(
     image: tuple[tuple[float, ...], ...],
     kernel: tuple[tuple[float, ...], ...],

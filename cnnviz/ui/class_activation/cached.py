@@ -13,9 +13,10 @@ from cnnviz.attribution.registry import find_method
 from cnnviz.attribution.targets import Target
 from cnnviz.images import ImageInput
 from cnnviz.network.cost import OnProgress, is_slow
-from cnnviz.ui.shared.keys import BY_DIGEST
-from cnnviz.ui.shared.networks import model
+from cnnviz.ui.shared.networks import loaded, model
 from cnnviz.ui.shell import jobs
+from cnnviz.ui.shell.cache import in_background, remembered
+from cnnviz.ui.shell.jobs import Report
 
 if TYPE_CHECKING:
     from cnnviz.attribution.comparison import ComparisonTable
@@ -41,7 +42,7 @@ def case(
     )
 
 
-@st.cache_resource(max_entries=6, hash_funcs=BY_DIGEST, show_spinner=False)
+@remembered(6, is_shared=True)
 def observation(
     model_name: str,
     image: ImageInput,
@@ -97,7 +98,7 @@ def evidence(
     )
 
 
-@st.cache_data(max_entries=256, hash_funcs=BY_DIGEST, show_spinner=False)
+@remembered(256)
 def _heatmap(
     model_name: str,
     image: ImageInput,
@@ -113,7 +114,7 @@ def _heatmap(
     return attribution_map(seen, method, layer_name, dict(settings), _report)
 
 
-def fused_evidence(
+def fused_map(
     model_name: str, image: ImageInput, layer_names: tuple[str, ...], target: Target
 ) -> ClassHeatmap | None:
     """Fuse LayerCAM of several layers into one map; None while a large network is at work."""
@@ -126,7 +127,7 @@ def fused_evidence(
     )
 
 
-@st.cache_data(max_entries=64, hash_funcs=BY_DIGEST, show_spinner=False)
+@remembered(64)
 def _fused(
     model_name: str,
     image: ImageInput,
@@ -160,7 +161,7 @@ def channel_weights(
     )
 
 
-@st.cache_data(max_entries=64, hash_funcs=BY_DIGEST, show_spinner=False)
+@remembered(64)
 def _weights(
     model_name: str,
     image: ImageInput,
@@ -177,22 +178,17 @@ def _weights(
     return weigh(seen, method_name, layer_name, dict(settings), _report)
 
 
+@in_background("Computing the maps")
 def compare_methods(
+    report: Report,
     image: ImageInput,
     rows: tuple[str, ...],
     columns: tuple[tuple[str, str, Target], ...],
     show: Callable[[Any], None],
-) -> "ComparisonTable | None":
-    """Maps of several methods for several (network, layer, target); None while they are made.
+) -> "ComparisonTable":
+    """Compute maps of several methods for several (network, layer, target)."""
+    from cnnviz.attribution import comparison
 
-    `show` draws what there is so far.
-    """
-    networks = {name: model(name) for name, _, _ in columns}
-
-    def work(report: jobs.Report) -> "ComparisonTable":
-        from cnnviz.attribution.comparison import compare_methods as fill
-
-        places = [(networks[name], layer, target) for name, layer, target in columns]
-        return fill(image, rows, places, on_progress=report)
-
-    return jobs.result_of(("table", image.digest, rows, columns), "Computing the maps", work, show)
+    networks = {name: loaded(name) for name, _, _ in columns}
+    asked = [(networks[name], layer, target) for name, layer, target in columns]
+    return comparison.compare_methods(image, rows, asked, on_progress=report)

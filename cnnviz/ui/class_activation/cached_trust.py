@@ -4,21 +4,20 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import streamlit as st
 
 from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.observation import OBSERVATION
 from cnnviz.attribution.registry import explain, find_method
 from cnnviz.attribution.targets import Target, one_class
+from cnnviz.datasets import Collection
 from cnnviz.errors import DatasetError
 from cnnviz.images import ImageInput
 from cnnviz.network.cost import is_slow, part_of
 from cnnviz.ui.class_activation import words
 from cnnviz.ui.class_activation.cached import computed, observation
-from cnnviz.ui.shared.images import collection_for
-from cnnviz.ui.shared.keys import BY_DIGEST
-from cnnviz.ui.shared.networks import model
-from cnnviz.ui.shell import jobs
+from cnnviz.ui.shared.networks import loaded, model
+from cnnviz.ui.shell.cache import in_background, remembered
+from cnnviz.ui.shell.jobs import Report
 
 if TYPE_CHECKING:
     from cnnviz.attribution.evaluation.faithfulness import Drop, MosaicCheck, PixelCurves
@@ -26,22 +25,22 @@ if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel
 
 
+@in_background("Deleting and inserting pixels")
 def pixel_curves(
-    model_name: str, image: ImageInput, heatmap: ClassHeatmap, target: Target, kind: str
-) -> "dict[str, PixelCurves] | None":
-    """Deletion and insertion of a map, of chance and of the middle; None while they run."""
-    network = model(model_name)
+    report: Report,
+    model_name: str,
+    image: ImageInput,
+    heatmap: ClassHeatmap,
+    target: Target,
+    kind: str,
+) -> "dict[str, PixelCurves]":
+    """Measure deletion and insertion of a map, of a random order and of a centered Gaussian."""
+    from cnnviz.attribution.evaluation.faithfulness import curves_with_controls
 
-    def work(report: jobs.Report) -> "dict[str, PixelCurves]":
-        from cnnviz.attribution.evaluation.faithfulness import curves_with_controls
-
-        seen = observation(model_name, image, target, (), network)
-        return curves_with_controls(
-            seen, {words.MAP: heatmap.values}, kind=kind, on_progress=report
-        )
-
-    key = ("curves", model_name, image.digest, target, kind, heatmap.digest)
-    return jobs.result_of(key, "Deleting and inserting pixels", work)
+    observed = observation(model_name, image, target, (), loaded(model_name))
+    return curves_with_controls(
+        observed, {words.MAP: heatmap.values}, kind=kind, on_progress=report
+    )
 
 
 def image_without(
@@ -65,7 +64,7 @@ def image_without(
     )
 
 
-@st.cache_data(max_entries=32, hash_funcs=BY_DIGEST, show_spinner=False)
+@remembered(32)
 def _without(
     model_name: str,
     image: ImageInput,
@@ -94,7 +93,7 @@ def masked_drop(
     )
 
 
-@st.cache_data(max_entries=256, hash_funcs=BY_DIGEST, show_spinner=False)
+@remembered(256)
 def _drop(
     model_name: str, image: ImageInput, heatmap: ClassHeatmap, target: Target, _network: Any
 ) -> "Drop":
@@ -103,86 +102,75 @@ def _drop(
     return drop(observation(model_name, image, target, (), _network), heatmap.values)
 
 
+@in_background("Imputing removed pixels")
 def road_curves(
-    model_name: str, image: ImageInput, heatmap: ClassHeatmap, target: Target
-) -> "dict[str, PixelCurves] | None":
-    """ROAD of a map and of a random order; None while it runs."""
-    network = model(model_name)
+    report: Report, model_name: str, image: ImageInput, heatmap: ClassHeatmap, target: Target
+) -> "dict[str, PixelCurves]":
+    """Measure ROAD of a map and of a random order."""
+    from cnnviz.attribution.evaluation.faithfulness import RANDOM, control_maps, road
 
-    def work(report: jobs.Report) -> "dict[str, PixelCurves]":
-        from cnnviz.attribution.evaluation.faithfulness import RANDOM, control_maps, road
-
-        seen = observation(model_name, image, target, (), network)
-        maps = {words.MAP: heatmap.values, RANDOM: control_maps(*seen.batch.shape[1:3])[RANDOM]}
-        return {
-            name: road(seen, values, on_progress=part_of(report, place, len(maps)))
-            for place, (name, values) in enumerate(maps.items())
-        }
-
-    key = ("road", model_name, image.digest, target, heatmap.digest)
-    return jobs.result_of(key, "Imputing removed pixels", work)
+    observed = observation(model_name, image, target, (), loaded(model_name))
+    random_map = control_maps(*observed.batch.shape[1:3])[RANDOM]
+    maps = {words.MAP: heatmap.values, RANDOM: random_map}
+    return {
+        name: road(observed, values, on_progress=part_of(report, index, len(maps)))
+        for index, (name, values) in enumerate(maps.items())
+    }
 
 
+@in_background("Randomizing weights, from the top")
 def weight_randomization(
+    report: Report,
     model_name: str,
     image: ImageInput,
     method_name: str,
     layer_name: str,
     target: Target,
     settings: tuple[tuple[str, Any], ...],
-) -> "tuple[Level, ...] | None":
-    """The map while a copy of the network forgets layer after layer; None while it does."""
-    network = model(model_name)
+) -> "tuple[Level, ...]":
+    """Compute the map while the weights of a copy are randomized layer by layer."""
+    from cnnviz.attribution.evaluation.weight_randomization import randomized_maps
 
-    def work(report: jobs.Report) -> "tuple[Level, ...]":
-        from cnnviz.attribution.evaluation.weight_randomization import randomized_maps
+    return randomized_maps(
+        loaded(model_name),
+        image,
+        find_method(method_name),
+        layer_name,
+        target,
+        dict(settings),
+        on_progress=report,
+    )
 
-        return randomized_maps(
+
+@in_background("Evaluating a mosaic of four images")
+def mosaic_check(
+    report: Report, model_name: str, method_name: str, layer_name: str, images: Collection
+) -> "MosaicCheck":
+    """Join four of some images, and measure whether each class's map lies in its quarter."""
+    from cnnviz.attribution.evaluation import faithfulness
+
+    network, num_images = loaded(model_name), len(images.images)
+    num_parts = num_images + 4  # a prediction for each image, then a map for each of four
+    surest = _surest(network, images.images, lambda done: report(done, num_parts))
+
+    def attribution_map(image: ImageInput, class_index: int) -> ClassHeatmap:
+        part = num_images + [*surest].index(class_index)
+        return explain(
             network,
             image,
-            find_method(method_name),
-            layer_name,
-            target,
-            dict(settings),
-            on_progress=report,
+            method_name,
+            layer_name=layer_name,
+            target=one_class(class_index),
+            on_progress=part_of(report, part, num_parts),
         )
 
-    key = ("forgetting", model_name, image.digest, method_name, layer_name, target, settings)
-    return jobs.result_of(key, "Randomizing weights, from the top", work)
-
-
-def mosaic_check(model_name: str, method_name: str, layer_name: str) -> "MosaicCheck | None":
-    """Four bundled images in one, and whether the map of each class lies in its quarter."""
-    network = model(model_name)
-    images = collection_for(model_name, full=False).images
-
-    def work(report: jobs.Report) -> "MosaicCheck":
-        from cnnviz.attribution.evaluation import faithfulness
-
-        parts = len(images) + 4  # a prediction for each image, then a map for each of four
-        surest = _surest(network, images, lambda done: report(done, parts))
-
-        def attribution_map(image: ImageInput, class_index: int) -> ClassHeatmap:
-            place = len(images) + [*surest].index(class_index)
-            return explain(
-                network,
-                image,
-                method_name,
-                layer_name=layer_name,
-                target=one_class(class_index),
-                on_progress=part_of(report, place, parts),
-            )
-
-        return faithfulness.mosaic_check(
-            network,
-            [*surest.values()],
-            [*surest],
-            attribution_map,
-            lambda done, _: report(len(images) + done, parts),
-        )
-
-    key = ("mosaic", model_name, method_name, layer_name)
-    return jobs.result_of(key, "Evaluating a mosaic of four images", work)
+    return faithfulness.mosaic_check(
+        network,
+        [*surest.values()],
+        [*surest],
+        attribution_map,
+        lambda done, _: report(num_images + done, num_parts),
+    )
 
 
 def _surest(

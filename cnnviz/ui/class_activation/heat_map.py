@@ -200,7 +200,7 @@ def heatmap_of(
         return None
     if request.fused_with:
         names = (request.layer_name, *request.fused_with)
-        return cached.fused_evidence(model_name, picked.image, names, request.target)
+        return cached.fused_map(model_name, picked.image, names, request.target)
     return cached.evidence(
         model_name,
         picked.image,

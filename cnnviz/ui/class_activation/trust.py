@@ -155,7 +155,8 @@ def _show_road(
 
 def _show_mosaic(model_name: str, request: AttributionRequest) -> None:
     st.subheader("Does the map point to the correct quadrant?")
-    found = cached_trust.mosaic_check(model_name, request.method.name, request.layer_name)
+    images = shared.collection_for(model_name, full=False)
+    found = cached_trust.mosaic_check(model_name, request.method.name, request.layer_name, images)
     if found is None:
         return
     names = shared.model(model_name).class_names

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import streamlit as st
 
 from cnnviz import figures, zoo
 from cnnviz.feature_visualization import disk_cache
@@ -14,6 +13,9 @@ from cnnviz.feature_visualization.recipe import Recipe
 from cnnviz.images import ImageInput
 from cnnviz.ui.shared.networks import model
 from cnnviz.ui.shell import jobs
+from cnnviz.ui.shell.cache import in_background, remembered
+from cnnviz.ui.shell.jobs import Report
+from cnnviz.ui.shell.server import keep_server_fast
 
 if TYPE_CHECKING:
     from cnnviz.feature_visualization.filter_image import FilterImage
@@ -83,34 +85,34 @@ def filter_images(
     return jobs.result_of(key, title, work, show)
 
 
+@in_background("Optimizing images at earlier training steps")
 def filters_at_steps(
-    model_name: str, layer_name: str, channels: tuple[int, ...], steps: tuple[int, ...]
-) -> list[list[np.ndarray]] | None:
-    """Make images for some filters as they were at some steps of the training."""
+    report: Report,
+    model_name: str,
+    layer_name: str,
+    channels: tuple[int, ...],
+    steps: tuple[int, ...],
+) -> list[list[np.ndarray]]:
+    """Optimize images for some filters as they were at some steps of the training."""
+    keep_server_fast()
+    from cnnviz.feature_visualization import Progress, channel, suggested_recipe, visualize
+    from cnnviz.network.loading import load_checkpoint
 
-    def work(report: jobs.Report) -> list[list[np.ndarray]]:
-        from cnnviz.feature_visualization import Progress, channel, suggested_recipe, visualize
-        from cnnviz.network.loading import load_checkpoint
+    rows = []
+    for num_done, step in enumerate(steps):
+        network = load_checkpoint(model_name, step)
+        objectives = [channel(network, layer_name, index) for index in channels]
+        recipe = suggested_recipe(network, objectives[0])
 
-        rows = []
-        for done, step in enumerate(steps):
-            then = load_checkpoint(model_name, step)
-            objectives = [channel(then, layer_name, place) for place in channels]
-            recipe = suggested_recipe(then, objectives[0])
+        def tell(progress: Progress, before: int = num_done * recipe.steps) -> None:
+            report(before + progress.step, len(steps) * progress.steps)
 
-            def tell(progress: Progress, before: int = done * recipe.steps) -> None:
-                report(before + progress.step, len(steps) * progress.steps)
-
-            found = visualize(then, objectives, recipe, seeds=channels, on_step=tell)
-            rows.append([one.pixels for one in found])
-        return rows
-
-    model(model_name)
-    key = ("ascent at steps", model_name, layer_name, channels, steps)
-    return jobs.result_of(key, "Optimizing images at earlier training steps", work)
+        images = visualize(network, objectives, recipe, seeds=channels, on_step=tell)
+        rows.append([image.pixels for image in images])
+    return rows
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
+@remembered(32)
 def film(frames: tuple[bytes, ...], shape: tuple[int, int]) -> bytes:
     """Make a GIF of raw frames (height × width, RGB); the last one stays a while."""
     images = [np.frombuffer(frame, np.uint8).reshape(*shape, 3) for frame in frames]

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import streamlit as st
 
 from cnnviz import datasets
 from cnnviz.classifiers.filter_bank import (
@@ -26,11 +25,11 @@ from cnnviz.filter_banks import (
 from cnnviz.filter_banks.gabor import GaborResponse
 from cnnviz.filter_banks.gabor_fit import GaborFit, fit_gabor
 from cnnviz.images import ImageInput, image_from_pixels
-from cnnviz.ui.shared.keys import BY_DIGEST
 from cnnviz.ui.shared.networks import model
+from cnnviz.ui.shell.cache import remembered
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@remembered(64)
 def filter_kernel(
     frequency: float,
     theta: float,
@@ -44,13 +43,13 @@ def filter_kernel(
     return gabor_kernel(frequency, theta, sigma, aspect=aspect, phase=phase, remove_dc=remove_dc)
 
 
-@st.cache_data(max_entries=32, hash_funcs=BY_DIGEST, show_spinner=False)
+@remembered(32)
 def filter_response(image: ImageInput, **settings: Any) -> GaborResponse:
     """Answer of one Gabor filter; the settings are those of `gabor_response`."""
     return gabor_response(image, **settings)
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
+@remembered(16)
 def filter_bank(
     kind: str, num_frequencies: int, num_thetas: int, lowest: float, sigmas: tuple[float, ...]
 ) -> FilterBank:
@@ -62,7 +61,7 @@ def filter_bank(
     return gabor_bank(frequencies, thetas, sigmas or None, remove_dc=True)
 
 
-@st.cache_resource(max_entries=2, hash_funcs=BY_DIGEST, show_spinner="Applying all filters…")
+@remembered(2, "Applying all filters…", is_shared=True)
 def bank_responses(
     image: ImageInput,
     kind: str,
@@ -78,7 +77,7 @@ def bank_responses(
     return responses
 
 
-@st.cache_data(max_entries=4, show_spinner="Applying all filters to ten images…")
+@remembered(4, "Applying all filters to ten images…")
 def responses_to_ten(
     digits: bool,
     kind: str,
@@ -98,7 +97,7 @@ def responses_to_ten(
     return images, names, [bank.responses(image) for image in images]
 
 
-@st.cache_data(max_entries=32, hash_funcs=BY_DIGEST, show_spinner=False)
+@remembered(32)
 def bank_usefulness(
     image: ImageInput,
     kind: str,
@@ -111,7 +110,7 @@ def bank_usefulness(
     return usefulness(bank_responses(image, kind, num_frequencies, num_thetas, lowest, sigmas))
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
+@remembered(16)
 def preferred_waves(
     kind: str, num_frequencies: int, num_thetas: int, lowest: float, sigmas: tuple[float, ...]
 ) -> list[tuple[float, float]]:
@@ -120,26 +119,26 @@ def preferred_waves(
     return [preferred_wave(kernel) for kernel in kernels]
 
 
-@st.cache_data(max_entries=1, show_spinner="Computing filter responses of the samples…")
+@remembered(1, "Computing filter responses of the samples…")
 def sample_features() -> np.ndarray:
     """What the feature bank says about the bundled pieces of clothing, float32 (200, 48)."""
     return bank_features(feature_bank(), gray_images(datasets.fashion_mnist_samples()))
 
 
-@st.cache_data(max_entries=1, show_spinner=False)
+@remembered(1)
 def bank_classifier() -> BankClassifier:
     """The classifier of clothing that sees nothing but those features."""
     return load_classifier("fashion-mnist")
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
+@remembered(256)
 def kernel_fit(model_name: str, layer_name: str, place: int) -> GaborFit:
     """The Gabor function nearest to a kernel of a network."""
     weights = model(model_name).operations[layer_name].get_weights()[0]
     return fit_gabor(np.asarray(weights)[..., place])
 
 
-@st.cache_data(max_entries=32, show_spinner="Measuring responses to gratings…")
+@remembered(32, "Measuring responses to gratings…")
 def network_tuning(
     model_name: str, layer_name: str, frequency: float, num_thetas: int
 ) -> np.ndarray:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 
 import cv2
 import numpy as np
-import streamlit as st
 
 from cnnviz import datasets, figures, zoo
 from cnnviz.classifiers.linear import load_linear
@@ -15,7 +14,7 @@ from cnnviz.images import ImageInput, image_from_pixels, shrink_to_fit
 from cnnviz.images.reading import center_view, luma
 from cnnviz.training import LECTURE, draws
 from cnnviz.ui import shared
-from cnnviz.ui.shared.keys import BY_DIGEST
+from cnnviz.ui.shell.cache import remembered
 
 SIDE_PX = 200  # of a preview, at twice the size on screen
 _NETWORK, _TRAINED = "efficientnet-lite0", "svhn-gabor"
@@ -27,7 +26,7 @@ _CLASSES = (0, 5, 8, _BOOT)
 _TILE_PX = SIDE_PX // 2
 
 
-@st.cache_data(max_entries=64, hash_funcs=BY_DIGEST, show_spinner=False)
+@remembered(64)
 def preview(name: str, image: ImageInput) -> np.ndarray:
     """Draw what a page shows, uint8 (SIDE_PX, SIDE_PX, 3); `PREVIEWS` names the pages."""
     return _resized(PREVIEWS[name](image), SIDE_PX)

@@ -2,28 +2,27 @@
 
 from typing import Any
 
-import streamlit as st
-
 from cnnviz import figures, zoo
 from cnnviz.datasets import LabeledImages
 from cnnviz.network.layer_table import LayerFacts
 from cnnviz.training.live.settings import LiveLook, LiveSettings, available_data, ten_images
+from cnnviz.ui.shell.cache import remembered
 from cnnviz.ui.shell.server import keep_server_fast
 
 
-@st.cache_data(max_entries=1, ttl=600, show_spinner=False)
+@remembered(1, ttl=600)
 def live_data() -> tuple[str, ...]:
     """Name the data on this computer that a small network can be trained on."""
     return available_data()
 
 
-@st.cache_data(max_entries=4, show_spinner=False)
+@remembered(4)
 def live_ten(data_name: str) -> LabeledImages:
     """Give the ten images that are watched while a network learns."""
     return ten_images(data_name)
 
 
-@st.cache_data(max_entries=16, show_spinner="Building the network…")
+@remembered(16, "Building the network…")
 def live_first_look(settings: LiveSettings) -> LiveLook:
     """Look at a small network before any training."""
     keep_server_fast()
@@ -32,7 +31,7 @@ def live_first_look(settings: LiveSettings) -> LiveLook:
     return first_look(settings)
 
 
-@st.cache_data(max_entries=16, show_spinner="Building the network…")
+@remembered(16, "Building the network…")
 def live_drawing(settings: LiveSettings) -> tuple[Any, tuple[LayerFacts, ...]]:
     """Draw a small network before any training, and describe its layers."""
     keep_server_fast()

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import streamlit as st
 
 from cnnviz.datasets import LabeledImages, data_set
 from cnnviz.errors import DatasetError
 from cnnviz.images import image_from_pixels
 from cnnviz.ui.shared.images import held_out_images
 from cnnviz.ui.shared.networks import model, training_record
+from cnnviz.ui.shell.cache import remembered
 from cnnviz.zoo import TrainingRecord
 
 MAX_EXAMPLES, MAX_CLASSIFIED = 9, 500
@@ -111,7 +111,7 @@ def _spread(count: int) -> np.ndarray:
     return np.linspace(0, count - 1, min(count, MAX_CLASSIFIED)).astype(int)
 
 
-@st.cache_data(max_entries=8, show_spinner="Classifying all samples…")
+@remembered(8, "Classifying all samples…")
 def answers_to_samples(model_name: str, data_name: str) -> np.ndarray:
     """Predicted class of each bundled sample of a data set, int64 (N,)."""
     read_samples = data_set(data_name).samples
@@ -119,7 +119,7 @@ def answers_to_samples(model_name: str, data_name: str) -> np.ndarray:
     return _predicted_classes(model_name, read_samples().images)
 
 
-@st.cache_data(max_entries=8, show_spinner="Classifying test images…")
+@remembered(8, "Classifying test images…")
 def _predicted_in_test_set(model_name: str, data_name: str, num_images: int) -> np.ndarray:
     """Predicted class of some of `num_images` test images, int64 (N,)."""
     images = held_out_images(data_name).images

@@ -1,18 +1,16 @@
 """Images: made smaller, and the ones that a network can be asked about."""
 
-import streamlit as st
-
 from cnnviz import datasets, zoo
 from cnnviz.datasets import Collection, LabeledImages
 from cnnviz.errors import DatasetError
 from cnnviz.images import ImageInput, shrink_to_fit
-from cnnviz.ui.shared.keys import BY_DIGEST
 from cnnviz.ui.shared.networks import model, training_record
+from cnnviz.ui.shell.cache import remembered
 
 _EXAMPLE_BYTES, _LEAST_IMAGES = 48 << 20, 20  # what is kept of all filters' answers to images
 
 
-@st.cache_data(max_entries=32, hash_funcs=BY_DIGEST, show_spinner=False)
+@remembered(32)
 def smaller(image: ImageInput, max_side_px: int) -> ImageInput:
     """Reduce an image so that its longer side fits."""
     return shrink_to_fit(image, max_side_px)
@@ -37,7 +35,7 @@ def collection_for(model_name: str, full: bool) -> Collection:
     return images.thinned(max(_LEAST_IMAGES, _EXAMPLE_BYTES // (16 * num_channels)))
 
 
-@st.cache_resource(max_entries=2, show_spinner="Reading the test images…")
+@remembered(2, "Reading the test images…", is_shared=True)
 def _test_set_collection(data_name: str) -> Collection:
     if not data_name:
         raise DatasetError(
@@ -47,7 +45,7 @@ def _test_set_collection(data_name: str) -> Collection:
     return datasets.collection_of(data_name, held_out_images(data_name))
 
 
-@st.cache_resource(max_entries=1, show_spinner="Reading the test images…")
+@remembered(1, "Reading the test images…", is_shared=True)
 def held_out_images(data_name: str) -> LabeledImages:
     """Read the images of a data set that networks here are measured on: shared, read-only."""
     return datasets.data_set(data_name).load("test")

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import streamlit as st
 
 from cnnviz.datasets import Collection
 from cnnviz.features.feature_maps import (
@@ -15,15 +14,15 @@ from cnnviz.features.feature_maps import (
     map_statistics,
 )
 from cnnviz.images import ImageInput
-from cnnviz.ui.shared.keys import BY_DIGEST
-from cnnviz.ui.shared.networks import model
-from cnnviz.ui.shell import jobs
+from cnnviz.ui.shared.networks import loaded, model
+from cnnviz.ui.shell.cache import in_background, remembered
+from cnnviz.ui.shell.jobs import Report
 
 if TYPE_CHECKING:
     from cnnviz.features.dataset_examples import LayerExamples
 
 
-@st.cache_resource(max_entries=12, hash_funcs=BY_DIGEST, show_spinner=False)
+@remembered(12, is_shared=True)
 def layer_maps(model_name: str, image: ImageInput, layer_name: str) -> np.ndarray:
     """All maps of a layer, float32 (h, w, K): shared, read-only.
 
@@ -32,19 +31,19 @@ def layer_maps(model_name: str, image: ImageInput, layer_name: str) -> np.ndarra
     return feature_maps(model(model_name), image)[layer_name].values
 
 
-@st.cache_data(max_entries=64, hash_funcs=BY_DIGEST, show_spinner=False)
+@remembered(64)
 def layer_statistics(model_name: str, image: ImageInput, layer_name: str) -> MapStatistics:
     """What the maps of a layer are like for an image."""
     return map_statistics(layer_maps(model_name, image, layer_name))
 
 
-@st.cache_data(max_entries=16, hash_funcs=BY_DIGEST, show_spinner="Computing all layers…")
+@remembered(16, "Computing all layers…")
 def overview(model_name: str, image: ImageInput) -> dict[str, LayerGlance]:
     """Range and strongest maps of every layer."""
     return glance(model(model_name), image)
 
 
-@st.cache_data(max_entries=32, hash_funcs=BY_DIGEST, show_spinner=False)
+@remembered(32)
 def unit_trace(
     model_name: str, image: ImageInput, layer_name: str, channel: int, row: int, column: int
 ) -> Any:
@@ -54,7 +53,7 @@ def unit_trace(
     return trace_unit(model(model_name), image, layer_name, channel, row, column)
 
 
-@st.cache_data(max_entries=64, hash_funcs=BY_DIGEST, show_spinner=False)
+@remembered(64)
 def ablated(
     model_name: str, image: ImageInput, layer_name: str, channels: tuple[int, ...]
 ) -> np.ndarray:
@@ -64,27 +63,17 @@ def ablated(
     return ablated_logits(model(model_name), image, layer_name, channels)
 
 
-def ablation(model_name: str, image: ImageInput, layer_name: str) -> np.ndarray | None:
-    """Logits with each channel switched off alone; None while they are being computed."""
-    network = model(model_name)
+@in_background("Ablating one channel at a time")
+def ablation(report: Report, model_name: str, image: ImageInput, layer_name: str) -> np.ndarray:
+    """Compute the logits with each channel ablated alone."""
+    from cnnviz.features.channel_ablation import ablation_logits
 
-    def work(report: jobs.Report) -> np.ndarray:
-        from cnnviz.features.channel_ablation import ablation_logits
-
-        return ablation_logits(network, image, layer_name, on_progress=report)
-
-    key = ("ablation", model_name, image.digest, layer_name)
-    return jobs.result_of(key, "Ablating one channel at a time", work)
+    return ablation_logits(loaded(model_name), image, layer_name, on_progress=report)
 
 
-def examples(model_name: str, images: Collection) -> "Mapping[str, LayerExamples] | None":
-    """What every filter answers to every image; None while they are being asked."""
-    network = model(model_name)
+@in_background("Computing activations for {images.title}")
+def examples(report: Report, model_name: str, images: Collection) -> "Mapping[str, LayerExamples]":
+    """Compute the activation of every filter for every image."""
+    from cnnviz.features.dataset_examples import find_dataset_examples
 
-    def work(report: jobs.Report) -> "Mapping[str, LayerExamples]":
-        from cnnviz.features.dataset_examples import find_dataset_examples
-
-        return find_dataset_examples(network, images.images, on_progress=report)
-
-    key = ("exemplars", model_name, images.name)
-    return jobs.result_of(key, f"Computing activations for {images.title}", work)
+    return find_dataset_examples(loaded(model_name), images.images, on_progress=report)

@@ -9,7 +9,7 @@ from cnnviz import figures, zoo
 from cnnviz.images import ImageInput
 from cnnviz.network.layer_table import LayerFacts
 from cnnviz.network.prediction import Prediction
-from cnnviz.ui.shared.keys import BY_DIGEST
+from cnnviz.ui.shell.cache import remembered
 from cnnviz.ui.shell.server import keep_server_fast
 from cnnviz.zoo import TrainingRecord
 
@@ -20,19 +20,24 @@ def model(model_name: str):  # type: ignore[no-untyped-def]  # the type would lo
     They are not in Streamlit's cache, because any visitor can clear that.
     """
     with st.spinner("Loading the network. This takes a few seconds the first time…"):
-        keep_server_fast()
-        from cnnviz.network.loading import load_model
-
-        return load_model(model_name)
+        return loaded(model_name)
 
 
-@st.cache_data(max_entries=256, hash_funcs=BY_DIGEST, show_spinner=False)
+def loaded(model_name: str):  # type: ignore[no-untyped-def]  # the type would load TensorFlow
+    """Give a network of the zoo to a job, which must not draw."""
+    keep_server_fast()
+    from cnnviz.network.loading import load_model
+
+    return load_model(model_name)
+
+
+@remembered(256)
 def predictions(model_name: str, image: ImageInput, top: int = 5) -> tuple[Prediction, ...]:
     """Name the most probable classes."""
     return model(model_name).predict(image, top)
 
 
-@st.cache_data(max_entries=64, hash_funcs=BY_DIGEST, show_spinner=False)
+@remembered(64)
 def predictions_by_scaling(
     model_name: str, image: ImageInput, top: int = 3
 ) -> dict[str, tuple[Prediction, ...]]:
@@ -40,7 +45,7 @@ def predictions_by_scaling(
     return model(model_name).predict_by_scaling(image, top)
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
+@remembered(8)
 def layers(model_name: str) -> tuple[LayerFacts, ...]:
     """Describe every layer of a network."""
     from cnnviz.network.layer_table import layer_table
@@ -48,19 +53,19 @@ def layers(model_name: str) -> tuple[LayerFacts, ...]:
     return layer_table(model(model_name))
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
+@remembered(8)
 def drawing(model_name: str) -> Any:
     """Draw a network."""
     return figures.architecture_figure(layers(model_name), model(model_name).input_shape)
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
+@remembered(16)
 def training_record(model_name: str) -> TrainingRecord:
     """Read how a network was trained."""
     return zoo.training_record(model_name)
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
+@remembered(32)
 def checkpoint(model_name: str, step: int) -> dict[str, list[np.ndarray]]:
     """Read the weights that a network had on the way."""
     return zoo.checkpoint(model_name, step)

@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import streamlit as st
 
 from cnnviz.images import ImageInput
 from cnnviz.training.head.labeled_images import BASE, CheckedClasses, NamedImage, read_files
-from cnnviz.ui.shared.keys import BY_DIGEST
 from cnnviz.ui.shared.networks import model
 from cnnviz.ui.shell import jobs
+from cnnviz.ui.shell.cache import remembered
 from cnnviz.ui.shell.server import keep_server_fast
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def own_head(
     return result
 
 
-@st.cache_data(max_entries=32, hash_funcs=BY_DIGEST, show_spinner=False)
+@remembered(32)
 def image_features(image: ImageInput) -> np.ndarray:
     """What the base says about an image, float32 (1, 1280)."""
     network = model(BASE)

@@ -20,7 +20,7 @@ from cnnviz.ui.transfer import cached
 from cnnviz.zoo import TrainingRecord
 
 if TYPE_CHECKING:
-    from cnnviz.training.transfer_comparison import Anatomy, Evidence
+    from cnnviz.training.transfer_comparison import Anatomy, NetworkView
 
 _ANSWER = "predicted class of each"
 _TILES_A_ROW = 3
@@ -39,7 +39,7 @@ class OverlayStyle:
 def show_parts() -> None:
     """Show which parts of each network were trained, and with what result."""
     records = {name: shared.training_record(name) for name in NETWORKS}
-    anatomies = cached.reuse_anatomies()
+    anatomies = cached.network_anatomies()
     if anatomies is not None:
         _draw_parts(anatomies)
     st.dataframe(
@@ -135,10 +135,10 @@ def _explain_parts(records: dict[str, TrainingRecord]) -> None:
 
 
 def _show_heat_maps(picked: PickedImage, look: OverlayStyle) -> None:
-    def show(found: "Sequence[Evidence]") -> None:
+    def show(found: "Sequence[NetworkView]") -> None:
         _show_tiles(found, picked, look)
 
-    found = cached.reuse_evidence(picked.image, show)
+    found = cached.network_views(picked.image, show)
     if found is None:
         return
     show(found)
@@ -159,7 +159,7 @@ def _show_heat_maps(picked: PickedImage, look: OverlayStyle) -> None:
     )
 
 
-def _show_tiles(found: "Sequence[Evidence]", picked: PickedImage, chosen: OverlayStyle) -> None:
+def _show_tiles(found: "Sequence[NetworkView]", picked: PickedImage, chosen: OverlayStyle) -> None:
     if not found:
         return
     maps = [_map_of(evidence, chosen.class_name) for evidence in found]
@@ -192,7 +192,7 @@ def _share(probability: float) -> str:
     return f"{probability:.1%}" if probability < 0.9995 else "more than 99.9%"
 
 
-def _map_of(evidence: "Evidence", class_name: str):  # type: ignore[no-untyped-def]
+def _map_of(evidence: "NetworkView", class_name: str):  # type: ignore[no-untyped-def]
     place = evidence.answer if class_name == _ANSWER else evidence.class_names.index(class_name)
     return evidence.heatmaps[place]
 
@@ -240,7 +240,7 @@ def _show_curves(measure: str, smoothing: float) -> None:
 
 def show_drift() -> None:
     """Show how far fine-tuning moved the weights of each layer."""
-    anatomies = cached.reuse_anatomies()
+    anatomies = cached.network_anatomies()
     if anatomies is None:
         return
     drifts = next(each.drift for each in reversed(anatomies) if each.drift)
