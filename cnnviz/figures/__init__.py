@@ -1,5 +1,6 @@
 """Result to image or plotly figure: no analysis and no model in here."""
 
+from cnnviz.figures import palette
 from cnnviz.figures.charts.architecture import Block, architecture_figure, blocks
 from cnnviz.figures.charts.bars import (
     bars_figure,
@@ -18,10 +19,10 @@ from cnnviz.figures.charts.curves import (
 )
 from cnnviz.figures.charts.faithfulness import pixel_curves_figure, weight_randomization_figure
 from cnnviz.figures.charts.images import confusion_figure, embedding_figure, shift_figure
-from cnnviz.figures.charts.layout import TRAINING, VALIDATION
 from cnnviz.figures.charts.networks import activations_figure, drift_figure, parts_figure
 from cnnviz.figures.charts.polar import polar_fits, polar_tuning
 from cnnviz.figures.charts.sliding import sliding_line_figure
+from cnnviz.figures.palette import TRAINING, VALIDATION
 from cnnviz.figures.raster.colors import (
     DIVERGING,
     SEQUENTIAL,
@@ -100,6 +101,7 @@ __all__ = [
     "outlined",
     "overlay",
     "overlay_part",
+    "palette",
     "parts_figure",
     "pixel_curves_figure",
     "polar_fits",

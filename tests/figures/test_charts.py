@@ -8,6 +8,7 @@ import pytest
 
 from cnnviz import figures
 from cnnviz.errors import InvalidParameterError
+from cnnviz.figures import palette
 from cnnviz.network.inspection import wrap_model
 from cnnviz.network.layer_table import layer_table
 from cnnviz.ui.networks.calculator import windows_drawing
@@ -57,7 +58,7 @@ def test_a_confusion_matrix_has_shares_of_rows_and_numbers_of_images() -> None:
     heatmap, numbers = figures.confusion_figure(confusion, ["cat", "dog"]).data
     np.testing.assert_array_equal(heatmap.z, [[0.75, 0.25], [0, 0]])
     shown = zip(numbers.x, numbers.y, numbers.text, numbers.textfont.color, strict=True)
-    assert [*shown] == [("cat", "cat", 3, "white"), ("dog", "cat", 1, "#11151c")]
+    assert [*shown] == [("cat", "cat", 3, palette.WHITE), ("dog", "cat", 1, palette.INK)]
 
 
 def test_a_histogram_counts_every_weight_about_zero() -> None:

@@ -7,21 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnnviz.figures.charts.layout import GRAY, PURPLE, lying_legend, margin
+from cnnviz.figures.charts.layout import lying_legend, margin
+from cnnviz.figures.palette import LAYERS
 from cnnviz.network.layer_table import LayerFacts
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 MAX_LABELED = 16  # blocks that can carry their names without running into each other
-_COLORS = {
-    "convolution": "#3b7dd8",
-    "depthwise convolution": "#7fb2f0",
-    "pooling": "#2e9e6b",
-    "merging layer": "#e0912f",
-    "vector": PURPLE,
-    "other": GRAY,
-}
 _KINDS = {
     **dict.fromkeys(("Conv2D", "SeparableConv2D"), "convolution"),
     "DepthwiseConv2D": "depthwise convolution",
@@ -86,7 +79,7 @@ def architecture_figure(
     figure = go.Figure()
     image = Block("input", "other", "input", input_shape, (), (), "input")
     everything = [image, *found]
-    for kind, color in _COLORS.items():
+    for kind, color in LAYERS.items():
         chosen = [(place, block) for place, block in enumerate(everything) if block.kind == kind]
         if chosen:
             heights = [_height(block.shape) for _, block in chosen]
@@ -142,7 +135,7 @@ def _add_arc(figure: "go.Figure", everything: Sequence[Block], start: int, end: 
             f"M {start} {_height(everything[start].shape) / 2} "
             f"C {start} {rise} {end} {rise} {end} {_height(everything[end].shape) / 2}"
         ),
-        line={"color": _COLORS["merging layer"], "width": 2},
+        line={"color": LAYERS["merging layer"], "width": 2},
         layer="below",
     )
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnnviz.errors import InvalidParameterError
-from cnnviz.figures.charts.layout import TRAINING, VALIDATION, lying_legend, margin
+from cnnviz.figures.charts.layout import lying_legend, margin
+from cnnviz.figures.palette import TRAINING, VALIDATION
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

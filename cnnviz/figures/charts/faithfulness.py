@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnnviz.figures.charts.layout import GRAY, PURPLE, TRAINING, VALIDATION, lying_legend, margin
+from cnnviz.figures.charts.layout import lying_legend, margin
+from cnnviz.figures.palette import GRAY, PURPLE, TRAINING, VALIDATION
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

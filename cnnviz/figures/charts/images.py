@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnnviz.figures.charts.layout import GRAY, TRAINING, VALIDATION, lying_legend, margin
+from cnnviz.figures.charts.layout import lying_legend, margin
+from cnnviz.figures.palette import GRAY, INK, RED, TRAINING, VALIDATION, WHITE
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -49,7 +50,7 @@ def confusion_figure(confusion: np.ndarray, class_names: Sequence[str]) -> "go.F
         mode="text",
         textfont={
             "size": 13,
-            "color": np.where(shares[rows, columns] > _DARK_SHARE, "white", "#11151c"),
+            "color": np.where(shares[rows, columns] > _DARK_SHARE, WHITE, INK),
         },
         hoverinfo="skip",
         showlegend=False,
@@ -92,7 +93,7 @@ def embedding_figure(
         y=[own[1]],
         mode="markers",
         name="yours",
-        marker={"size": 18, "symbol": "star", "color": "#e0452f", "line": {"width": 1}},
+        marker={"size": 18, "symbol": "star", "color": RED, "line": {"width": 1}},
         hovertemplate=f"{own_label}<extra></extra>",
     )
     figure.update_layout(

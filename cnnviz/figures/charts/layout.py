@@ -1,9 +1,6 @@
-"""What all charts share: colors that can be told apart, margins, legends."""
+"""What all charts share: margins and legends."""
 
 from typing import Any
-
-TRAINING, VALIDATION = "#0b8a8f", "#d1601f"  # told apart by every kind of color vision
-GRAY, PURPLE = "#8b95a3", "#8a63c9"  # what others are compared with, and what stands out
 
 
 def margin(*, right: int = 10, top: int = 10) -> dict[str, int]:

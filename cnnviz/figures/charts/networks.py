@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnnviz.figures.charts.layout import PURPLE, TRAINING, VALIDATION, lying_legend, margin
+from cnnviz.figures.charts.layout import lying_legend, margin
+from cnnviz.figures.palette import FROZEN, INK, PURPLE, TRAINED, TRAINING, VALIDATION, WHITE
 from cnnviz.network.layer_table import LayerFacts
 from cnnviz.training.transfer_comparison import NetworkPart
 from cnnviz.training.weight_drift import LayerDrift
@@ -14,7 +15,6 @@ from cnnviz.training.weight_drift import LayerDrift
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-TRAINED, FROZEN = "#0b6fb8", "#9aa4b2"  # parts of a network; texts can be read on both
 _WIDE = 0.2  # share of a strip that a word and a number fit under
 
 
@@ -82,7 +82,7 @@ def parts_figure(networks: Mapping[str, Sequence[NetworkPart]]) -> "go.Figure":
             textposition="inside",
             insidetextanchor="middle",
             textangle=0,
-            textfont={"color": "#ffffff" if name == "trained" else "#14181f", "size": 13},
+            textfont={"color": WHITE if name == "trained" else INK, "size": 13},
             constraintext="none",
             marker={"color": color, "line": {"width": 1, "color": "rgba(255,255,255,0.7)"}},
             hovertext=[_part_hover(part) for *_, part in cells],

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnnviz.figures.charts.layout import GRAY, TRAINING, VALIDATION, margin
+from cnnviz.figures.charts.layout import margin
+from cnnviz.figures.palette import GRAY, TRAINING, VALIDATION
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -1,7 +1,8 @@
-// A kernel slides over a picture: everything is computed already, this only shows it.
+// A kernel slides over an image: everything is computed already, this only shows it.
 export default function ({ data, parentElement, setStateValue }) {
   const find = (selector) => parentElement.querySelector(selector);
-  const { padded, white, padding, kernel, answer, colours, stride, dilation, bias, relu } = data;
+  const { padded, white, padding, kernel, answer, stride, dilation, bias, relu } = data;
+  const { colors, paddingColor, windowColor } = data;
   const rows = answer.length, columns = answer[0].length, side = kernel.length;
   const input = find(".input"), output = find(".output"), speed = find(".speed");
   const isStill = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -23,19 +24,19 @@ export default function ({ data, parentElement, setStateValue }) {
     input.width = padded[0].length * inCell;
     input.height = padded.length * inCell;
     padded.forEach((line, y) => line.forEach((value, x) => {
-      const grey = Math.round(value * 255 / white);
-      paper.fillStyle = `rgb(${grey},${grey},${grey})`;
+      const gray = Math.round(value * 255 / white);
+      paper.fillStyle = `rgb(${gray},${gray},${gray})`;
       paper.fillRect(x * inCell, y * inCell, inCell, inCell);
     }));
     if (padding) {
       paper.setLineDash([4, 3]);
-      paper.strokeStyle = "#d1601f";
+      paper.strokeStyle = paddingColor;
       paper.lineWidth = 2;
       paper.strokeRect(padding * inCell, padding * inCell,
         input.width - 2 * padding * inCell, input.height - 2 * padding * inCell);
       paper.setLineDash([]);
     }
-    paper.strokeStyle = "#2e9e6b";
+    paper.strokeStyle = windowColor;
     paper.lineWidth = 2;
     for (let i = 0; i < side; i++) for (let j = 0; j < side; j++) {
       paper.strokeRect((left + j * dilation) * inCell + 1, (top + i * dilation) * inCell + 1,
@@ -49,10 +50,10 @@ export default function ({ data, parentElement, setStateValue }) {
     output.height = rows * outCell;
     answer.forEach((line, y) => line.forEach((_, x) => {
       const known = y * columns + x <= reached;
-      paper.fillStyle = known ? `rgb(${colours[y][x].join(",")})` : "rgba(128,128,128,0.18)";
+      paper.fillStyle = known ? `rgb(${colors[y][x].join(",")})` : "rgba(128,128,128,0.18)";
       paper.fillRect(x * outCell, y * outCell, outCell, outCell);
     }));
-    paper.strokeStyle = "#2e9e6b";
+    paper.strokeStyle = windowColor;
     paper.lineWidth = 3;
     const [row, column] = [Math.floor(place / columns), place % columns];
     paper.strokeRect(column * outCell + 1, row * outCell + 1, outCell - 2, outCell - 2);

@@ -26,7 +26,6 @@ from cnnviz.ui.gabor import cached
 from cnnviz.ui.shell import frame
 from cnnviz.ui.shell.display import show_image, show_map, show_painted
 
-_BAND_COLOR = (255, 90, 60)
 _LEAK_WORTH_A_WARNING = 0.05
 WANTED = "wanted_gabor"  # session key: settings that the sliders take over on the next run
 MAX_SIDE_PX = 512  # larger images are reduced, so that a moved slider responds at once
@@ -240,7 +239,9 @@ def show_frequencies(image: ImageInput, label: str, chosen: dict[str, Any]) -> N
     drawing, band, product = st.columns(3)
     with drawing:
         scale = figures.unsigned_scale(logarithm)
-        painted = figures.outlined(figures.colorize(logarithm, scale), passed, _BAND_COLOR)
+        painted = figures.outlined(
+            figures.colorize(logarithm, scale), passed, figures.palette.CONTOUR_RGB
+        )
         show_painted(
             painted,
             scale,

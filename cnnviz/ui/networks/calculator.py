@@ -3,8 +3,9 @@
 import streamlit as st
 
 from cnnviz.convolution import convolution_parameters, dense_parameters, output_size
+from cnnviz.figures import palette
 
-_INPUT, _PADDING, _LEFT_OVER, _WINDOW = "#3b7dd8", "#98a2b0", "#d1601f", "#2e9e6b"
+_INPUT, _PADDING, _LEFT_OVER, _WINDOW = palette.BLUE, palette.GRAY, palette.ORANGE, palette.GREEN
 _MOST_WINDOWS, _MOST_CELLS = 24, 48  # that can be drawn and still be seen
 
 
