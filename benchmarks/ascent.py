@@ -59,9 +59,9 @@ def with_tf_keras_vis(model: LoadedModel, layer_name: str) -> Callable[[], objec
 
     whole = keras.Model(model.keras_model.inputs[0], model.keras_model.get_layer(layer_name).output)
     small = keras.Input((SIZE_PX, SIZE_PX, 3))
-    climber = ActivationMaximization(keras.Model(small, whole(small)), clone=False)
+    optimizer_run = ActivationMaximization(keras.Model(small, whole(small)), clone=False)
     seed = np.random.default_rng(0).uniform(-1, 1, (1, SIZE_PX, SIZE_PX, 3)).astype(np.float32)
-    return lambda: climber(
+    return lambda: optimizer_run(
         CategoricalScore(CHANNEL), seed_input=seed, steps=STEPS, input_range=(-1.0, 1.0)
     )
 

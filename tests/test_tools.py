@@ -10,7 +10,8 @@ from tests.conftest import REPOSITORY
 
 
 @pytest.mark.parametrize(
-    "tool", ["ruff check .", "ruff format --check .", "mypy", "lint-imports --no-cache"]
+    "tool",
+    ["ruff check .", "ruff format --check .", "mypy", "lint-imports --no-cache", "codespell"],
 )
 def test_the_tools_have_nothing_to_say(tool: str) -> None:
     name, *arguments = tool.split()

@@ -72,10 +72,10 @@ def compare_methods(
         if on_progress is not None:
             on_progress(done + part / in_all, total, ComparisonTable(tuple(map(tuple, cells))))
 
-    cases = _cases(image, places, lambda: tell(0, 1))
+    observations = _cases(image, places, lambda: tell(0, 1))
     for row, method in zip(cells, methods, strict=True):
-        for (model, layer_name, _), observation in zip(places, cases, strict=True):
-            before = cases.index(observation)
+        for (model, layer_name, _), observation in zip(places, observations, strict=True):
+            before = observations.index(observation)
             if "layer" not in method.needs and before < len(row):
                 row.append(row[before])  # no layer matters: the same map again
             else:
@@ -89,7 +89,7 @@ def compare_methods(
             done += 1
             tell(0, 1)
     for row in cells:
-        for cell, observation in zip(tuple(row), cases, strict=True):
+        for cell, observation in zip(tuple(row), observations, strict=True):
             if cell in row and cell.heatmap is not None:  # not measured yet
                 curves = pixel_curves(observation, cell.heatmap.values, on_progress=tell)
                 measured = TableCell(cell.heatmap, score=curves.score)

@@ -66,7 +66,7 @@ def masked_logits(
 
     Parameters
     ----------
-    case : Observation
+    observation : Observation
     masks : iterable of float32 ndarray of shape (n, h', w')
         From 0 to 1, upsampled bilinearly to the network's input.
     num_masks : int

@@ -186,8 +186,8 @@ def _explain_one(
     target = one_class(class_index)
     layer = "" if layer_name == IMAGE else layer_name
     heatmap = explain(model, image, method_name, layer_name=layer, target=target, **settings)
-    case = observe(model, image, target, [])
-    curves = pixel_curves(case, heatmap.values)
+    observation = observe(model, image, target, [])
+    curves = pixel_curves(observation, heatmap.values)
     overlay = stem.with_name(f"{stem.name}.{method_name}.png")
     overlay.write_bytes(figures.encode_png(_overlay(model, image, heatmap)))
     overlay.with_suffix(".npz").write_bytes(figures.heatmap_npz(heatmap))
@@ -196,7 +196,7 @@ def _explain_one(
         "layer": heatmap.layer_name,
         "class": class_index,
         "label": model.class_names[class_index],
-        "probability": f"{model.probabilities(case.logits)[class_index]:.6f}",
+        "probability": f"{model.probabilities(observation.logits)[class_index]:.6f}",
         "logit": f"{heatmap.logit:.6f}",
         "minimum": f"{heatmap.values.min():.6g}",
         "maximum": f"{heatmap.maximum:.6g}",

@@ -67,6 +67,14 @@ class GradientSteps:
 def valid_correlation(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """Correlate where the kernel fits: (H, W) and (kh, kw) give (H - kh + 1, W - kw + 1).
 
+    Parameters
+    ----------
+    image, kernel : real ndarray
+
+    Returns
+    -------
+    ndarray of shape (H - kh + 1, W - kw + 1)
+
     Examples
     --------
     >>> valid_correlation(np.arange(4.0).reshape(2, 2), np.ones((1, 2))).tolist()
@@ -128,12 +136,14 @@ def kernel_gradient(
         raise InvalidParameterError(
             f"The target must be a table of finite numbers of shape {answer.shape}."
         )
-    value, upstream = _loss_and_slope(answer, target, loss)
+    value, upstream = _loss_and_gradient(answer, target, loss)
     gradient = valid_correlation(image, upstream)
     return GradientSteps(image, kernel, answer, upstream, gradient, value)
 
 
-def _loss_and_slope(answer: np.ndarray, target: np.ndarray, loss: str) -> tuple[float, np.ndarray]:
+def _loss_and_gradient(
+    answer: np.ndarray, target: np.ndarray, loss: str
+) -> tuple[float, np.ndarray]:
     if loss == "squares":
         return float(((answer - target) ** 2).sum() / 2), answer - target
     if loss == "sum":
@@ -152,10 +162,20 @@ def _is_table(numbers: np.ndarray) -> bool:
 
 
 def best_step(steps: GradientSteps) -> float:
-    """Find how far to go against the gradient so that the loss "squares" becomes smallest.
+    """Compute the step against the gradient that minimizes the loss "squares".
 
-    Along a line this loss is a parabola: its lowest place is gradient² / (answer to gradient)².
-    0 where the gradient is zero.
+    Along a line this loss is a parabola, with its minimum at
+    ``gradient² / (output of the gradient as a kernel)²``.
+
+    Parameters
+    ----------
+    steps : GradientSteps
+        Of the same loss.
+
+    Returns
+    -------
+    float
+        0 where the gradient is zero.
     """
     change = valid_correlation(steps.image, steps.gradient)
     curvature = float((change**2).sum())

@@ -48,7 +48,16 @@ def output_size(length: int, window: int, padding: int, stride: int) -> tuple[in
 
 
 def convolution_parameters(window: int, depth: int, num_filters: int) -> int:
-    """Count the parameters of a convolution: (F·F·D + 1)·K.
+    """Count the parameters of a convolutional layer: (F·F·D + 1)·K.
+
+    Parameters
+    ----------
+    window, depth, num_filters : int
+        F, the side of a kernel; D, the channels of the input; K, the filters.
+
+    Returns
+    -------
+    int
 
     Examples
     --------
@@ -59,7 +68,15 @@ def convolution_parameters(window: int, depth: int, num_filters: int) -> int:
 
 
 def dense_parameters(num_inputs: int, num_units: int) -> int:
-    """Count the parameters of a fully connected layer: (inputs + 1)·units.
+    """Count the parameters of a dense layer: (inputs + 1)·units.
+
+    Parameters
+    ----------
+    num_inputs, num_units : int
+
+    Returns
+    -------
+    int
 
     Examples
     --------

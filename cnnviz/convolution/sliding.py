@@ -46,10 +46,24 @@ def correlate(image: np.ndarray, kernel: np.ndarray, *, border: str = "reflect")
 
 
 def convolve(image: np.ndarray, kernel: np.ndarray, *, border: str = "reflect") -> np.ndarray:
-    """Slide the kernel, turned by 180°, over the image: convolution in the mathematical sense.
+    """Convolve in the mathematical sense: slide the kernel, rotated by 180°, over the image.
 
-    Arguments, answer and errors are those of `correlate`. For a kernel that looks the same after
-    half a turn there is no difference; one that changes its sign gives the negative answer.
+    It equals `correlate` for a kernel that half a turn leaves unchanged, and its negative for one
+    that half a turn negates.
+
+    Parameters
+    ----------
+    image, kernel, border
+        As for `correlate`.
+
+    Returns
+    -------
+    float32 ndarray of shape (h, w)
+
+    Raises
+    ------
+    InvalidImageError, InvalidParameterError
+        As for `correlate`.
     """
     return correlate(image, np.asarray(kernel)[::-1, ::-1], border=border)
 
@@ -57,23 +71,25 @@ def convolve(image: np.ndarray, kernel: np.ndarray, *, border: str = "reflect") 
 def correlate_many(
     image: np.ndarray, kernels: np.ndarray, *, border: str = "reflect"
 ) -> np.ndarray:
-    """Slide each of n kernels of one size over the same image.
+    """Correlate an image with n kernels of one size.
 
-    A product of spectra is a correlation, and the spectrum of the image is shared by all
-    kernels. The time therefore hardly depends on the kernels' size. Rounding leaves errors of
-    about 1e-6 of the largest values.
+    Correlation is a product of spectra, and all kernels share the spectrum of the image. The time
+    therefore hardly depends on the kernels' size. Rounding errors are about 1e-6 of the largest
+    values.
 
     Parameters
     ----------
-    image, border
+    image : ImageInput or real ndarray of shape (h, w)
         As for `correlate`.
     kernels : real ndarray of shape (n, kh, kw)
         Both sides odd.
+    border : str
+        As for `correlate`.
 
     Returns
     -------
     float32 ndarray of shape (n, h, w)
-        One answer for each kernel, in their order.
+        One response map a kernel, in their order.
 
     Raises
     ------

@@ -64,7 +64,17 @@ def collection(name: str) -> Collection:
 
 
 def collection_of(name: str, labeled: LabeledImages) -> Collection:
-    """Make a collection of a data set: at most 1,000 labeled, evenly from all of it."""
+    """Make a collection of a data set: at most 1,000 images, evenly spread over it.
+
+    Parameters
+    ----------
+    name : str
+    labeled : LabeledImages
+
+    Returns
+    -------
+    Collection
+    """
     count = min(len(labeled.images), MAX_IMAGES)
     places = np.linspace(0, len(labeled.images) - 1, count).astype(int)
     images = tuple(image_from_pixels(labeled.images[place]) for place in places)

@@ -108,12 +108,27 @@ def sample_image(source_name: str, image_name: str) -> ImageInput:
 
 
 def sample_label(source_name: str, image_name: str) -> str:
-    """Return the label of an image, such as ``"Ankle boot 3"``; errors as in `sample_image`."""
+    """Return the label of an image, such as ``"Ankle boot 3"``.
+
+    Parameters
+    ----------
+    source_name, image_name : str
+        As for `sample_image`, with the same errors.
+
+    Returns
+    -------
+    str
+    """
     return _entry(source_name, image_name).label
 
 
 def sample_photographs() -> dict[str, ImageInput]:
-    """Return the photographs of scikit-image that suit an ImageNet network, by name."""
+    """Return the photographs of scikit-image that suit an ImageNet network.
+
+    Returns
+    -------
+    dict of str to ImageInput
+    """
     return {name: _natural(name) for name in NATURAL_IMAGES}
 
 

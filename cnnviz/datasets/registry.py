@@ -164,6 +164,14 @@ DATA_SETS = {
 def data_set(name: str) -> DataSet:
     """Find a data set by its name.
 
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    DataSet
+
     Raises
     ------
     InvalidParameterError
@@ -174,7 +182,19 @@ def data_set(name: str) -> DataSet:
 
 
 def data_set_of(class_names: tuple[str, ...], num_channels: int) -> DataSet | None:
-    """Find the data set that a network was made for, by its classes and channels; None if none."""
+    """Find the data set that a network was made for.
+
+    Parameters
+    ----------
+    class_names : tuple of str
+    num_channels : int
+        Of the network's input: 1 or 3.
+
+    Returns
+    -------
+    DataSet or None
+        None if no data set has these classes.
+    """
     return next(
         (
             data_set

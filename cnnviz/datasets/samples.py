@@ -27,15 +27,19 @@ def fashion_mnist_samples() -> LabeledImages:
 
 
 def fashion_mnist_samples_part(split: str) -> LabeledImages:
-    """Divide the bundled clothing: 15 images of each class to train with, 5 held out.
+    """Split the bundled clothing: 15 images of each class to train with, 5 to test.
 
-    Little data, but always there. Both parts are test images of Fashion-MNIST, so figures are
-    not comparable with published ones.
+    Few images, but always there. Both parts are test images of Fashion-MNIST, so accuracies are not
+    comparable with published ones.
 
     Parameters
     ----------
     split : str
         ``"train"`` (150 images) or ``"test"`` (50), class by class.
+
+    Returns
+    -------
+    LabeledImages
     """
     whole = fashion_mnist_samples()
     place_in_class = np.arange(len(whole.labels)) % _SAMPLES_A_CLASS

@@ -104,7 +104,17 @@ def svhn(
 
 
 def svhn_path(split: str) -> Path | None:
-    """File on this computer that `svhn` would read, or None."""
+    """Find the file on this computer that `svhn` would read.
+
+    Parameters
+    ----------
+    split : str
+        ``"train"`` or ``"test"``.
+
+    Returns
+    -------
+    Path or None
+    """
     chosen = data_dir()
     places = [chosen / "svhn.npz"] if chosen else []
     return next((path for path in [*places, _official_path(split)] if path.is_file()), None)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MAX_SEED = 2**31 - 1
 MAX_BATCH = 64  # images that are climbed at once
-NUM_FRAMES = 16  # of the film, besides its first
+NUM_FRAMES = 16  # of the animation, besides its first
 _CHUNK_S = 0.3  # between two looks at the clock
 _RESTARTS = 3
 _BETAS, _EPSILON = (0.9, 0.999), 1e-8  # of Adam, as in its paper
@@ -145,7 +145,7 @@ def visualize(
         raise InvalidParameterError(f"Seeds must be from 0 to {MAX_SEED}, got {seeds}.")
     check_size(model, objectives[0], recipe)
     recipe = _fitting_colors(model, recipe)
-    climb = _Climb(model, objectives[0], recipe, weights, seeds)
+    climb = _Optimization(model, objectives[0], recipe, weights, seeds)
     climb.begin(begin_with)
     climb.run(on_step)
     return climb.results(objectives)
@@ -155,7 +155,7 @@ def _fitting_colors(model: "LoadedModel", recipe: Recipe) -> Recipe:
     return replace(recipe, colors="none") if model.input_shape[2] == 1 else recipe
 
 
-class _Climb:
+class _Optimization:
     """One batch of images on their way up."""
 
     def __init__(
@@ -168,7 +168,7 @@ class _Climb:
     ) -> None:
         self._model, self._recipe, self._weights, self._seeds = model, recipe, weights, seeds
         self._batch_axis = 1 if recipe.basis == "fourier" else 0
-        self._loudness = np.ones(len(seeds))
+        self._amplitude = np.ones(len(seeds))
         key = (objective.shape_key, recipe.graph_key)
         self._steps = lambda *args: model.compute(
             ("ascent", *key), lambda: _compiled_steps(model, objective, recipe, weights), *args
@@ -197,8 +197,8 @@ class _Climb:
             )
         else:
             parts = [
-                parameterization.start(recipe, 1, channels, seed, loudness)
-                for seed, loudness in zip(self._seeds, self._loudness.tolist(), strict=True)
+                parameterization.start(recipe, 1, channels, seed, amplitude)
+                for seed, amplitude in zip(self._seeds, self._amplitude.tolist(), strict=True)
             ]
             self._numbers = tf.concat(parts, self._batch_axis)
         self._beginning = self._numbers
@@ -216,7 +216,7 @@ class _Climb:
         while step < steps:
             until = min(step + longest, steps)
             started = time.perf_counter()
-            kept = self._climb(step, until - step, sorted(wanted & set(range(step + 1, until))))
+            kept = self._optimize(step, until - step, sorted(wanted & set(range(step + 1, until))))
             each = (time.perf_counter() - started) / (until - step)
             if step:  # the first step is slow, because it compiles
                 longest = min(2 * longest, max(1, int(_CHUNK_S / max(each, 1e-6))))
@@ -235,11 +235,13 @@ class _Climb:
             return False
         return bool((history[-patience:].max(axis=0) <= history[:-patience].max(axis=0)).all())
 
-    def _climb(
+    def _optimize(
         self, step: int, count: int, keep: Sequence[int] = ()
     ) -> list[tuple[int, np.ndarray]]:
         """Climb some steps; give the images after the steps to keep, and after the last."""
-        chances = tf.constant(parameterization.chances(self._seeds, step, count))
+        random_transforms = tf.constant(
+            parameterization.random_transforms(self._seeds, step, count)
+        )
         kept_steps = [*keep, step + count]
         slots = np.full(count, -1)
         slots[np.array(kept_steps) - step - 1] = np.arange(len(kept_steps))
@@ -249,23 +251,23 @@ class _Climb:
                 self._first,
                 self._second,
                 tf.constant(step),
-                chances,
+                random_transforms,
                 tf.constant(slots, tf.int32),
                 *self._weights,
             )
-            if step or not self._louder(numbers):
+            if step or not self._with_amplitude(numbers):
                 break
         self._numbers, self._first, self._second = numbers, first, second
         self.history = np.concatenate([self.history, np.asarray(values)])
         return [(one, self.pixels(kept[i])) for i, one in enumerate(kept_steps)]
 
-    def _louder(self, numbers: Any) -> bool:
+    def _with_amplitude(self, numbers: Any) -> bool:
         """Begin anew and louder where the first step moved nothing, because all gates were shut."""
         axes = [axis for axis in range(numbers.shape.rank) if axis != self._batch_axis]
         is_stuck = np.asarray(tf.reduce_all(numbers == self._numbers, axes))
         if not is_stuck.any() or self._photograph is not None:
             return False
-        self._loudness = np.where(is_stuck, 10 * self._loudness, self._loudness)
+        self._amplitude = np.where(is_stuck, 10 * self._amplitude, self._amplitude)
         self.begin(None)
         return True
 
@@ -363,14 +365,20 @@ def _compiled_steps(
         return slopes / loss_scale, values
 
     def steps(
-        numbers: Any, first: Any, second: Any, start: Any, chances: Any, slots: Any, *weights: Any
+        numbers: Any,
+        first: Any,
+        second: Any,
+        start: Any,
+        random_transforms: Any,
+        slots: Any,
+        *weights: Any,
     ) -> Any:
-        count = tf.shape(chances)[0]
+        count = tf.shape(random_transforms)[0]
         kept = tf.TensorArray(tf.float32, size=tf.reduce_max(slots) + 1, element_shape=spec.shape)
         history = tf.TensorArray(tf.float32, size=count, element_shape=(None,))
 
         def body(i: Any, numbers: Any, first: Any, second: Any, history: Any, kept: Any) -> Any:
-            slope, values = gradient(numbers, chances[i], weights)
+            slope, values = gradient(numbers, random_transforms[i], weights)
             numbers, first, second = update(numbers, slope, first, second, start + i)
             numbers = parameterization.smoothed(recipe, numbers, start + i)
             kept = tf.cond(slots[i] >= 0, lambda: kept.write(slots[i], numbers), lambda: kept)
@@ -381,9 +389,11 @@ def _compiled_steps(
         )
         return numbers, first, second, history.stack(), kept.stack()
 
-    chances = tf.TensorSpec((None, None, 4), tf.float32)
+    random_transforms = tf.TensorSpec((None, None, 4), tf.float32)
     slots = tf.TensorSpec((None,), tf.int32)
-    return compiled(steps, spec, spec, spec, whole, chances, slots, *_weight_specs(weights))
+    return compiled(
+        steps, spec, spec, spec, whole, random_transforms, slots, *_weight_specs(weights)
+    )
 
 
 def _updated(

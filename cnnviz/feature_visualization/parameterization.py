@@ -57,15 +57,15 @@ def frequency_scale(height: int, width: int, decay_power: float) -> np.ndarray:
     return (np.sqrt(height * width) / frequencies**decay_power).astype(np.float32)
 
 
-def start(recipe: Recipe, count: int, channels: int, seed: int, loudness: float = 1.0) -> Any:
+def start(recipe: Recipe, count: int, channels: int, seed: int, amplitude: float = 1.0) -> Any:
     """Draw the numbers that a climb begins with: near gray, from a seed."""
     height, width = recipe.shape
     shape: tuple[int, ...] = (count, height, width, channels)
     if recipe.basis == "fourier":
         shape = (2, count, channels, height, width // 2 + 1)
     elif recipe.optimizer == "normalised":  # the lecture: gray levels from 128 to 148
-        return loudness * tf.random.stateless_uniform(shape, (seed, 0), 0.0, 20 / 255)
-    return loudness * _NOISE * tf.random.stateless_normal(shape, (seed, 0))
+        return amplitude * tf.random.stateless_uniform(shape, (seed, 0), 0.0, 20 / 255)
+    return amplitude * _NOISE * tf.random.stateless_normal(shape, (seed, 0))
 
 
 def numbers_of(recipe: Recipe, pixels: np.ndarray) -> Any:
@@ -98,7 +98,7 @@ def drawn(recipe: Recipe, numbers: Any) -> Any:
     return tf.sigmoid(values)
 
 
-def chances(seeds: Sequence[int], first_step: int, count: int) -> np.ndarray:
+def random_transforms(seeds: Sequence[int], first_step: int, count: int) -> np.ndarray:
     """Draw how each image is moved before each step, float32 (count, N, 4) from -1 to 1.
 
     Depends on an image's own seed and on the step only.
@@ -172,9 +172,9 @@ def smoothed(recipe: Recipe, numbers: Any, step: Any) -> Any:
         values = tf.nn.depthwise_conv2d(around, kernel, [1, 1, 1, 1], "VALID")
         if not recipe.clip_share:
             return values
-        loudness = tf.norm(values, axis=-1, keepdims=True)
-        flat = tf.sort(tf.reshape(loudness, (tf.shape(values)[0], -1)), axis=1)
+        amplitude = tf.norm(values, axis=-1, keepdims=True)
+        flat = tf.sort(tf.reshape(amplitude, (tf.shape(values)[0], -1)), axis=1)
         limit = flat[:, int(recipe.clip_share * np.prod(recipe.shape))][:, None, None, None]
-        return tf.where(loudness < limit, 0.0, values)
+        return tf.where(amplitude < limit, 0.0, values)
 
     return tf.cond((step + 1) % recipe.blur_every == 0, blurred, lambda: numbers)

@@ -3,14 +3,14 @@
 from cnnviz.filter_banks.banks import (
     BANKS,
     BankKind,
-    Usefulness,
+    Redundancy,
     blob_bank,
     gaussian_derivative_bank,
+    gradient_bank,
     haar_bank,
     leung_malik_bank,
     preferred_wave,
-    slope_bank,
-    usefulness,
+    redundancy,
 )
 from cnnviz.filter_banks.features import bank_features
 from cnnviz.filter_banks.gabor import (
@@ -59,7 +59,7 @@ __all__ = [
     "FilterBank",
     "GaborParameters",
     "NamedKernel",
-    "Usefulness",
+    "Redundancy",
     "bank_features",
     "blob_bank",
     "box_kernel",
@@ -69,6 +69,7 @@ __all__ = [
     "gabor_response",
     "gaussian_derivative_bank",
     "gaussian_kernel",
+    "gradient_bank",
     "grating",
     "haar_bank",
     "haar_decomposition",
@@ -78,10 +79,9 @@ __all__ = [
     "magnitude_spectrum",
     "normalized",
     "preferred_wave",
+    "redundancy",
     "resized",
     "sigma_for_bandwidth",
-    "slope_bank",
     "spectrum_frequencies",
-    "usefulness",
     "zero_mean",
 ]

@@ -29,7 +29,7 @@ class BankKind:
 
 @dataclass(frozen=True, slots=True, eq=False)
 @frozen_arrays(energy=np.float64, similarity=np.float64)
-class Usefulness:
+class Redundancy:
     """How much the filters of a bank say about one image.
 
     Attributes
@@ -54,19 +54,23 @@ class Usefulness:
         return int(others.argmax()), float(max(others.max(), 0.0))
 
 
-def usefulness(responses: np.ndarray) -> Usefulness:
-    """Measure how much each filter says and how much of it others say as well.
+def redundancy(responses: np.ndarray) -> Redundancy:
+    """Measure the share of each filter in the energy, and how redundant the filters are.
 
     Parameters
     ----------
     responses : float ndarray of shape (num_filters, h, w)
+
+    Returns
+    -------
+    Redundancy
     """
     flat = np.asarray(responses).reshape(len(responses), -1)
     means = flat.mean(axis=1, dtype=np.float64)
     covariance = np.zeros((len(flat), len(flat)))
     for start in range(0, flat.shape[1], _CELLS_AT_ONCE):
-        centerd = flat[:, start : start + _CELLS_AT_ONCE] - means[:, np.newaxis]
-        covariance += centerd @ centerd.T / flat.shape[1]
+        centered = flat[:, start : start + _CELLS_AT_ONCE] - means[:, np.newaxis]
+        covariance += centered @ centered.T / flat.shape[1]
     spread = np.sqrt(np.diag(covariance))
     says_something = spread > _PLAIN * max(float(np.abs(flat).max()), 1e-300)
     scaled = np.where(says_something, 1 / np.where(says_something, spread, 1), 0)
@@ -74,18 +78,22 @@ def usefulness(responses: np.ndarray) -> Usefulness:
     eigenvalues = np.clip(np.linalg.eigvalsh(similarity), 0, None)
     squares = float((eigenvalues**2).sum())
     effective = float(eigenvalues.sum()) ** 2 / squares if squares else 0.0
-    return Usefulness(np.diag(covariance) + means**2, np.clip(similarity, -1, 1), effective)
+    return Redundancy(np.diag(covariance) + means**2, np.clip(similarity, -1, 1), effective)
 
 
 def preferred_wave(kernel: np.ndarray) -> tuple[float, float]:
-    """Find the wave that a kernel answers to most.
+    """Find the sinusoid to which a kernel responds most.
+
+    Parameters
+    ----------
+    kernel : real or complex ndarray of shape (kh, kw)
 
     Returns
     -------
     frequency : float
         Cycles per pixel, 0 to 0.71; 0 for a blur.
     theta : float
-        Direction in which the wave runs, 0 to below π.
+        Direction of the wave, 0 to below π.
     """
     size = 128
     spectrum = magnitude_spectrum(np.asarray(kernel), size)
@@ -94,14 +102,18 @@ def preferred_wave(kernel: np.ndarray) -> tuple[float, float]:
     return math.hypot(down, right), math.atan2(down, right) % math.pi
 
 
-def slope_bank(base: str = "sobel", num_thetas: int = 8) -> FilterBank:
-    """Turn Sobel's or Scharr's slope to any direction: cos θ · across + sin θ · down.
+def gradient_bank(base: str = "sobel", num_thetas: int = 8) -> FilterBank:
+    """Rotate the Sobel or Scharr gradient: cos θ · horizontal + sin θ · vertical.
 
     Parameters
     ----------
     base : {"sobel", "scharr"}
     num_thetas : int
-        Directions from 0° to below 180°, 2 to 32.
+        Orientations from 0° to below 180°, 2 to 32.
+
+    Returns
+    -------
+    FilterBank
 
     References
     ----------
@@ -119,14 +131,18 @@ def slope_bank(base: str = "sobel", num_thetas: int = 8) -> FilterBank:
 def gaussian_derivative_bank(
     sigmas: tuple[float, ...] = (1.0, 2.0), num_thetas: int = 6
 ) -> FilterBank:
-    """Give first and second derivatives of a Gaussian: edges and bars of every direction.
+    """Make first and second derivatives of a Gaussian: edges and bars of every orientation.
 
     Parameters
     ----------
     sigmas : tuple of float
         Widths in pixels.
     num_thetas : int
-        Directions from 0° to below 180°.
+        Orientations from 0° to below 180°.
+
+    Returns
+    -------
+    FilterBank
 
     References
     ----------
@@ -143,9 +159,19 @@ def gaussian_derivative_bank(
 
 
 def blob_bank(sigmas: tuple[float, ...] = (1.0, 1.4, 2.0, 2.8, 4.0)) -> FilterBank:
-    """Give Laplacians of Gaussians, and differences of Gaussians that come close to them.
+    """Make Laplacians of Gaussians, and differences of Gaussians that approximate them.
 
-    A difference of two Gaussians with widths √(1/1.6)·σ and √1.6·σ looks like the Laplacian.
+    The difference of two Gaussians of widths √(1/1.6)·σ and √1.6·σ comes close to the Laplacian.
+
+    Parameters
+    ----------
+    sigmas : tuple of float
+        Widths in pixels.
+
+    Returns
+    -------
+    FilterBank
+        Two filters a width.
 
     References
     ----------
@@ -160,7 +186,7 @@ def blob_bank(sigmas: tuple[float, ...] = (1.0, 1.4, 2.0, 2.8, 4.0)) -> FilterBa
 
 
 def haar_bank(num_levels: int = 3) -> FilterBank:
-    """Give Haar's wavelets as filters: level by level across, down and diagonal.
+    """Make Haar wavelets as filters: horizontal, vertical and diagonal details of each level.
 
     Their sides are even; a row and a column of zeros give them a center.
 
@@ -168,6 +194,10 @@ def haar_bank(num_levels: int = 3) -> FilterBank:
     ----------
     num_levels : int
         1 to 4; the kernels of level l have 2^l pixels a side.
+
+    Returns
+    -------
+    FilterBank
 
     References
     ----------
@@ -194,10 +224,14 @@ def haar_bank(num_levels: int = 3) -> FilterBank:
 
 
 def leung_malik_bank() -> FilterBank:
-    """Give the 48 filters of Leung and Malik for textures.
+    """Make the 48 texture filters of Leung and Malik.
 
-    Edges and bars three times as long as wide at three widths and six directions, eight Laplacians
-    of Gaussians, four Gaussians; 49 pixels a side.
+    Edges and bars three times as long as wide at three widths and six orientations, eight
+    Laplacians of Gaussians, four Gaussians; 49 pixels a side.
+
+    Returns
+    -------
+    FilterBank
 
     References
     ----------
@@ -242,14 +276,14 @@ BANKS = {
             "Sobel",
             "the derivative of brightness in eight directions",
             "Sobel 1968",
-            slope_bank,
+            gradient_bank,
         ),
         BankKind(
             "scharr",
             "Scharr",
             "as Sobel, but alike in all directions",
             "Scharr 2000",
-            lambda: slope_bank("scharr"),
+            lambda: gradient_bank("scharr"),
         ),
         BankKind(
             "derivatives",

@@ -248,11 +248,22 @@ def sigma_for_bandwidth(frequency: float, bandwidth_octaves: float = 1.0) -> flo
 
 
 def dc_leak(frequency: float, sigma: float) -> float:
-    """Say how much of plain brightness a Gabor filter lets through, from 0 to 1.
+    """Compute the response of a Gabor filter to constant brightness, as a share from 0 to 1.
 
-    ``exp(-2π²f²σ²)``: the sum of the kernel as a share of the sum of its bell. Where it is large,
-    less than a wave fits under the bell, and the "stripe filter" blurs. The aspect plays no part;
-    `remove_dc` of `gabor_kernel` makes it 0.
+    ``exp(-2π²f²σ²)``: the sum of the kernel divided by the sum of its Gaussian envelope. Where it
+    is large, less than one period fits under the envelope, and the filter blurs. The aspect has no
+    influence; `remove_dc` of `gabor_kernel` makes it 0.
+
+    Parameters
+    ----------
+    frequency : float
+        Cycles per pixel.
+    sigma : float
+        Width of the envelope in pixels.
+
+    Returns
+    -------
+    float
 
     Examples
     --------
@@ -277,7 +288,7 @@ def gabor_response(
     normalize: bool = False,
     operation: str = "correlate",
 ) -> GaborResponse:
-    """Ask one Gabor filter about an image: where are stripes and edges of its kind?
+    """Compute the response of one Gabor filter to an image.
 
     Borders are mirrored. A plain image of gray c gives a real part of c times `dc_leak` and an
     imaginary part of 0 (at phase 0).
@@ -352,6 +363,10 @@ def gabor_bank(
         bells fit into 255 pixels).
     aspect, phase, remove_dc, normalize, size_px
         As for `gabor_kernel`, the same for all filters.
+
+    Returns
+    -------
+    FilterBank
 
     Raises
     ------

@@ -74,6 +74,10 @@ def fit_gabor(kernel: np.ndarray) -> GaborFit:
         n at least 7. Of several channels the direction in color space is taken that holds most of
         the kernel's energy (its first principal component).
 
+    Returns
+    -------
+    GaborFit
+
     Raises
     ------
     InvalidParameterError

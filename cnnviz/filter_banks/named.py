@@ -33,13 +33,23 @@ class NamedKernel:
 
 
 def box_kernel(size: int) -> np.ndarray:
-    """Give the mean of a square: every number 1 / size²."""
+    """Make the kernel of the mean over a square: every entry is 1 / size².
+
+    Parameters
+    ----------
+    size : int
+        Odd, 1 to 11.
+
+    Returns
+    -------
+    float64 ndarray of shape (size, size)
+    """
     _check_side(size)
     return np.full((size, size), 1 / size**2)
 
 
 def gaussian_kernel(size: int, sigma: float) -> np.ndarray:
-    """Give a bell that sums to 1, sampled at whole pixels.
+    """Make a Gaussian that sums to 1, sampled at whole pixels.
 
     Parameters
     ----------
@@ -47,6 +57,10 @@ def gaussian_kernel(size: int, sigma: float) -> np.ndarray:
         Odd, 1 to 11.
     sigma : float
         Standard deviation in pixels, above 0.
+
+    Returns
+    -------
+    float64 ndarray of shape (size, size)
 
     Examples
     --------
@@ -62,7 +76,18 @@ def gaussian_kernel(size: int, sigma: float) -> np.ndarray:
 
 
 def resized(kernel: np.ndarray, size: int) -> np.ndarray:
-    """Put zeros around a kernel, or cut its rim off, so that it has an odd side of `size`."""
+    """Pad a kernel with zeros, or crop its border, to an odd side.
+
+    Parameters
+    ----------
+    kernel : real ndarray of shape (s, s)
+    size : int
+        Odd.
+
+    Returns
+    -------
+    ndarray of shape (size, size)
+    """
     _check_side(size)
     change = (size - len(kernel)) // 2
     if change >= 0:
@@ -71,7 +96,17 @@ def resized(kernel: np.ndarray, size: int) -> np.ndarray:
 
 
 def normalized(kernel: np.ndarray) -> np.ndarray:
-    """Divide by the sum, so that brightness stays; where the sum is zero, by the sum of sizes."""
+    """Divide a kernel by its sum, so that brightness stays, or by its norm where the sum is zero.
+
+    Parameters
+    ----------
+    kernel : real ndarray
+
+    Returns
+    -------
+    ndarray
+        The norm is the sum of absolute entries.
+    """
     total = float(kernel.sum())
     if abs(total) < 1e-9:
         total = float(np.abs(kernel).sum())
@@ -79,7 +114,16 @@ def normalized(kernel: np.ndarray) -> np.ndarray:
 
 
 def zero_mean(kernel: np.ndarray) -> np.ndarray:
-    """Take the mean away, so that a plain image gives zero."""
+    """Subtract the mean of a kernel, so that a constant image gives zero.
+
+    Parameters
+    ----------
+    kernel : real ndarray
+
+    Returns
+    -------
+    ndarray
+    """
     return kernel - kernel.mean()
 
 

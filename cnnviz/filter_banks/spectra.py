@@ -9,9 +9,17 @@ from cnnviz.images import ImageInput, as_gray
 
 
 def spectrum_frequencies(size_px: int = 128) -> np.ndarray:
-    """Give the axis of `magnitude_spectrum`: cycles per pixel from -0.5 to below 0.5.
+    """Return the axis of `magnitude_spectrum`: cycles per pixel from -0.5 to below 0.5.
 
-    Frequency 0 stands at index ``size_px // 2``. `size_px` goes from 2 to 1024.
+    Parameters
+    ----------
+    size_px : int
+        2 to 1024.
+
+    Returns
+    -------
+    float64 ndarray of shape (size_px,)
+        Frequency 0 stands at index ``size_px // 2``.
 
     Examples
     --------

@@ -31,15 +31,19 @@ class Decomposition:
 
 
 def haar_decomposition(image: ImageInput | np.ndarray, num_levels: int) -> Decomposition:
-    """Take an image apart into a coarse image and the details of several levels.
+    """Decompose an image into a coarse image and the details of several levels.
 
     Parameters
     ----------
     image : ImageInput or float ndarray of shape (h, w)
-        Of a color image the luminance is taken. It is cut to multiples of 2 to the number of
+        Of a color image the luminance is taken. It is cropped to multiples of 2 to the number of
         levels.
     num_levels : int
         1 to as many as the image can be halved.
+
+    Returns
+    -------
+    Decomposition
 
     Raises
     ------

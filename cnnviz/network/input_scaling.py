@@ -58,7 +58,7 @@ class ScalingProbe:
             self.ends[id(x)] = _middle(x)
 
 
-def probe_images(height: int, width: int, channels: int) -> np.ndarray:
+def random_images(height: int, width: int, channels: int) -> np.ndarray:
     """Make the images that a `ScalingProbe` is read with, float32 (n, h, w, C)."""
     levels = np.repeat(np.array(_LEVELS, np.float32)[:, None], channels, axis=1)
     colors = 255 * np.eye(_COLORS, channels, dtype=np.float32)
@@ -74,7 +74,7 @@ def expected_range(
     Parameters
     ----------
     ends : sequence of ndarray of shape (n, C)
-        What the probe found for `probe_images`, one array for each place where scaling ends.
+        What the probe found for `random_images`, one array for each place where scaling ends.
     input_dtype : str
         Type of the network's input.
     has_foreign : bool

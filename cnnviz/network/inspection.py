@@ -19,7 +19,7 @@ from cnnviz.network.input_scaling import (
     ScalingProbe,
     application_preprocessing,
     expected_range,
-    probe_images,
+    random_images,
 )
 from cnnviz.network.inspected_model import LoadedModel, compiled
 from cnnviz.network.layers.map_layout import MAX_CLASS_TOKENS, AxisLabels, TokenGrid, map_grid
@@ -211,7 +211,7 @@ def _look_at(
         return list(probe.ends.values())
 
     function = compiled(run, tf.TensorSpec((NUM_IMAGES, *input_shape), tf.float32))
-    ends = function(tf.constant(probe_images(*input_shape)))
+    ends = function(tf.constant(random_images(*input_shape)))
     forward, labels, probe = seen[0]
     values = [np.asarray(end, np.float64) for end in ends]
     return _Look(forward, labels, values, probe.has_foreign, probe.cropped_by)

@@ -132,7 +132,7 @@ def fit_epoch(
     return {name: float(values[0]) for name, values in fitted.history.items()}
 
 
-def count_answers(outputs: np.ndarray, images: LabeledImages) -> Evaluation:
+def count_predictions(outputs: np.ndarray, images: LabeledImages) -> Evaluation:
     """Compare what a network said with what is true.
 
     Parameters

@@ -28,7 +28,7 @@ from cnnviz.training.epochs import (
     Evaluation,
     Stream,
     compile_model,
-    count_answers,
+    count_predictions,
     fit_epoch,
 )
 from cnnviz.training.recipes import Recipe, training_images
@@ -118,7 +118,7 @@ def evaluate(recipe: Recipe, folder: Path) -> Evaluation:
     held_out = data_set(recipe.data).load("test")
     model = zoo.load_model_file(folder / f"{recipe.name}.keras")
     outputs = model.predict(Stream(recipe, held_out, is_training=False).epoch(0), verbose=0)
-    return count_answers(outputs, held_out)
+    return count_predictions(outputs, held_out)
 
 
 class _Checkpoints(keras.callbacks.Callback):

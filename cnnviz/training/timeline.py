@@ -1,4 +1,4 @@
-"""A training as a film: what one network made of one image at every step that was kept."""
+"""A training as a timeline: what one network made of one image at every step that was kept."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -227,8 +227,8 @@ def kernel_fits(name: str, on_progress: Progress | None = None) -> KernelFits:
     """Fit a Gabor function to each first kernel at every step that was kept.
 
     What `keep_kernel_fits` left is taken if it belongs to these very kernels. A new fit takes about
-    50 ms, so a film of 11 frames with 24 kernels takes 13 s. The process remembers every fit: begun
-    again after an interruption, the work goes on where it was.
+    50 ms, so a timeline of 11 frames with 24 kernels takes 13 s. The process
+    remembers every fit: begun again after an interruption, the work goes on where it was.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Five networks for one question, from trained from scratch to fine-tuned: what each re-used.
+"""Five networks for one question, from trained from scratch to fine-tuned: what each reused.
 
 None of them is kept: what is looked at is a small record.
 """

@@ -355,7 +355,7 @@ PAGES = (
         ),
     ),
     Page(
-        "film",
+        "timeline",
         "Training timeline",
         LEARNING,
         "One image throughout training: kernels, feature maps, heat maps and predictions, step by "

@@ -24,6 +24,10 @@ def list_models() -> tuple[ModelCard, ...]:
 
     Networks of your own (``CNNVIZ_MODELS_DIR``, ``CNNVIZ_MODEL_FILES``) stand behind those that
     come with cnnviz.
+
+    Returns
+    -------
+    tuple of ModelCard
     """
     own = tuple(file.card for file in list_own_files() if file.card is not None)
     return (PUBLISHED[0], *_trained_here(), *own, *PUBLISHED[1:])

@@ -237,13 +237,13 @@ def test_score_cam_is_what_masked_images_gain(tiny: Tiny, image: ImageInput) -> 
 
 def test_score_cam_tries_the_most_varied_maps_first(tiny: Tiny, image: ImageInput) -> None:
     model = tiny("functional")
-    case = observe(model, image, one_class(1), ["conv"])
-    all_maps = channel_weights(case, "score-cam", "conv")
-    two = channel_weights(case, "score-cam", "conv", {"channels": 2})
-    varied = np.argsort(-case.activations["conv"].var(axis=(0, 1)))[:2]
+    observation = observe(model, image, one_class(1), ["conv"])
+    all_maps = channel_weights(observation, "score-cam", "conv")
+    two = channel_weights(observation, "score-cam", "conv", {"channels": 2})
+    varied = np.argsort(-observation.activations["conv"].var(axis=(0, 1)))[:2]
     np.testing.assert_allclose(two[varied], all_maps[varied], atol=1e-6)
     assert np.count_nonzero(two) <= 2
-    softmax = channel_weights(case, "score-cam", "conv", {"weighting": "softmax"})
+    softmax = channel_weights(observation, "score-cam", "conv", {"weighting": "softmax"})
     assert softmax.sum() == pytest.approx(1, abs=1e-5)
 
 
@@ -251,11 +251,11 @@ def test_score_cam_tries_the_most_varied_maps_first(tiny: Tiny, image: ImageInpu
 def test_ablation_cam_weighs_what_is_lost(tiny: Tiny, image: ImageInput, kind: str) -> None:
     model = tiny(kind)
     layer = model.default_cam_layer
-    case = observe(model, image, one_class(1), [layer])
+    observation = observe(model, image, one_class(1), [layer])
     column = DENSE_KERNEL[:, 0 if kind == "sigmoid" else 1]
-    means = case.activations[layer].mean(axis=(0, 1))
-    expected = column * means / abs(case.value)
-    found = channel_weights(case, "ablation-cam", layer)
+    means = observation.activations[layer].mean(axis=(0, 1))
+    expected = column * means / abs(observation.value)
+    found = channel_weights(observation, "ablation-cam", layer)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -312,8 +312,8 @@ def test_signs_and_sums_are_as_declared(name: str) -> None:
     layer = model.default_cam_layer
     method = METHODS[name]
     heatmap = class_activation_map(model, image, name, class_index=3)
-    case = observe(model, image, one_class(3), method.needed_layers(layer))
-    signed = weighted_sum(case.activations[layer], channel_weights(case, name, layer))
+    observation = observe(model, image, one_class(3), method.needed_layers(layer))
+    signed = weighted_sum(observation.activations[layer], channel_weights(observation, name, layer))
     if name == "cam":
         np.testing.assert_allclose(heatmap.values, signed, atol=1e-5)
         return

@@ -53,7 +53,7 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.fixture
-def case(tiny: Tiny, image: ImageInput) -> Observation:
+def observation(tiny: Tiny, image: ImageInput) -> Observation:
     return observe(tiny("functional"), image, one_class(1), (LAYER, IMAGE))
 
 
@@ -61,24 +61,28 @@ def case(tiny: Tiny, image: ImageInput) -> Observation:
 def test_as_many_images_go_through_the_network_as_a_method_declares(
     name: str,
     settings: dict[str, Any],
-    case: Observation,
+    observation: Observation,
     passes: list[int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(gradients, "_MAX_GAP", -1.0)  # integrated gradients add points to the end
     method = METHODS[name]
-    declared = method.num_passes(case.model, LAYER, method.checked(settings))
-    attribution_map(case, method, LAYER, settings)
+    declared = method.num_passes(observation.model, LAYER, method.checked(settings))
+    attribution_map(observation, method, LAYER, settings)
     assert sum(passes) == declared
     assert bool(declared) == (name in SLOW or name.startswith("guided"))
 
 
 def test_integrated_gradients_need_no_more_than_declared(
-    case: Observation, passes: list[int]
+    observation: Observation, passes: list[int]
 ) -> None:
     method = METHODS["integrated-gradients"]
-    attribution_map(case, method, LAYER, {"steps": 4})
-    assert 5 * (1 + BACKWARD) <= sum(passes) < method.num_passes(case.model, LAYER, {"steps": 4})
+    attribution_map(observation, method, LAYER, {"steps": 4})
+    assert (
+        5 * (1 + BACKWARD)
+        <= sum(passes)
+        < method.num_passes(observation.model, LAYER, {"steps": 4})
+    )
 
 
 def test_the_common_pass_is_one_image_there_and_back(
@@ -106,17 +110,17 @@ def test_slow_is_what_costs_much_on_this_network(
 
 @pytest.mark.parametrize("name", SLOW)
 def test_a_large_network_takes_few_images_at_once_and_the_map_is_the_same(
-    name: str, case: Observation, passes: list[int], monkeypatch: pytest.MonkeyPatch
+    name: str, observation: Observation, passes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     method = METHODS[name]
-    expected = attribution_map(case, method, LAYER)
+    expected = attribution_map(observation, method, LAYER)
     images_at_once = 3
-    bound = images_at_once * pass_cost(case.model, LAYER if name == "ablation-cam" else "")
+    bound = images_at_once * pass_cost(observation.model, LAYER if name == "ablation-cam" else "")
     monkeypatch.setattr(cost, "SLOW_COST", bound)
     passes.clear()
     reports: list[float] = []
     found = attribution_map(
-        case, method, LAYER, on_progress=lambda done, total: reports.append(done)
+        observation, method, LAYER, on_progress=lambda done, total: reports.append(done)
     )
     assert max(passes) <= images_at_once
     assert len(reports) >= len(passes) - 1  # a report after each batch but that of the baseline
@@ -151,13 +155,13 @@ def stop_at(limit: float) -> Callable[..., None]:
 
 @pytest.mark.parametrize("name", SLOW)
 def test_a_method_ends_when_its_report_says_so(
-    name: str, case: Observation, passes: list[int]
+    name: str, observation: Observation, passes: list[int]
 ) -> None:
-    attribution_map(case, METHODS[name], LAYER)
+    attribution_map(observation, METHODS[name], LAYER)
     whole = len(passes)
     passes.clear()
     with pytest.raises(StopError):
-        attribution_map(case, METHODS[name], LAYER, on_progress=stop_at(0))
+        attribution_map(observation, METHODS[name], LAYER, on_progress=stop_at(0))
     assert len(passes) == 1 <= whole
 
 

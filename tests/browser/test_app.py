@@ -20,7 +20,7 @@ from tests.conftest import REPOSITORY, slow_unless
 pytestmark = pytest.mark.browser
 PATHS = (
     *("/", "/convolution", "/gabor", "/basics", "/feature_maps", "/filters", "/class_activation"),
-    *("/train", "/film", "/augmentation", "/transfer", "/models"),
+    *("/train", "/timeline", "/augmentation", "/transfer", "/models"),
 )
 VIEWS = (
     "/filters?view=during-training&network=svhn-gabor",

@@ -208,9 +208,9 @@ def test_an_image_that_is_not_square_turns_about_its_middle() -> None:
 
 
 def test_chances_depend_on_seed_and_step_alone() -> None:
-    both = parameterization.chances([3, 9], 5, 4)
-    np.testing.assert_array_equal(both[:, :1], parameterization.chances([3], 5, 4))
-    np.testing.assert_array_equal(both[2:], parameterization.chances([3, 9], 7, 2))
+    both = parameterization.random_transforms([3, 9], 5, 4)
+    np.testing.assert_array_equal(both[:, :1], parameterization.random_transforms([3], 5, 4))
+    np.testing.assert_array_equal(both[2:], parameterization.random_transforms([3, 9], 7, 2))
     assert np.abs(both).max() <= 1
     assert len(np.unique(both)) == both.size
 

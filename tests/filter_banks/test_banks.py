@@ -13,12 +13,12 @@ from cnnviz.filter_banks import (
     blob_bank,
     gabor_kernel,
     gaussian_derivative_bank,
+    gradient_bank,
     haar_bank,
     haar_decomposition,
     leung_malik_bank,
     preferred_wave,
-    slope_bank,
-    usefulness,
+    redundancy,
 )
 
 IMAGE = np.random.default_rng(5).random((40, 48)).astype(np.float32)
@@ -44,15 +44,15 @@ def test_no_filter_answers_to_plain_brightness(name: str) -> None:
 
 
 def test_slopes_of_any_direction_come_from_two() -> None:
-    bank = slope_bank("sobel", 4)
+    bank = gradient_bank("sobel", 4)
     across, diagonal, down = bank.kernels[0].real, bank.kernels[1].real, bank.kernels[2].real
     np.testing.assert_allclose(across * math.sqrt(12), [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
     np.testing.assert_allclose(down, across.T, atol=1e-15)
     np.testing.assert_allclose(diagonal, (across + down) / math.sqrt(2), atol=1e-12)
     with pytest.raises(InvalidParameterError, match="no slope 'roberts'"):
-        slope_bank("roberts")
+        gradient_bank("roberts")
     with pytest.raises(InvalidParameterError, match="Directions go from 2 to 32"):
-        slope_bank("sobel", 1)
+        gradient_bank("sobel", 1)
 
 
 def test_derivatives_of_gaussians_answer_as_scipys() -> None:
@@ -131,7 +131,7 @@ def test_the_preferred_wave_of_a_gabor_is_its_own(theta: float) -> None:
 def test_energy_and_similarity_have_hand_made_values() -> None:
     wave = np.tile([1.0, -1.0], (4, 4))
     other = wave.T.copy()[:4, :4].repeat(2, axis=1)
-    measured = usefulness(np.stack([wave, -3 * wave, other, np.zeros_like(wave)]))
+    measured = redundancy(np.stack([wave, -3 * wave, other, np.zeros_like(wave)]))
     np.testing.assert_allclose(measured.energy, [1, 9, 1, 0])
     assert measured.similarity[0, 1] == pytest.approx(-1)
     assert measured.similarity[0, 2] == pytest.approx(0, abs=1e-12)
@@ -139,4 +139,4 @@ def test_energy_and_similarity_have_hand_made_values() -> None:
     assert measured.twin(0) == (1, pytest.approx(1))
     # eigenvalues 2, 1, 0, 0: (2 + 1)² / (4 + 1)
     assert measured.effective_filters == pytest.approx(9 / 5)
-    assert usefulness(np.zeros((3, 4, 4))).effective_filters == 0
+    assert redundancy(np.zeros((3, 4, 4))).effective_filters == 0

@@ -30,10 +30,10 @@ from cnnviz.features.orientation_tuning import network_tuning
 from cnnviz.filter_banks import (
     bank_features,
     gabor_kernel,
+    gradient_bank,
     grating,
     image_spectrum,
     kernel_tuning,
-    slope_bank,
 )
 from cnnviz.network.inspection import wrap_model
 from cnnviz.zoo import card_for_model
@@ -68,7 +68,7 @@ def test_a_gabor_prefers_its_own_direction_and_has_half_the_amplitude_there(thet
 def test_the_curve_is_the_amplitude_of_the_answer_to_a_real_grating() -> None:
     from cnnviz.convolution import correlate
 
-    kernel = slope_bank("sobel", 2).kernels[0].real
+    kernel = gradient_bank("sobel", 2).kernels[0].real
     for theta, expected in zip(THETAS, kernel_tuning(kernel, 0.125, THETAS), strict=True):
         waves = [
             correlate(grating(96, 0.125, theta, phase), kernel)[40:56, 40:56]
@@ -103,7 +103,7 @@ def test_features_are_mean_and_variance_of_the_responses() -> None:
         responses = bank.responses(image)
         np.testing.assert_allclose(row[:24], responses.mean(axis=(1, 2)), rtol=1e-4)
         np.testing.assert_allclose(row[24:], responses.var(axis=(1, 2)), rtol=1e-3, atol=1e-7)
-    real = slope_bank()
+    real = gradient_bank()
     expected = real.responses(images[0]).mean(axis=(1, 2))
     np.testing.assert_allclose(bank_features(real, images)[0, :8], expected, rtol=1e-4)
     with pytest.raises(InvalidImageError, match="Expected finite gray images"):

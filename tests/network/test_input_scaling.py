@@ -15,7 +15,7 @@ from cnnviz.attribution.targets import probability
 from cnnviz.cli import main
 from cnnviz.errors import AnalysisError, InvalidParameterError, ModelLoadError
 from cnnviz.images import image_from_pixels
-from cnnviz.network.input_scaling import expected_range, probe_images
+from cnnviz.network.input_scaling import expected_range, random_images
 from cnnviz.network.loading import load_model
 from cnnviz.zoo import ModelReference, find_preprocessing
 from cnnviz.zoo.cards import CAFFE, TORCH
@@ -73,7 +73,7 @@ def test_a_branch_without_scaling_leaves_it_open_and_says_so() -> None:
 
 
 def test_the_range_of_a_known_mapping_is_found() -> None:
-    levels = probe_images(1, 1, 1)[:, 0, 0]
+    levels = random_images(1, 1, 1)[:, 0, 0]
     for scale, offset, name in ((1 / 255, 0, "raw"), (1.0, 0, None), (1 / 64, -2, "raw")):
         found, _, _ = expected_range([levels * scale + offset], "float32")
         assert (found and found.name) == name

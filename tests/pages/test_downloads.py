@@ -12,7 +12,7 @@ from tests.pages.test_pages import finished, open_page
 VIEWS = [(page.name, view.slug) for page in PAGES for view in page.views]
 QUICK = [  # those whose files are put together in the page
     *(("class_activation", view) for view in ("heat-map", "compare")),
-    *(("film", "timeline"), ("augmentation", "random-draws"), ("convolution", "step-by-step")),
+    *(("timeline", "timeline"), ("augmentation", "random-draws"), ("convolution", "step-by-step")),
     *(("feature_maps", view) for view in ("all-maps", "trace")),
     ("filters", "one-filter"),
 ]

@@ -31,7 +31,7 @@ from tests.conftest import REPOSITORY, slow_unless
 
 PAGES = ("pages/home.py", *(f"pages/{page.name}.py" for page in TABLE))
 # these are brought other images in the slow tests only, to keep the run short
-SLOW_PAGES = ("pages/train.py", "pages/film.py", "pages/transfer.py")
+SLOW_PAGES = ("pages/train.py", "pages/timeline.py", "pages/transfer.py")
 IMAGE_PAGES = slow_unless([path for path in PAGES if path not in SLOW_PAGES], PAGES)
 SHAPES = ((8, 8), (8, 2000), (2000, 8), (61, 500), (500, 61))
 
@@ -553,9 +553,9 @@ def test_another_network_begins_with_its_own_most_frequent_confusion() -> None:
 def data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """A folder for data sets; what the pages read from it is forgotten in the end."""
     monkeypatch.setenv("CNNVIZ_DATA_DIR", str(tmp_path))
-    shared.held_out_images.clear()
+    shared.test_images.clear()
     yield tmp_path
-    shared.held_out_images.clear()
+    shared.test_images.clear()
 
 
 def test_with_the_test_set_the_recorded_images_are_shown(data_folder: Path) -> None:
@@ -906,8 +906,8 @@ def test_a_network_that_is_not_square_gets_class_images_of_its_shape(
     assert not app.exception
     assert "48 × 24 (height × width), seed 0" in texts(app)
     frames = tuple(np.full((48, 24, 3), gray, np.uint8).tobytes() for gray in (0, 99))
-    with Image.open(io.BytesIO(cached.film(frames, (48, 24)))) as film:
-        assert (film.width, film.height, film.n_frames) == (24, 48, 2)
+    with Image.open(io.BytesIO(cached.timeline(frames, (48, 24)))) as timeline:
+        assert (timeline.width, timeline.height, timeline.n_frames) == (24, 48, 2)
 
 
 @pytest.mark.slow

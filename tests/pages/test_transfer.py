@@ -1,4 +1,4 @@
-"""The page on re-using features: the comparison, and a head on classes of one's own."""
+"""The page on reusing features: the comparison, and a head on classes of one's own."""
 
 import numpy as np
 import pytest

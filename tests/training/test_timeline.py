@@ -1,4 +1,4 @@
-"""A film's frames are what the checkpoints give one by one, and its numbers those of the books."""
+"""The frames are what the checkpoints give one by one, with the numbers of the papers."""
 
 import shutil
 from dataclasses import replace
@@ -40,7 +40,7 @@ def digit() -> ImageInput:
 
 
 @pytest.fixture(scope="module", params=NAMES)
-def film(request: pytest.FixtureRequest, digit: ImageInput) -> TrainingTimeline:
+def timeline(request: pytest.FixtureRequest, digit: ImageInput) -> TrainingTimeline:
     return training_timeline(request.param, digit, LAYER, CLASS)
 
 
@@ -50,14 +50,14 @@ def test_the_networks_with_checkpoints_have_timelines() -> None:
 
 @pytest.mark.parametrize("place", [0, 2, -1])
 def test_a_frame_is_what_the_checkpoint_gives_by_hand(
-    film: TrainingTimeline, digit: ImageInput, place: int
+    timeline: TrainingTimeline, digit: ImageInput, place: int
 ) -> None:
-    frame = film.frames[place]
-    then = load_checkpoint(film.name, frame.step)
+    frame = timeline.frames[place]
+    then = load_checkpoint(timeline.name, frame.step)
     maps = feature_maps(then, digit, [LAYER])[LAYER].values
     np.testing.assert_allclose(frame.maps, maps, atol=1e-5)
     by_hand = class_activation_map(then, digit, class_index=CLASS)
-    assert by_hand.layer_name == film.cam_layer_name
+    assert by_hand.layer_name == timeline.cam_layer_name
     np.testing.assert_allclose(frame.heatmap, by_hand.values, atol=1e-5)
     np.testing.assert_allclose(frame.logits, then.logits(digit), atol=1e-5)
     expected = then.probabilities(then.logits(digit))
@@ -67,9 +67,9 @@ def test_a_frame_is_what_the_checkpoint_gives_by_hand(
 
 
 def test_the_last_frame_is_the_shipped_network_but_for_half_precision(
-    film: TrainingTimeline, digit: ImageInput
+    timeline: TrainingTimeline, digit: ImageInput
 ) -> None:
-    shipped, last = load_model(film.name), film.frames[-1]
+    shipped, last = load_model(timeline.name), timeline.frames[-1]
     weights = shipped.operations[shipped.first_convolution].get_weights()[0]
     np.testing.assert_allclose(last.kernels, weights, rtol=2**-11, atol=2**-24)
     np.testing.assert_allclose(last.logits, shipped.logits(digit), atol=0.05)
@@ -85,15 +85,19 @@ def test_the_shared_network_keeps_its_weights(digit: ImageInput) -> None:
         np.testing.assert_array_equal(one, other)
 
 
-def test_steps_epochs_and_drift_go_from_the_start_to_the_end(film: TrainingTimeline) -> None:
-    assert [frame.step for frame in film.frames] == list(zoo.checkpoint_steps(film.name))
-    epochs = len(zoo.training_record(film.name).history["loss"])
-    assert film.frames[0].epoch == 0
-    assert film.frames[-1].epoch == epochs == film.frames[-1].step / steps_per_epoch(film.name)
-    for drift in film.frames[0].drift.values():
+def test_steps_epochs_and_drift_go_from_the_start_to_the_end(timeline: TrainingTimeline) -> None:
+    assert [frame.step for frame in timeline.frames] == list(zoo.checkpoint_steps(timeline.name))
+    epochs = len(zoo.training_record(timeline.name).history["loss"])
+    assert timeline.frames[0].epoch == 0
+    assert (
+        timeline.frames[-1].epoch
+        == epochs
+        == timeline.frames[-1].step / steps_per_epoch(timeline.name)
+    )
+    for drift in timeline.frames[0].drift.values():
         assert drift.relative_change == 0
         assert drift.cosine == pytest.approx(1, abs=1e-12)
-    assert min(drift.relative_change for drift in film.frames[-1].drift.values()) > 0.1
+    assert min(drift.relative_change for drift in timeline.frames[-1].drift.values()) > 0.1
 
 
 def test_a_left_out_class_is_the_one_that_wins_at_the_end(digit: ImageInput) -> None:
@@ -114,7 +118,7 @@ def test_the_heatmap_lies_on_the_grid_of_the_layer_asked_for(digit: ImageInput) 
     np.testing.assert_allclose(found.frames[3].heatmap, by_hand.values, atol=1e-5)
 
 
-def test_what_cannot_be_filmed_is_explained(digit: ImageInput) -> None:
+def test_what_cannot_be_shown_is_explained(digit: ImageInput) -> None:
     with pytest.raises(InvalidParameterError, match=r"'mnist-cnn' kept no weights.*svhn-gabor"):
         training_timeline("mnist-cnn", digit, "conv1")
     with pytest.raises(UnknownLayerError, match="no layer 'nowhere'"):

@@ -92,7 +92,7 @@ def pixel_curves(
 
     Parameters
     ----------
-    case : Observation
+    observation : Observation
         Network, image, and what is argued for: curves show its probability.
     values : ndarray of shape (h, w)
         The map, on any grid.
@@ -255,7 +255,7 @@ def road(
 
     Parameters
     ----------
-    case : Observation
+    observation : Observation
     values : ndarray of shape (h, w)
     shares : sequence of float
         Of the pixels that go, each between 0 and 1.

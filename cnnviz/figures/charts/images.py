@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 _DARK_SHARE = 0.7  # from here on the blues are dark
-_CELL_PX = 42
+_POSITION_PX = 42
 
 
 def confusion_figure(confusion: np.ndarray, class_names: Sequence[str]) -> "go.Figure":
@@ -55,7 +55,7 @@ def confusion_figure(confusion: np.ndarray, class_names: Sequence[str]) -> "go.F
         hoverinfo="skip",
         showlegend=False,
     )
-    side = 150 + _CELL_PX * max(len(names), 4)
+    side = 150 + _POSITION_PX * max(len(names), 4)
     return figure.update_layout(
         height=side,
         margin=margin(),

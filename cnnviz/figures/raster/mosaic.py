@@ -42,7 +42,7 @@ def encode_jpeg(pixels: np.ndarray, quality: int = 92) -> bytes:
 
 
 def encode_gif(images: Sequence[np.ndarray], frame_ms: int = 120) -> bytes:
-    """Encode RGB images of one size as a film that begins again; its end stays a while."""
+    """Encode RGB images of one size as an animation that repeats; its end stays a while."""
     import imageio.v3
 
     durations = [frame_ms] * (len(images) - 1) + [12 * frame_ms]

@@ -20,7 +20,7 @@ from cnnviz.arrays import frozen_arrays
 from cnnviz.errors import InvalidImageError, InvalidParameterError
 from cnnviz.images import MAX_BYTES, ImageInput, image_from_pixels, read_image
 
-BASE = "efficientnet-lite0"  # the network whose features are re-used
+BASE = "efficientnet-lite0"  # the network whose features are reused
 MIN_CLASSES, MAX_CLASSES = 2, 5
 MIN_IMAGES, MAX_IMAGES = 8, 100  # of one class
 MAX_NAME = 40  # letters of a class's name

@@ -26,16 +26,16 @@ from cnnviz.training.epochs import (
     Evaluation,
     Stream,
     compile_model,
-    count_answers,
+    count_predictions,
     fit_epoch,
 )
 from cnnviz.training.live.settings import (
     LiveLook,
     LiveSettings,
     LiveTrained,
-    held_out_images,
     live_images,
     ten_places,
+    test_images,
 )
 from cnnviz.training.run import card_facts, packed, written
 from cnnviz.zoo.blocks import build_blocks
@@ -107,7 +107,7 @@ def first_look(settings: LiveSettings) -> LiveLook:
         If the data are not on this computer.
     """
     model = build_blocks(settings.network, settings.name, settings.seed)
-    onlooker = _Onlooker(model, held_out_images(settings.data))
+    onlooker = _Onlooker(model, test_images(settings.data))
     return LiveLook(0, 0, 0, {}, {}, *onlooker.look(_nothing))
 
 
@@ -128,7 +128,7 @@ def live_card(trained: LiveTrained) -> ModelCard:
         If its data are not on this computer any more.
     """
     recipe, network = trained.settings.recipe, trained.settings.network
-    held_out = held_out_images(trained.settings.data)
+    held_out = test_images(trained.settings.data)
     height, width, channels = network.input_shape
     share = f"{trained.history[-1]['val_accuracy']:.1%} of {len(held_out.labels):,}"
     return ModelCard(
@@ -167,7 +167,7 @@ def live_files(trained: LiveTrained) -> dict[str, bytes]:
     training, held_out = live_images(settings)
     with tempfile.TemporaryDirectory() as folder:
         content = packed(model, Path(folder) / "network.keras")
-    result = count_answers(_Onlooker(model, held_out).outputs(_nothing), held_out)
+    result = count_predictions(_Onlooker(model, held_out).outputs(_nothing), held_out)
     facts = card_facts(settings.recipe, model, training, held_out, result) | {
         "training_seconds": round(sum(epoch["seconds"] for epoch in trained.history)),
         "command": f"python -m cnnviz train-live {settings.name}.settings.json",
@@ -231,7 +231,7 @@ class _Onlooker:
     def look(self, on_batch: Callable[[], None]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Give the first kernels, the answers to the ten images, and the confusion matrix."""
         outputs = self.outputs(on_batch)
-        result: Evaluation = count_answers(outputs, self._held_out)
+        result: Evaluation = count_predictions(outputs, self._held_out)
         return self._first.get_weights()[0], outputs[ten_places(self._held_out)], result.confusion
 
 

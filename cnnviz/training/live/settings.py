@@ -267,10 +267,10 @@ def live_images(settings: LiveSettings) -> tuple[LabeledImages, LabeledImages]:
     """
     training = data_set(settings.data).load("train")
     order = np.random.default_rng(0).permutation(len(training.labels))
-    return _some(training, order[: settings.num_images]), held_out_images(settings.data)
+    return _some(training, order[: settings.num_images]), test_images(settings.data)
 
 
-def held_out_images(data_name: str) -> LabeledImages:
+def test_images(data_name: str) -> LabeledImages:
     """Read the images that a live training is measured on, at most 1,000.
 
     Raises
@@ -295,7 +295,7 @@ def ten_images(data_name: str) -> LabeledImages:
     DatasetError
         If the data are not on this computer.
     """
-    held_out = held_out_images(data_name)
+    held_out = test_images(data_name)
     return _some(held_out, np.array(ten_places(held_out)))
 
 

@@ -64,7 +64,7 @@ def show(picked: PickedImage) -> None:
     before = classifier.scores(unshifted) if to_the_right or down else None
     class_index = int(scores.argmax()) if chosen == _BEST else chosen
     with left:
-        _say_answer(classifier, scores, before)
+        _show_prediction(classifier, scores, before)
     with right:
         _show_product(classifier, view, class_index, picked.label)
         _show_scores(classifier, scores, before, class_index)
@@ -119,12 +119,12 @@ def _choose_shift() -> tuple[int, int]:
     return right, down
 
 
-def _say_answer(
+def _show_prediction(
     classifier: LinearClassifier, scores: np.ndarray, before: np.ndarray | None
 ) -> None:
-    names, chances = classifier.class_names, softmax(scores)
+    names, probabilities = classifier.class_names, softmax(scores)
     best = int(scores.argmax())
-    st.markdown(f"**Prediction: {names[best]}** ({chances[best]:.0%})")
+    st.markdown(f"**Prediction: {names[best]}** ({probabilities[best]:.0%})")
     if before is None:
         st.markdown(":small[Shift the image by a few pixels and watch the logits.]")
     else:
@@ -197,10 +197,10 @@ def _show_scores(
             has_tools=False,
         )
     with right:
-        chances = softmax(scores)
+        probabilities = softmax(scores)
         earlier = None if before is None else softmax(before)
         show_chart(
-            figures.class_bars_figure(names, chances, earlier, class_index, is_share=True),
+            figures.class_bars_figure(names, probabilities, earlier, class_index, is_share=True),
             "Probability of every class",
             key="template_probabilities",
             has_tools=False,

@@ -26,7 +26,7 @@ _Result = TypeVar("_Result")
 _Settings = tuple[tuple[str, Any], ...]
 
 
-def case(
+def observation(
     model_name: str, image: ImageInput, target: Target, layer_names: tuple[str, ...]
 ) -> "Observation | None":
     """Run an image through a network and back, once for all methods: shared, read-only.
@@ -35,15 +35,15 @@ def case(
     """
     network = model(model_name)
     return computed(
-        ("case", model_name, image.digest, target, layer_names),
+        ("observation", model_name, image.digest, target, layer_names),
         "Running the network forward and back",
         is_slow(network, OBSERVATION),
-        lambda report: observation(model_name, image, target, layer_names, network),
+        lambda report: observed(model_name, image, target, layer_names, network),
     )
 
 
 @remembered(6, is_shared=True)
-def observation(
+def observed(
     model_name: str,
     image: ImageInput,
     target: Target,
@@ -110,7 +110,7 @@ def _heatmap(
     _report: OnProgress | None,
 ) -> ClassHeatmap:
     method = find_method(method_name)
-    seen = observation(model_name, image, target, method.needed_layers(layer_name), _network)
+    seen = observed(model_name, image, target, method.needed_layers(layer_name), _network)
     return attribution_map(seen, method, layer_name, dict(settings), _report)
 
 
@@ -137,7 +137,7 @@ def _fused(
 ) -> ClassHeatmap:
     from cnnviz.attribution.cam import fuse
 
-    seen = observation(model_name, image, target, layer_names, _network)
+    seen = observed(model_name, image, target, layer_names, _network)
     method = find_method("layer-cam")
     return fuse([attribution_map(seen, method, name) for name in layer_names])
 
@@ -174,7 +174,7 @@ def _weights(
 ) -> np.ndarray:
     from cnnviz.attribution.cam import channel_weights as weigh
 
-    seen = observation(model_name, image, target, (layer_name,), _network)
+    seen = observed(model_name, image, target, (layer_name,), _network)
     return weigh(seen, method_name, layer_name, dict(settings), _report)
 
 

@@ -14,7 +14,7 @@ from cnnviz.errors import DatasetError
 from cnnviz.images import ImageInput
 from cnnviz.network.cost import is_slow, part_of
 from cnnviz.ui.class_activation import words
-from cnnviz.ui.class_activation.cached import computed, observation
+from cnnviz.ui.class_activation.cached import computed, observed
 from cnnviz.ui.shared.networks import loaded, model
 from cnnviz.ui.shell.cache import in_background, remembered
 from cnnviz.ui.shell.jobs import Report
@@ -37,10 +37,8 @@ def pixel_curves(
     """Measure deletion and insertion of a map, of a random order and of a centered Gaussian."""
     from cnnviz.attribution.evaluation.faithfulness import curves_with_controls
 
-    observed = observation(model_name, image, target, (), loaded(model_name))
-    return curves_with_controls(
-        observed, {words.MAP: heatmap.values}, kind=kind, on_progress=report
-    )
+    seen = observed(model_name, image, target, (), loaded(model_name))
+    return curves_with_controls(seen, {words.MAP: heatmap.values}, kind=kind, on_progress=report)
 
 
 def image_without(
@@ -76,7 +74,7 @@ def _without(
 ) -> tuple[np.ndarray, np.ndarray]:
     from cnnviz.attribution.evaluation.faithfulness import image_without as without
 
-    seen = observation(model_name, image, target, (), _network)
+    seen = observed(model_name, image, target, (), _network)
     return without(seen, heatmap.values, share, kind=kind)
 
 
@@ -99,7 +97,7 @@ def _drop(
 ) -> "Drop":
     from cnnviz.attribution.evaluation.faithfulness import masked_drop as drop
 
-    return drop(observation(model_name, image, target, (), _network), heatmap.values)
+    return drop(observed(model_name, image, target, (), _network), heatmap.values)
 
 
 @in_background("Imputing removed pixels")
@@ -109,11 +107,11 @@ def road_curves(
     """Measure ROAD of a map and of a random order."""
     from cnnviz.attribution.evaluation.faithfulness import RANDOM, control_maps, road
 
-    observed = observation(model_name, image, target, (), loaded(model_name))
-    random_map = control_maps(*observed.batch.shape[1:3])[RANDOM]
+    seen = observed(model_name, image, target, (), loaded(model_name))
+    random_map = control_maps(*seen.batch.shape[1:3])[RANDOM]
     maps = {words.MAP: heatmap.values, RANDOM: random_map}
     return {
-        name: road(observed, values, on_progress=part_of(report, index, len(maps)))
+        name: road(seen, values, on_progress=part_of(report, index, len(maps)))
         for index, (name, values) in enumerate(maps.items())
     }
 

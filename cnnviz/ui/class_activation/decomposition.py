@@ -37,10 +37,12 @@ def show(model_name: str, picked: PickedImage) -> None:
         )
         if weights is None:
             return
-        case = cached.case(model_name, picked.image, request.target, (request.layer_name,))
-        if case is None:
+        observation = cached.observation(
+            model_name, picked.image, request.target, (request.layer_name,)
+        )
+        if observation is None:
             return
-        maps = case.activations[request.layer_name]
+        maps = observation.activations[request.layer_name]
         _show_parts(model_name, request, maps, maps * weights)
         _show_proof(model_name, picked, request)
 

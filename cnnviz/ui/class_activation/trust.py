@@ -251,18 +251,20 @@ def _show_saturation(model_name: str, picked: PickedImage, request: AttributionR
     index = request.target.class_index
     targets = {"the logit": one_class(index), "the probability": probability(index)}
     asked_for = {
-        name: cached.case(model_name, picked.image, target, (request.layer_name,))
+        name: cached.observation(model_name, picked.image, target, (request.layer_name,))
         for name, target in targets.items()
     }
-    cases = {name: case for name, case in asked_for.items() if case is not None}
-    if len(cases) < len(targets):
+    observations = {
+        name: observation for name, observation in asked_for.items() if observation is not None
+    }
+    if len(observations) < len(targets):
         return
     norms = {}
-    for place, (name, case) in zip(st.columns(2), cases.items(), strict=True):
+    for place, (name, observation) in zip(st.columns(2), observations.items(), strict=True):
         heatmap = cached.evidence(
-            model_name, picked.image, "grad-cam", request.layer_name, case.target
+            model_name, picked.image, "grad-cam", request.layer_name, observation.target
         )
-        slope = case.gradients[request.layer_name].astype(np.float64)
+        slope = observation.gradients[request.layer_name].astype(np.float64)
         norms[name] = float(np.linalg.norm(slope))
         if heatmap is None:
             continue
@@ -273,7 +275,7 @@ def _show_saturation(model_name: str, picked: PickedImage, request: AttributionR
                 f"Grad-CAM of {name}, maximum {number(heatmap.maximum)}",
                 f"Grad-CAM of {name}",
             )
-    shares = shared.model(model_name).probabilities(cases["the logit"].logits)
+    shares = shared.model(model_name).probabilities(observations["the logit"].logits)
     ratio = norms["the probability"] / max(norms["the logit"], 1e-30)
     st.markdown(
         f"**What you see.** Gradient norm of the logit {number(norms['the logit'])}, of the "

@@ -1,5 +1,5 @@
-// Plays films of trainings: all frames are here already, this only shows them.
-// What outlives a new set of frames, also where Streamlit loads this file anew: where each film is.
+// Plays timelines of trainings: all frames are here already, this only shows them.
+// What outlives a new set of frames, also where Streamlit loads this file anew: where each timeline is.
 const players = (globalThis.cnnvizPlayers ??= new Map());
 
 export default function ({ data, key, parentElement }) {
@@ -244,7 +244,7 @@ export default function ({ data, key, parentElement }) {
     speed.setAttribute("aria-valuetext", `${kept.speed} steps a second`);
     tick();
   };
-  find(".film").onkeydown = (event) => {
+  find(".timeline").onkeydown = (event) => {
     const isRange = event.target.type === "range", isButton = event.target.type === "button";
     const places = { ArrowRight: place + 1, ArrowLeft: place - 1, Home: 0, End: last };
     if (event.key === " " && !isButton) turn(!kept.playing);

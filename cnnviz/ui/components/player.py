@@ -11,7 +11,7 @@ _FOLDER = Path(__file__).parent
 _player = st.components.v2.component(
     "cnnviz.player",
     html="""
-<div class="film">
+<div class="timeline">
   <div class="bar">
     <button class="play" type="button">Play</button>
     <input class="time" type="range" min="0" step="1" aria-label="Training step">
@@ -27,14 +27,14 @@ _player = st.components.v2.component(
 )
 
 
-def play(reels: Sequence[dict[str, Any]], *, key: str) -> None:
+def play(frames: Sequence[dict[str, Any]], *, key: str) -> None:
     """Show one timeline, or two side by side at the same step.
 
     Parameters
     ----------
     reels : sequence of dict
-        From `cnnviz.ui.timeline.reel.make_reel`. Where their steps differ, each shows the last of
+        From `cnnviz.ui.timeline.reel.make_frames`. Where their steps differ, each shows the last of
         its own that is not later than the common one.
     key : str
     """
-    _player(key=key, data={"reels": list(reels)})
+    _player(key=key, data={"reels": list(frames)})

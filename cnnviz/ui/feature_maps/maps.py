@@ -227,10 +227,10 @@ def show_one(model_name: str, picked: PickedImage) -> None:
     """Show one filter: its map, kernel, histogram and maximally activating images."""
     layer_name, column, stage = layer_strip.columns(model_name, picked)
     with stage:
-        _draw_one(model_name, picked, layer_name, column)
+        _draw_tile(model_name, picked, layer_name, column)
 
 
-def _draw_one(
+def _draw_tile(
     model_name: str, picked: PickedImage, layer_name: str, column: DeltaGenerator
 ) -> None:
     values = shared.layer_maps(model_name, picked.image, layer_name)

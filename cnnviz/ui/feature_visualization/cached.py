@@ -1,4 +1,4 @@
-"""Images that excite filters, and the film of how they came to be."""
+"""Images that excite filters, and how they came to be."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -69,7 +69,7 @@ def filter_images(
                 begin_with=begin_with,
                 on_step=show_all,
             )
-        if len(found) > 1:  # nobody looks at so many films
+        if len(found) > 1:  # nobody looks at so many frames
             found = [replace(one, frames=one.frames[-1:]) for one in found]
         for key, one in zip(keys, found, strict=False):  # without keys nothing is kept
             disk_cache.keep_image(key, one)
@@ -113,7 +113,7 @@ def filters_at_steps(
 
 
 @remembered(32)
-def film(frames: tuple[bytes, ...], shape: tuple[int, int]) -> bytes:
+def animation(frames: tuple[bytes, ...], shape: tuple[int, int]) -> bytes:
     """Make a GIF of raw frames (height × width, RGB); the last one stays a while."""
     images = [np.frombuffer(frame, np.uint8).reshape(*shape, 3) for frame in frames]
     return figures.encode_gif(images)

@@ -38,10 +38,10 @@ def show_one(model_name: str, picked: PickedImage) -> None:
     """Run gradient ascent for one objective; show its progress and its result."""
     layer_name, column, stage = layer_strip.columns(model_name, picked, at_share=0.5)
     with stage:
-        _draw_one(model_name, picked, layer_name, column)
+        _draw_tile(model_name, picked, layer_name, column)
 
 
-def _draw_one(
+def _draw_tile(
     model_name: str, picked: PickedImage, layer_name: str, column: DeltaGenerator
 ) -> None:
     with column:
@@ -274,7 +274,7 @@ def _show_result(model_name: str, target: Target, found: FilterImage) -> None:
         download(
             f"Animation (GIF, {len(frames)} frames)",
             f"{name}.gif",
-            lambda: cached.film(frames, shape),
+            lambda: cached.animation(frames, shape),
         )
 
 

@@ -136,7 +136,7 @@ def show_bank(
     else:
         show_image(sheet, f"{caption} Each tile has its own scale.", what)
     strongest = int(worth.energy.argmax())
-    _show_one(bank, image, strongest if enlarged is None else min(enlarged, len(maps) - 1))
+    _show_tile(bank, image, strongest if enlarged is None else min(enlarged, len(maps) - 1))
     _show_worth(bank, image)
     if bank["kind"] == "haar":
         _show_decomposition(image, label)
@@ -161,7 +161,7 @@ def _layout(bank: dict[str, Any], by_energy: bool) -> str:
     )
 
 
-def _show_one(bank: dict[str, Any], image: ImageInput, place: int) -> None:
+def _show_tile(bank: dict[str, Any], image: ImageInput, place: int) -> None:
     """Show one filter of the bank and its response, each on its own scale."""
     filters = cached.filter_bank(**bank)
     kernel, response = filters.kernels[place].real, cached.bank_responses(image, **bank)[place]
@@ -329,7 +329,7 @@ def show_features() -> None:
     samples = datasets.fashion_mnist_samples()
     classifier, features = cached.bank_classifier(), cached.sample_features()
     by_bank = classifier.answers(features)
-    by_network = shared.answers_to_samples(_RIVAL, "fashion-mnist")
+    by_network = shared.predictions_of_samples(_RIVAL, "fashion-mnist")
     record = shared.training_record(_RIVAL)
     left, right = st.columns(2)
     left.metric("48 filter features", f"{classifier.accuracy:.1%} accuracy")

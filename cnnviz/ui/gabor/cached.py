@@ -14,13 +14,13 @@ from cnnviz.classifiers.filter_bank import (
 from cnnviz.filter_banks import (
     BANKS,
     FilterBank,
-    Usefulness,
+    Redundancy,
     bank_features,
     gabor_bank,
     gabor_kernel,
     gabor_response,
     preferred_wave,
-    usefulness,
+    redundancy,
 )
 from cnnviz.filter_banks.gabor import GaborResponse
 from cnnviz.filter_banks.gabor_fit import GaborFit, fit_gabor
@@ -105,9 +105,9 @@ def bank_usefulness(
     num_thetas: int,
     lowest: float,
     sigmas: tuple[float, ...],
-) -> Usefulness:
+) -> Redundancy:
     """How much each filter of a bank says about an image."""
-    return usefulness(bank_responses(image, kind, num_frequencies, num_thetas, lowest, sigmas))
+    return redundancy(bank_responses(image, kind, num_frequencies, num_thetas, lowest, sigmas))
 
 
 @remembered(16)

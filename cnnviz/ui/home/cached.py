@@ -130,7 +130,7 @@ PREVIEWS: dict[str, Callable[[ImageInput], np.ndarray]] = {
     "filters": _visualization,
     "class_activation": _heat_map,
     "train": _live,
-    "film": _timeline,
+    "timeline": _timeline,
     "augmentation": _augmented,
     "transfer": _classes,
     "models": _confusion,

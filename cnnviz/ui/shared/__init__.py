@@ -5,10 +5,10 @@ Pages ask for ``shared.xyz``. What one page alone shows is cached in that page's
 
 from cnnviz.ui.shared.confusions import (
     ConfusionExamples,
-    answers_to_samples,
     confusion_examples,
+    predictions_of_samples,
 )
-from cnnviz.ui.shared.images import collection_for, held_out_images, smaller
+from cnnviz.ui.shared.images import collection_for, smaller, test_images
 from cnnviz.ui.shared.maps import (
     ablated,
     ablation,
@@ -32,13 +32,11 @@ __all__ = [
     "ConfusionExamples",
     "ablated",
     "ablation",
-    "answers_to_samples",
     "checkpoint",
     "collection_for",
     "confusion_examples",
     "drawing",
     "examples",
-    "held_out_images",
     "layer_maps",
     "layer_statistics",
     "layers",
@@ -46,7 +44,9 @@ __all__ = [
     "overview",
     "predictions",
     "predictions_by_scaling",
+    "predictions_of_samples",
     "smaller",
+    "test_images",
     "training_record",
     "unit_trace",
 ]

@@ -8,7 +8,7 @@ import numpy as np
 from cnnviz.datasets import LabeledImages, data_set
 from cnnviz.errors import DatasetError
 from cnnviz.images import image_from_pixels
-from cnnviz.ui.shared.images import held_out_images
+from cnnviz.ui.shared.images import test_images
 from cnnviz.ui.shared.networks import model, training_record
 from cnnviz.ui.shell.cache import remembered
 from cnnviz.zoo import TrainingRecord
@@ -52,7 +52,7 @@ def confusion_examples(model_name: str) -> ConfusionExamples:
     record = training_record(model_name)
     data_name = record.facts["data"]
     try:
-        test_set = held_out_images(data_name)
+        test_set = test_images(data_name)
     except DatasetError as error:
         advice = f"For examples of every confusion, add the whole test set. {error}"
         return _among_samples(model_name, data_name, advice)
@@ -67,7 +67,7 @@ def _among_samples(model_name: str, data_name: str, advice: str) -> ConfusionExa
     if read_samples is None:
         return ConfusionExamples(np.empty((0, 1, 1), np.uint8), {}, "", advice)
     samples = read_samples()
-    cells = positions_by_cell(samples.labels, answers_to_samples(model_name, data_name))
+    cells = positions_by_cell(samples.labels, predictions_of_samples(model_name, data_name))
     source = f"the bundled samples ({samples.title})"
     return ConfusionExamples(samples.images, cells, source, advice)
 
@@ -112,7 +112,7 @@ def _spread(count: int) -> np.ndarray:
 
 
 @remembered(8, "Classifying all samples…")
-def answers_to_samples(model_name: str, data_name: str) -> np.ndarray:
+def predictions_of_samples(model_name: str, data_name: str) -> np.ndarray:
     """Predicted class of each bundled sample of a data set, int64 (N,)."""
     read_samples = data_set(data_name).samples
     assert read_samples is not None
@@ -122,7 +122,7 @@ def answers_to_samples(model_name: str, data_name: str) -> np.ndarray:
 @remembered(8, "Classifying test images…")
 def _predicted_in_test_set(model_name: str, data_name: str, num_images: int) -> np.ndarray:
     """Predicted class of some of `num_images` test images, int64 (N,)."""
-    images = held_out_images(data_name).images
+    images = test_images(data_name).images
     return _predicted_classes(model_name, images[_spread(num_images)])
 
 

@@ -42,10 +42,10 @@ def _test_set_collection(data_name: str) -> Collection:
             "This network was not trained here, so its held-out images are not known. Use the "
             "bundled ones."
         )
-    return datasets.collection_of(data_name, held_out_images(data_name))
+    return datasets.collection_of(data_name, test_images(data_name))
 
 
 @remembered(1, "Reading the test images…", is_shared=True)
-def held_out_images(data_name: str) -> LabeledImages:
+def test_images(data_name: str) -> LabeledImages:
     """Read the images of a data set that networks here are measured on: shared, read-only."""
     return datasets.data_set(data_name).load("test")

@@ -1,4 +1,4 @@
-"""Films of a training: an image shown to a network at every kept step."""
+"""Timelines of a training: an image shown to a network at every kept step."""
 
 from operator import attrgetter
 from typing import Any
@@ -9,7 +9,7 @@ from cnnviz.training import timeline
 from cnnviz.training.timeline import KernelFits, TrainingTimeline
 from cnnviz.ui.shell.cache import in_background, remembered
 from cnnviz.ui.shell.jobs import Report
-from cnnviz.ui.timeline import reel
+from cnnviz.ui.timeline import frames
 
 
 @remembered(1, ttl=60)
@@ -45,7 +45,9 @@ def timeline_fits(report: Report, model_name: str) -> KernelFits:
 
 
 @remembered(8, also_by={TrainingTimeline: attrgetter("key"), KernelFits: attrgetter("name")})
-def film_reel(film: TrainingTimeline, image: ImageInput, fits: KernelFits | None) -> dict[str, Any]:
+def timeline_frames(
+    timeline: TrainingTimeline, image: ImageInput, fits: KernelFits | None
+) -> dict[str, Any]:
     """Encode all frames of a timeline for the browser."""
-    record = zoo.training_record(film.name)
-    return reel.make_reel(film, zoo.find_card(film.name), record, image, fits)
+    record = zoo.training_record(timeline.name)
+    return frames.make_frames(timeline, zoo.find_card(timeline.name), record, image, fits)

@@ -15,12 +15,12 @@ from cnnviz.ui.controls import PickedImage
 from cnnviz.ui.controls.recipe_words import difference_table
 from cnnviz.ui.shell import address, frame
 from cnnviz.ui.shell.display import download, number, show_image
-from cnnviz.ui.timeline import cached, reel
+from cnnviz.ui.timeline import cached, frames
 
 _NONE = "none"
 _FRAME_MS = 500  # of the GIF
 _BESIDE = "beside"  # session key of the second network
-_PLAYED = "films_played"  # session key: scenes, films and fits that the player shows
+_PLAYED = "timelines_played"  # session key: scenes, timelines and fits that the player shows
 _PAIRS = {
     "Small initial weights and weight decay": ("svhn-small", "svhn-small-noisy"),
     "With and without augmentation": ("svhn-few", "svhn-few-augmented"),
@@ -63,11 +63,13 @@ def choose(model_name: str, picked: PickedImage) -> tuple[Scene, ...]:
             st.button(title, on_click=_take, args=pair, width="stretch")
     beside = _choose_second(model_name)
     layer_name = controls.layer_picker(
-        model_name, "Feature maps of layer", key="film_layer", default=model.first_convolution
+        model_name, "Feature maps of layer", key="timeline_layer", default=model.first_convolution
     )
     best = shared.predictions(model_name, picked.image)[0]
     class_index = controls.class_picker(model_name, best)
-    cam_layer_name = controls.layer_picker(model_name, "Heat map of layer", key="film_cam_layer")
+    cam_layer_name = controls.layer_picker(
+        model_name, "Heat map of layer", key="timeline_cam_layer"
+    )
     scene = Scene(model_name, picked, layer_name, cam_layer_name, class_index)
     return (scene, _scene_beside(scene, beside)) if beside else (scene,)
 
@@ -109,22 +111,22 @@ def show_scenes(scenes: Sequence[Scene]) -> None:
     stage, waiting = st.container(), st.container()
     with stage:
         timelines = [_timeline_of(scene) for scene in scenes]
-    made = [film for film in timelines if film is not None]
+    made = [timeline for timeline in timelines if timeline is not None]
     fits: list[KernelFits | None] = [None] * len(scenes)
     if len(made) == len(scenes):
         with waiting:
-            fits = [_fits_of(film) for film in made]
+            fits = [_fits_of(timeline) for timeline in made]
         st.session_state[_PLAYED] = tuple(zip(scenes, made, fits, strict=True))
     with stage:
         _play_last()
-    for scene, film, fit in zip(scenes, timelines, fits, strict=True):
+    for scene, timeline, fit in zip(scenes, timelines, fits, strict=True):
         image, words = st.columns([1, 4.2], gap="medium")
         with image:
             _show_input(scene)
-        if film is not None:
+        if timeline is not None:
             with words:
-                _explain(scene, film, fit)
-                _offer(scene, film, fit)
+                _explain(scene, timeline, fit)
+                _offer(scene, timeline, fit)
     if len(scenes) > 1:
         _explain_pair(scenes)
     _explain_all()
@@ -137,8 +139,10 @@ def _play_last() -> None:
     """
     played = st.session_state.get(_PLAYED, ())
     if played:
-        reels = [cached.film_reel(film, scene.image, fit) for scene, film, fit in played]
-        player.play(reels, key="film")
+        frames = [
+            cached.timeline_frames(timeline, scene.image, fit) for scene, timeline, fit in played
+        ]
+        player.play(frames, key="timeline")
 
 
 def _show_input(scene: Scene) -> None:
@@ -161,17 +165,17 @@ def _timeline_of(scene: Scene) -> TrainingTimeline | None:
     )
 
 
-def _fits_of(film: TrainingTimeline) -> KernelFits | None:
-    if not can_be_fitted(film.frames[0].kernels):
+def _fits_of(timeline: TrainingTimeline) -> KernelFits | None:
+    if not can_be_fitted(timeline.frames[0].kernels):
         return None
-    return cached.timeline_fits(film.name)
+    return cached.timeline_fits(timeline.name)
 
 
-def _explain(scene: Scene, film: TrainingTimeline, fits: KernelFits | None) -> None:
+def _explain(scene: Scene, timeline: TrainingTimeline, fits: KernelFits | None) -> None:
     """Describe one timeline by its numbers."""
-    first, last = film.frames[0], film.frames[-1]
-    label = film.class_names[film.class_index]
-    answers = [film.class_names[int(moment.logits.argmax())] for moment in film.frames]
+    first, last = timeline.frames[0], timeline.frames[-1]
+    label = timeline.class_names[timeline.class_index]
+    answers = [timeline.class_names[int(moment.logits.argmax())] for moment in timeline.frames]
     settled = len(answers)
     while settled and answers[settled - 1] == answers[-1]:
         settled -= 1
@@ -180,18 +184,18 @@ def _explain(scene: Scene, film: TrainingTimeline, fits: KernelFits | None) -> N
     )
     nearest = max(last.drift, key=lambda name: np.nan_to_num(last.drift[name].cosine))
     lines = [
-        f"**What you see: {controls.card_of(film.name).title}, {scene.picked.label}.** With the "
-        f"random initial weights, the prediction is “{answers[0]}” "
-        f"({first.probabilities.max():.0%}); from step {film.frames[settled].step:,} on it is "
+        f"**What you see: {controls.card_of(timeline.name).title}, {scene.picked.label}.** "
+        f"With the random initial weights, the prediction is “{answers[0]}” "
+        f"({first.probabilities.max():.0%}); from step {timeline.frames[settled].step:,} on it is "
         f"“{answers[-1]}”, finally with {last.probabilities.max():.0%}. The heat map is for "
         f"“{label}”.",
-        _weights_moved(film, farthest, nearest),
+        _weights_moved(timeline, farthest, nearest),
     ]
     if fits is not None:
         num = fits.r_squared.shape[1]
-        begun, *_, ended = (fits.r_squared >= reel.GOOD_FIT).sum(axis=1)
+        begun, *_, ended = (fits.r_squared >= frames.GOOD_FIT).sum(axis=1)
         lines.append(
-            f"A Gabor function explains at least {reel.GOOD_FIT:.0%} of the variance (R²) of "
+            f"A Gabor function explains at least {frames.GOOD_FIT:.0%} of the variance (R²) of "
             f"{begun} of {num} kernels before training and of {ended} after it"
             + (": most became edges and bars." if 2 * ended > num else ".")
         )
@@ -216,8 +220,8 @@ def _explain_pair(scenes: Sequence[Scene]) -> None:
     )
 
 
-def _weights_moved(film: TrainingTimeline, farthest: str, nearest: str) -> str:
-    far, near = film.frames[-1].drift[farthest], film.frames[-1].drift[nearest]
+def _weights_moved(timeline: TrainingTimeline, farthest: str, nearest: str) -> str:
+    far, near = timeline.frames[-1].drift[farthest], timeline.frames[-1].drift[nearest]
     return (
         f"The weights of `{farthest}` changed most, by {number(far.relative_change, 2)} times "
         f"their initial norm; those of `{nearest}` kept their direction best (cosine "
@@ -239,32 +243,32 @@ def _explain_all() -> None:
     )
 
 
-def _offer(scene: Scene, film: TrainingTimeline, fits: KernelFits | None) -> None:
+def _offer(scene: Scene, timeline: TrainingTimeline, fits: KernelFits | None) -> None:
     """Offer the timeline as files."""
-    card = controls.card_of(film.name)
+    card = controls.card_of(timeline.name)
     image, numbers = st.columns(2)
     with image:
         download(
             "Timeline (GIF)",
-            f"{film.name}-timeline.gif",
-            lambda: figures.encode_gif(reel.stills(film, card, scene.image), _FRAME_MS),
+            f"{timeline.name}-timeline.gif",
+            lambda: figures.encode_gif(frames.stills(timeline, card, scene.image), _FRAME_MS),
         )
     with numbers:
         download(
             "Numbers (NPZ)",
-            f"{film.name}-timeline.npz",
-            lambda: figures.arrays_npz(_arrays(film, fits)),
+            f"{timeline.name}-timeline.npz",
+            lambda: figures.arrays_npz(_arrays(timeline, fits)),
         )
 
 
-def _arrays(film: TrainingTimeline, fits: KernelFits | None) -> dict[str, np.ndarray]:
+def _arrays(timeline: TrainingTimeline, fits: KernelFits | None) -> dict[str, np.ndarray]:
     """Stack what the frames hold, the step first."""
-    arrays = {"steps": np.array([moment.step for moment in film.frames])}
+    arrays = {"steps": np.array([moment.step for moment in timeline.frames])}
     for what in ("epoch", "kernels", "maps", "heatmap", "logits", "probabilities"):
-        arrays[what] = np.stack([getattr(moment, what) for moment in film.frames])
-    arrays["layers"] = np.array([*film.frames[0].drift])
+        arrays[what] = np.stack([getattr(moment, what) for moment in timeline.frames])
+    arrays["layers"] = np.array([*timeline.frames[0].drift])
     for what in ("relative_change", "cosine"):
         arrays[what] = np.array(
-            [[getattr(one, what) for one in moment.drift.values()] for moment in film.frames]
+            [[getattr(one, what) for one in moment.drift.values()] for moment in timeline.frames]
         )
     return arrays if fits is None else arrays | {"r_squared": fits.r_squared}

@@ -152,7 +152,7 @@ def show_head(classes: CheckedClasses, picked: PickedImage) -> None:
     if head is None:
         return
     _show_result(classes, head)
-    _show_answer(head, picked)
+    _show_prediction(head, picked)
     _take_along(head)
     _explain(classes, head)
 
@@ -227,7 +227,7 @@ def _show_wrong(classes: CheckedClasses, head: "TrainedHead") -> None:
     show_image(sheet, "  \n".join(lines), "Misclassified images")
 
 
-def _show_answer(head: "TrainedHead", picked: PickedImage) -> None:
+def _show_prediction(head: "TrainedHead", picked: PickedImage) -> None:
     st.subheader("Prediction for the image in use")
     shares = head.probabilities(cached_classes.image_features(picked.image))[0]
     image, answer = st.columns([1, 2.2], gap="medium")

@@ -1,4 +1,4 @@
-"""The comparison on the re-use page: what was trained, what it is worth, what it looks at."""
+"""The comparison on the reuse page: what was trained, what it is worth, what it looks at."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

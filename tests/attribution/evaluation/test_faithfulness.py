@@ -149,8 +149,8 @@ def test_a_large_hole_in_a_slope_is_filled_with_the_slope() -> None:
 
 def test_road_finds_the_map_that_marks_what_is_needed(left_half: Observation) -> None:
     bright = np.where(LEFT[..., None] > 0, 255, 0).astype(np.uint8).repeat(3, axis=2)
-    case = observe(left_half.model, image_from_pixels(bright), one_class(1), [])
-    good, bad = road(case, LEFT, shares=[0.5]), road(case, 1 - LEFT, shares=[0.5])
+    observation = observe(left_half.model, image_from_pixels(bright), one_class(1), [])
+    good, bad = road(observation, LEFT, shares=[0.5]), road(observation, 1 - LEFT, shares=[0.5])
     assert good.deletion[0] < 0.5 < good.insertion[0]
     assert bad.insertion[0] < 0.5 < bad.deletion[0]
 

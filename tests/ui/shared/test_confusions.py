@@ -71,7 +71,7 @@ def test_without_a_test_set_the_bundled_samples_that_the_network_misclassifies_a
 def test_recorded_examples_are_those_that_the_network_misclassifies(name: str) -> None:
     network, record = load_model(name), zoo.training_record(name)
     try:
-        shared.held_out_images(record.facts["data"])
+        shared.test_images(record.facts["data"])
     except DatasetError as error:
         pytest.skip(str(error))
     examples = shared.confusion_examples(name)

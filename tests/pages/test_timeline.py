@@ -1,4 +1,4 @@
-"""The training film's page: its words, its files, its second network, and what cannot be filmed."""
+"""The training timeline: its words, its files, its second network, and what cannot be shown."""
 
 import io
 
@@ -9,11 +9,11 @@ from streamlit.testing.v1 import AppTest
 
 from cnnviz import datasets, figures, zoo
 from cnnviz.training.timeline import KernelFits, kernel_fits, training_timeline
-from cnnviz.ui.timeline import cached, reel
+from cnnviz.ui.timeline import cached, frames
 from tests.conftest import REPOSITORY
 from tests.pages.test_pages import finished, open_page, texts
 
-PAGE = "pages/film.py"
+PAGE = "pages/timeline.py"
 
 
 def opened(**query: str) -> AppTest:
@@ -45,8 +45,8 @@ def test_the_page_alone_and_before_the_timeline_is_ready_shows_the_image() -> No
 
 def test_other_layers_classes_and_a_second_network_can_be_chosen() -> None:
     app = opened(network="svhn-gabor")
-    app.selectbox(key="film_layer").select("relu5").run()
-    app.selectbox(key="film_cam_layer").select("relu2").run()
+    app.selectbox(key="timeline_layer").select("relu5").run()
+    app.selectbox(key="timeline_cam_layer").select("relu2").run()
     app.selectbox(key="class").select(3).run()
     assert "The heat map is for “3”" in texts(finished(app))
     app.selectbox(key="beside").select("fashion-gabor").run()
@@ -83,7 +83,7 @@ def test_a_ready_pair_differs_in_one_thing_and_the_page_says_in_what() -> None:
 
 def test_a_layer_that_the_second_network_lacks_is_replaced() -> None:
     app = opened(network="svhn-gabor", beside="fashion-gabor")
-    app.selectbox(key="film_layer").select("dropout5").run()
+    app.selectbox(key="timeline_layer").select("dropout5").run()
     assert not finished(app).exception
     assert not app.error
     assert "Fashion Gabor CNN" in texts(app)
@@ -114,9 +114,9 @@ def test_a_broken_upload_is_explained() -> None:
 @pytest.mark.parametrize("name", ["svhn-gabor", "fashion-gabor"])
 def test_the_reel_has_one_of_everything_for_every_step(name: str) -> None:
     image = datasets.sample_image("svhn", "digit-5-1")
-    film = training_timeline(name, image, "relu3", 3)
+    timeline = training_timeline(name, image, "relu3", 3)
     fits = kernel_fits(name)
-    made = cached.film_reel(film, image, fits)
+    made = cached.timeline_frames(timeline, image, fits)
     kernels, maps, evidence, curves, drift, answers = made["panels"]
     count = len(zoo.checkpoint_steps(name))
     for panel in (kernels, maps, evidence, drift, answers):
@@ -124,7 +124,7 @@ def test_the_reel_has_one_of_everything_for_every_step(name: str) -> None:
     assert len(kernels["fits"]) == len(kernels["kernels"]) == len(kernels["quality"]) == count
     assert drift["shares"][0] == [0] * len(drift["names"])
     assert max(max(row) for row in drift["shares"]) == 1
-    assert answers["names"][answers["picked"]] == film.class_names[3]
+    assert answers["names"][answers["picked"]] == timeline.class_names[3]
     for row in answers["shares"]:
         assert sum(row) == pytest.approx(1, abs=1e-3)
     history = zoo.training_record(name).history
@@ -134,39 +134,39 @@ def test_the_reel_has_one_of_everything_for_every_step(name: str) -> None:
 
 def test_colors_mean_the_same_in_every_frame() -> None:
     image = datasets.sample_image("svhn", "digit-5-1")
-    film = training_timeline("svhn-gabor", image, "conv1", 5)
+    timeline = training_timeline("svhn-gabor", image, "conv1", 5)
     card = zoo.find_card("svhn-gabor")
-    reach = reel.kernel_reach(film)
-    assert reach == max(np.abs(frame.kernels).max() for frame in film.frames)
-    for frame in (film.frames[0], film.frames[-1]):
-        painted = np.stack(reel.painted_kernels(frame.kernels, card, reach), axis=-1)
+    reach = frames.kernel_reach(timeline)
+    assert reach == max(np.abs(frame.kernels).max() for frame in timeline.frames)
+    for frame in (timeline.frames[0], timeline.frames[-1]):
+        painted = np.stack(frames.painted_kernels(frame.kernels, card, reach), axis=-1)
         back = (painted / 255 - 0.5) * 2 * reach
         np.testing.assert_allclose(back, frame.kernels, atol=reach / 254)
-    assert reel.map_scale(film).high == max(frame.maps.max() for frame in film.frames)
-    assert reel.heat_scale(film).high == max(frame.heatmap.max() for frame in film.frames)
+    assert frames.map_scale(timeline).high == max(frame.maps.max() for frame in timeline.frames)
+    assert frames.heat_scale(timeline).high == max(frame.heatmap.max() for frame in timeline.frames)
 
 
 def test_a_kernel_without_a_fit_is_gray_and_has_no_number() -> None:
     image = datasets.sample_image("svhn", "digit-5-1")
-    film = training_timeline("svhn-gabor", image, "conv1", 5)
-    stack = np.stack([frame.kernels for frame in film.frames])
+    timeline = training_timeline("svhn-gabor", image, "conv1", 5)
+    stack = np.stack([frame.kernels for frame in timeline.frames])
     stack[:, ..., 0] = np.nan
     quality = np.full((len(stack), stack.shape[-1]), 0.9)
     quality[:, 0] = np.nan
     fits = KernelFits("svhn-gabor", stack, quality)
     card, record = zoo.find_card("svhn-gabor"), zoo.training_record("svhn-gabor")
-    kernels = reel.make_reel(film, card, record, image, fits)["panels"][0]
+    kernels = frames.make_frames(timeline, card, record, image, fits)["panels"][0]
     assert kernels["quality"][0][:2] == [None, 0.9]
     assert "R² ≥ 0.8: 23 of 24" in kernels["says"][0]
-    assert (reel.painted_kernels(stack[0], card, 1.0)[0] == 128).all()
+    assert (frames.painted_kernels(stack[0], card, 1.0)[0] == 128).all()
 
 
 def test_the_gif_holds_every_step() -> None:
     image = datasets.sample_image("svhn", "digit-5-1")
-    film = training_timeline("svhn-gabor", image, "conv1", 5)
-    sheets = reel.stills(film, zoo.find_card("svhn-gabor"), image)
+    timeline = training_timeline("svhn-gabor", image, "conv1", 5)
+    sheets = frames.stills(timeline, zoo.find_card("svhn-gabor"), image)
     with Image.open(io.BytesIO(figures.encode_gif(sheets, 500))) as gif:
-        assert gif.n_frames == len(film.frames)
+        assert gif.n_frames == len(timeline.frames)
         assert gif.size == sheets[0].shape[1::-1]
 
 

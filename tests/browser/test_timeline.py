@@ -1,4 +1,4 @@
-"""The training film plays, stops, is moved by slider and keys, all without asking the server."""
+"""The timeline plays, stops, is moved by slider and keys, all without asking the server."""
 
 import re
 
@@ -13,18 +13,18 @@ from tests.browser.test_app import (
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("foreign")]
-FILM = "/film?network=svhn-gabor"
+TIMELINE = "/timeline?network=svhn-gabor"
 PIXELS = "canvas => canvas.toDataURL()"
 
 
-def opened(server: Server, page: Page, path: str = FILM) -> None:
+def opened(server: Server, page: Page, path: str = TIMELINE) -> None:
     open_page(page, server.url + path)
     expect(page.locator(".quality").first).to_have_text(re.compile(r"0\.\d\d"), timeout=60_000)
 
 
 def test_the_slider_moves_all_parts_and_asks_nobody(server: Server, page: Page) -> None:
     opened(server, page)
-    page.wait_for_load_state("networkidle")  # the words below the film have fonts of their own
+    page.wait_for_load_state("networkidle")  # the words below the timeline have fonts of their own
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
     sent: list[object] = []
@@ -74,7 +74,7 @@ def test_it_plays_from_the_start_and_stops_at_the_end_or_on_demand(
 
 
 def test_two_networks_run_in_step_and_each_stays_at_its_end(server: Server, page: Page) -> None:
-    opened(server, page, f"{FILM}&beside=fashion-gabor")
+    opened(server, page, f"{TIMELINE}&beside=fashion-gabor")
     when = page.locator(".when")
     expect(when).to_have_text(["step 5,625, epoch 45.0 (its end)", "step 18,760, epoch 20.0"])
     slider = page.get_by_role("slider", name="Training step")
@@ -99,7 +99,7 @@ def test_another_class_keeps_the_place_in_the_timeline(server: Server, page: Pag
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_serious_barrier_in_the_timeline(server: Server, page: Page, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    opened(server, page, f"{FILM}&beside=fashion-gabor")
+    opened(server, page, f"{TIMELINE}&beside=fashion-gabor")
     found = Axe().run(page).response["violations"]
     serious = [rule for rule in found if rule["impact"] in ("serious", "critical")]
     assert not serious, [(rule["id"], rule["nodes"][0]["html"][:200]) for rule in serious]

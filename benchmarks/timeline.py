@@ -1,10 +1,10 @@
-"""How fast a training film is prepared, and how fast its frames come in the browser.
+"""How fast a training timeline is prepared, and how fast its frames come in the browser.
 
-    python benchmarks/film.py [http://127.0.0.1:8501] [--moves 60]
+    python benchmarks/timeline.py [http://127.0.0.1:8501] [--moves 60]
 
 First prepares all frames of one digit for SVHN Gabor CNN in this process: once with building the
 network and compiling, then for other images, numbers and painting apart. With the address of a
-running app (`cnnviz app`), and Chromium, moves the film's slider and takes the time until the
+running app (`cnnviz app`), and Chromium, moves the timeline's slider and takes the time until the
 task after the next animation frame, when the new frame has been painted; for one network and for
 two beside each other. Prints median and slowest; asserts nothing.
 """
@@ -18,14 +18,14 @@ from playwright.sync_api import Page, sync_playwright
 
 from cnnviz import datasets, load_model, zoo
 from cnnviz.training.timeline import kernel_fits, training_timeline
-from cnnviz.ui.timeline.reel import make_reel
+from cnnviz.ui.timeline.frames import make_frames
 
 NAME = "svhn-gabor"
 MOVE = """
 ([place]) => new Promise(done => {
-    const film = [...document.querySelectorAll("*")].map(one => one.shadowRoot)
+    const timeline = [...document.querySelectorAll("*")].map(one => one.shadowRoot)
         .find(root => root && root.querySelector(".time"));
-    const slider = film.querySelector(".time");
+    const slider = timeline.querySelector(".time");
     requestAnimationFrame(() => {
         const start = performance.now();
         slider.value = place;
@@ -48,15 +48,15 @@ def preparation() -> None:
     for digit in datasets.sample_names("svhn")[:3]:
         image = datasets.sample_image("svhn", digit)
         start = time.perf_counter()
-        film = training_timeline(NAME, image, "conv1")
+        timeline = training_timeline(NAME, image, "conv1")
         made = time.perf_counter()
         fits = kernel_fits(NAME)
         fitted = time.perf_counter()
-        reel = make_reel(film, card, record, image, fits)
+        frames = make_frames(timeline, card, record, image, fits)
         done = time.perf_counter()
-        size = sum(len(one) for panel in reel["panels"] for one in panel.get("frames", ()))
+        size = sum(len(one) for panel in frames["panels"] for one in panel.get("frames", ()))
         print(
-            f"{len(film.frames)} checkpoints, image {digit}: numbers {made - start:.2f} s, "
+            f"{len(timeline.frames)} checkpoints, image {digit}: numbers {made - start:.2f} s, "
             f"fits {fitted - made:.2f} s, painting {done - fitted:.2f} s, {size / 1e3:.0f} kB"
         )
 
@@ -95,7 +95,7 @@ def main() -> None:
         page = browser.new_page(viewport={"width": 1280, "height": 1400})
         for beside in ("", "&beside=fashion-gabor"):
             print("two networks" if beside else "one network")
-            frames(page, f"{options.url}/film?suitable_model=SVHN+Gabor+CNN{beside}", options.moves)
+            frames(page, f"{options.url}/timeline?network=svhn-gabor{beside}", options.moves)
         browser.close()
 
 

@@ -1,3 +1,3 @@
 from cnnviz.ui import router
 
-router.show("film")
+router.show("timeline")

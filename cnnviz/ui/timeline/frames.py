@@ -1,4 +1,4 @@
-"""A training film as what the player in the browser takes: images as addresses, and numbers."""
+"""A training timeline as what the player in the browser takes: images as addresses, and numbers."""
 
 import base64
 from typing import Any
@@ -22,8 +22,8 @@ _OPACITY = 0.5
 Panel = dict[str, Any]
 
 
-def make_reel(
-    film: TrainingTimeline,
+def make_frames(
+    timeline: TrainingTimeline,
     card: ModelCard,
     record: TrainingRecord,
     image: ImageInput,
@@ -32,15 +32,15 @@ def make_reel(
     """Paint all frames and write all numbers; `fits` may come later."""
     return {
         "title": card.title,
-        "steps": [frame.step for frame in film.frames],
-        "epochs": [frame.epoch for frame in film.frames],
+        "steps": [frame.step for frame in timeline.frames],
+        "epochs": [frame.epoch for frame in timeline.frames],
         "panels": [
-            _kernels(film, card, fits),
-            _maps(film),
-            _evidence(film, card, image),
-            _curves(film, record),
-            _drift(film),
-            _probabilities(film),
+            _kernels(timeline, card, fits),
+            _maps(timeline),
+            _evidence(timeline, card, image),
+            _curves(timeline, record),
+            _drift(timeline),
+            _probabilities(timeline),
         ],
     }
 
@@ -54,14 +54,14 @@ def painted_kernels(kernels: np.ndarray, card: ModelCard, reach: float) -> list[
     return list(np.rint(painted * 255).astype(np.uint8).transpose(3, 0, 1, 2))
 
 
-def kernel_reach(film: TrainingTimeline) -> float:
+def kernel_reach(timeline: TrainingTimeline) -> float:
     """Find the largest weight of a first kernel at any step."""
-    return max(float(np.abs(frame.kernels).max()) for frame in film.frames) or 1.0
+    return max(float(np.abs(frame.kernels).max()) for frame in timeline.frames) or 1.0
 
 
-def _kernels(film: TrainingTimeline, card: ModelCard, fits: KernelFits | None) -> Panel:
-    reach = kernel_reach(film)
-    count = min(film.frames[0].kernels.shape[-1], _MOST_KERNELS)
+def _kernels(timeline: TrainingTimeline, card: ModelCard, fits: KernelFits | None) -> Panel:
+    reach = kernel_reach(timeline)
+    count = min(timeline.frames[0].kernels.shape[-1], _MOST_KERNELS)
 
     def strip(kernels: np.ndarray) -> str:
         return _png(np.concatenate(painted_kernels(kernels[..., :count], card, reach), axis=1))
@@ -70,17 +70,17 @@ def _kernels(film: TrainingTimeline, card: ModelCard, fits: KernelFits | None) -
     below = ", Gabor fit, R²" if fits else ""
     return {
         "kind": "kernels",
-        "title": f"Kernels of {film.kernel_layer_name}{below}",
+        "title": f"Kernels of {timeline.kernel_layer_name}{below}",
         "alt": f"{count} first-layer kernels, gray for zero",
-        "side": list(film.frames[0].kernels.shape[:2]),
+        "side": list(timeline.frames[0].kernels.shape[:2]),
         "count": count,
-        "kernels": [strip(frame.kernels) for frame in film.frames],
+        "kernels": [strip(frame.kernels) for frame in timeline.frames],
         "fits": [strip(one) for one in fits.fitted] if fits else [],
         "quality": [_rounded(row) for row in quality] if quality is not None else [],
         "bar": scale_bar(Scale(-reach, reach, "gray")),
         "says": [
             _kernel_words(frame, None if quality is None else quality[place])
-            for place, frame in enumerate(film.frames)
+            for place, frame in enumerate(timeline.frames)
         ],
     }
 
@@ -93,9 +93,9 @@ def _kernel_words(frame: TimelineFrame, quality: np.ndarray | None) -> str:
     return f"{words} R² ≥ {GOOD_FIT}: {good} of {len(quality)}."
 
 
-def map_scale(film: TrainingTimeline) -> Scale:
+def map_scale(timeline: TrainingTimeline) -> Scale:
     """Give the common scale of the feature maps of all steps."""
-    stack = [frame.maps for frame in film.frames]
+    stack = [frame.maps for frame in timeline.frames]
     has_signs = any(bool((maps < 0).any()) for maps in stack)
     return figures.signed_scale(*stack) if has_signs else figures.unsigned_scale(*stack)
 
@@ -115,48 +115,50 @@ def map_sheet(maps: np.ndarray, scale: Scale) -> np.ndarray:
     )
 
 
-def _maps(film: TrainingTimeline) -> Panel:
-    scale, depth = map_scale(film), film.frames[0].maps.shape[-1]
+def _maps(timeline: TrainingTimeline) -> Panel:
+    scale, depth = map_scale(timeline), timeline.frames[0].maps.shape[-1]
     what = "All" if depth <= _MOST_MAPS else f"{_MOST_MAPS} of"
     return {
         "kind": "sheet",
-        "title": f"{what} {depth} feature maps of {film.layer_name}",
-        "alt": f"Feature maps of {film.layer_name} for the image",
-        "frames": [_png(map_sheet(frame.maps, scale)) for frame in film.frames],
+        "title": f"{what} {depth} feature maps of {timeline.layer_name}",
+        "alt": f"Feature maps of {timeline.layer_name} for the image",
+        "frames": [_png(map_sheet(frame.maps, scale)) for frame in timeline.frames],
         "bar": scale_bar(scale),
         "says": [
             f"Range {number(float(frame.maps.min()), 2)} to {number(float(frame.maps.max()), 2)}."
-            for frame in film.frames
+            for frame in timeline.frames
         ],
     }
 
 
-def heat_scale(film: TrainingTimeline) -> Scale:
+def heat_scale(timeline: TrainingTimeline) -> Scale:
     """Give the common scale of the heat maps of all steps."""
-    return figures.unsigned_scale(*(frame.heatmap for frame in film.frames), color_map="inferno")
+    return figures.unsigned_scale(
+        *(frame.heatmap for frame in timeline.frames), color_map="inferno"
+    )
 
 
-def overlays(film: TrainingTimeline, card: ModelCard, image: ImageInput) -> list[np.ndarray]:
+def overlays(timeline: TrainingTimeline, card: ModelCard, image: ImageInput) -> list[np.ndarray]:
     """Overlay the heat map of every step on the image."""
     small = shrink_to_fit(image, _IMAGE_PX)
     under = image_from_pixels(figures.enlarge(small.pixels, _IMAGE_PX))
-    seen, scale = zoo.seen_part(card, under), heat_scale(film)
+    seen, scale = zoo.seen_part(card, under), heat_scale(timeline)
     return [
         figures.overlay_part(under.pixels, frame.heatmap, scale, _OPACITY, seen)
-        for frame in film.frames
+        for frame in timeline.frames
     ]
 
 
-def _evidence(film: TrainingTimeline, card: ModelCard, image: ImageInput) -> Panel:
-    label = film.class_names[film.class_index]
-    images = overlays(film, card, image)
+def _evidence(timeline: TrainingTimeline, card: ModelCard, image: ImageInput) -> Panel:
+    label = timeline.class_names[timeline.class_index]
+    images = overlays(timeline, card, image)
     return {
         "kind": "sheet",
         "title": f"Heat map for “{label}”",
         "alt": f"Heat map for {label} over the image",
         "frames": [_address(figures.encode_jpeg(one, 88), "jpeg") for one in images],
-        "bar": scale_bar(heat_scale(film)),
-        "says": [_heat_words(frame, film.cam_layer_name) for frame in film.frames],
+        "bar": scale_bar(heat_scale(timeline)),
+        "says": [_heat_words(frame, timeline.cam_layer_name) for frame in timeline.frames],
     }
 
 
@@ -168,7 +170,7 @@ def _heat_words(frame: TimelineFrame, layer_name: str) -> str:
     return f"Range 0 to {number(top, 2)}, {cells} positions of {layer_name}."
 
 
-def _curves(film: TrainingTimeline, record: TrainingRecord) -> Panel:
+def _curves(timeline: TrainingTimeline, record: TrainingRecord) -> Panel:
     looks = (("training", "", TRAINING, ""), ("validation", "val_", VALIDATION, "7 4"))
 
     def lines(key: str) -> list[dict[str, Any]]:
@@ -192,10 +194,10 @@ def _curves(film: TrainingTimeline, record: TrainingRecord) -> Panel:
     }
 
 
-def _drift(film: TrainingTimeline) -> Panel:
-    names = [*film.frames[0].drift]
+def _drift(timeline: TrainingTimeline) -> Panel:
+    names = [*timeline.frames[0].drift]
     changes = np.array(
-        [[frame.drift[name].relative_change for name in names] for frame in film.frames]
+        [[frame.drift[name].relative_change for name in names] for frame in timeline.frames]
     )
     changes = np.where(np.isfinite(changes), changes, 0)  # what began at zero has no share
     top = float(changes.max()) or 1.0
@@ -206,8 +208,8 @@ def _drift(film: TrainingTimeline) -> Panel:
         "names": names,
         "picked": -1,
         "shares": [_rounded(row / top) for row in changes],
-        "texts": [[_drift_words(one) for one in frame.drift.values()] for frame in film.frames],
-        "says": [f"‖w − w₀‖ / ‖w₀‖ · cosine. Full bar: {number(top, 2)}."] * len(film.frames),
+        "texts": [[_drift_words(one) for one in frame.drift.values()] for frame in timeline.frames],
+        "says": [f"‖w − w₀‖ / ‖w₀‖ · cosine. Full bar: {number(top, 2)}."] * len(timeline.frames),
     }
 
 
@@ -215,27 +217,26 @@ def _drift_words(drift: LayerDrift) -> str:
     return f"{_short(drift.relative_change)} · {_short(drift.cosine)}"
 
 
-def _probabilities(film: TrainingTimeline) -> Panel:
-    values = np.stack([frame.probabilities for frame in film.frames])
+def _probabilities(timeline: TrainingTimeline) -> Panel:
+    values = np.stack([frame.probabilities for frame in timeline.frames])
     best = np.argsort(-values.max(axis=0), kind="stable")[:_MOST_CLASSES]
-    shown = sorted({*best.tolist(), film.class_index})
+    shown = sorted({*best.tolist(), timeline.class_index})
     return {
         "kind": "bars",
         "title": "Prediction",
         "alt": "Probability of each class",
-        "names": [film.class_names[place] for place in shown],
-        "picked": shown.index(film.class_index),
+        "names": [timeline.class_names[place] for place in shown],
+        "picked": shown.index(timeline.class_index),
         "shares": [_rounded(row[shown]) for row in values],
         "texts": [[f"{share:.1%}" for share in row[shown]] for row in values],
-        "says": [_answer(film, frame) for frame in film.frames],
+        "says": [_prediction(timeline, frame) for frame in timeline.frames],
     }
 
 
-def _answer(film: TrainingTimeline, frame: TimelineFrame) -> str:
-    best, wanted = film.class_names[int(frame.logits.argmax())], film.class_names[film.class_index]
-    return (
-        f"Predicted: “{best}”; logit of “{wanted}” {_short(float(frame.logits[film.class_index]))}."
-    )
+def _prediction(timeline: TrainingTimeline, frame: TimelineFrame) -> str:
+    names, target = timeline.class_names, timeline.class_index
+    logit = _short(float(frame.logits[target]))
+    return f"Predicted: “{names[int(frame.logits.argmax())]}”; logit of “{names[target]}” {logit}."
 
 
 def _short(value: float) -> str:
@@ -254,11 +255,11 @@ def _address(content: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def stills(film: TrainingTimeline, card: ModelCard, image: ImageInput) -> list[np.ndarray]:
+def stills(timeline: TrainingTimeline, card: ModelCard, image: ImageInput) -> list[np.ndarray]:
     """Draw every step as one image: kernels, feature maps, and the heat map over the image."""
-    reach, scale = kernel_reach(film), map_scale(film)
+    reach, scale = kernel_reach(timeline), map_scale(timeline)
     sheets = []
-    for frame, overlay in zip(film.frames, overlays(film, card, image), strict=True):
+    for frame, overlay in zip(timeline.frames, overlays(timeline, card, image), strict=True):
         tiles = painted_kernels(frame.kernels[..., :_MOST_KERNELS], card, reach)
         kernels = figures.mosaic(tiles, [None] * len(tiles), tile_px=56, first_number=None)
         title = f"{card.name}, step {frame.step:,} (epoch {frame.epoch:.1f})"
