@@ -185,9 +185,12 @@ def fused(maps: Sequence[np.ndarray], gamma: float = 2.0) -> np.ndarray:
     ----------
     Jiang et al., "LayerCAM", IEEE TIP 30, 2021, section III-C.
     """
-    height, width = max((one.shape for one in maps), key=lambda shape: shape[0] * shape[1])
+    height, width = max(
+        (layer_map.shape for layer_map in maps), key=lambda shape: shape[0] * shape[1]
+    )
     scaled = [
-        np.tanh(gamma * upsample(one, height, width) / max(float(one.max()), _TINY)) for one in maps
+        np.tanh(gamma * upsample(layer_map, height, width) / max(float(layer_map.max()), _TINY))
+        for layer_map in maps
     ]
     return np.max(scaled, axis=0).astype(np.float32)
 
@@ -248,10 +251,14 @@ def _linear_part(
 
 def _handed_on(model: "LoadedModel", names: Sequence[str]) -> list[str]:
     """Go back over layers that leave every number as it is; the first that computes comes last."""
-    found = list(names)
-    while found and _leaves_numbers(model.operations[found[-1]]) and model.layer_inputs[found[-1]]:
-        found += model.layer_inputs[found[-1]]
-    return found
+    branches = list(names)
+    while (
+        branches
+        and _leaves_numbers(model.operations[branches[-1]])
+        and model.layer_inputs[branches[-1]]
+    ):
+        branches += model.layer_inputs[branches[-1]]
+    return branches
 
 
 def _leaves_numbers(operation: Any) -> bool:
@@ -321,7 +328,7 @@ def _unit_masks(observation: Observation, maps: np.ndarray) -> Any:
     size = observation.batch.shape[1:3]
     for start in range(0, maps.shape[-1], 16):
         group = np.moveaxis(maps[..., start : start + 16], -1, 0)
-        large = np.stack([upsample(one, *size) for one in group])
+        large = np.stack([upsample(channel, *size) for channel in group])
         low = large.min(axis=(1, 2), keepdims=True)
         yield (large - low) / np.maximum(np.ptp(large, axis=(1, 2), keepdims=True), _TINY)
 
@@ -598,8 +605,8 @@ def fuse(maps: Sequence[ClassHeatmap], gamma: float = 2.0) -> ClassHeatmap:
     """Fuse heat maps of one class and several layers as `fused` does."""
     first = maps[0]
     return ClassHeatmap(
-        values=fused([one.values for one in maps], gamma),
-        layer_name=" + ".join(one.layer_name for one in maps),
+        values=fused([heatmap.values for heatmap in maps], gamma),
+        layer_name=" + ".join(heatmap.layer_name for heatmap in maps),
         class_index=first.class_index,
         logit=first.logit,
         method=first.method,

@@ -93,7 +93,7 @@ def compare_methods(
             if cell in row and cell.heatmap is not None:  # not measured yet
                 curves = pixel_curves(observation, cell.heatmap.values, on_progress=tell)
                 measured = TableCell(cell.heatmap, score=curves.score)
-                row[:] = [measured if one is cell else one for one in row]
+                row[:] = [measured if table_row is cell else table_row for table_row in row]
             done += 1
             tell(0, 1)
     return ComparisonTable(tuple(map(tuple, cells)))

@@ -75,10 +75,13 @@ def input_gradients(
         logits = np.zeros((len(chunk), len(observation.logits)), np.float32)
         if not observation.target.is_linear:
             logits = observation.model.logits_of(chunk)
-        found = observation.model.gradients(
+        chunk_gradients = observation.model.gradients(
             chunk, observation.target.logit_gradient(observation.model, logits), [IMAGE]
         )
-        yield found.gradients[IMAGE], observation.target.values(observation.model, found.logits)
+        yield (
+            chunk_gradients.gradients[IMAGE],
+            observation.target.values(observation.model, chunk_gradients.logits),
+        )
         if on_progress is not None:
             on_progress(min(start + size, len(inputs)), len(inputs))
 

@@ -204,7 +204,7 @@ def attribution_map(
     if reason:
         raise InvalidParameterError(f"{method.title} cannot be used here: {reason}")
     try:
-        found = method.explain(observation, layer_name, checked, on_progress)
+        raw_map = method.explain(observation, layer_name, checked, on_progress)
     except (ArithmeticError, LookupError, TypeError, ValueError, MemoryError) as error:
         if isinstance(error, CnnvizError):
             raise
@@ -213,14 +213,14 @@ def attribution_map(
             f"({type(error).__name__}). Choose another layer or method."
         ) from error
     return ClassHeatmap(
-        values=found.values,
+        values=raw_map.values,
         layer_name=layer_name if method.is_on_a_layer else IMAGE,
         class_index=observation.target.class_index,
         logit=float(observation.logits[observation.target.class_index]),
         method=method.name,
         target=observation.target.name,
         settings=tuple(checked.items()),
-        diagnostics=(("score", observation.value), *found.diagnostics),
+        diagnostics=(("score", observation.value), *raw_map.diagnostics),
     )
 
 

@@ -77,14 +77,14 @@ def observe(
     batch = model.preprocess(image)
     unknown = np.zeros((1, len(model.class_names)), np.float32)
     logits = unknown if target.is_linear else model.logits_of(batch)
-    found = model.gradients(batch, target.logit_gradient(model, logits), names)
+    layer_gradients = model.gradients(batch, target.logit_gradient(model, logits), names)
     return Observation(
         model=model,
         image=image,
         target=target,
         batch=batch,
-        logits=found.logits[0],
-        value=float(target.values(model, found.logits)[0]),
-        activations={name: values[0] for name, values in found.activations.items()},
-        gradients={name: values[0] for name, values in found.gradients.items()},
+        logits=layer_gradients.logits[0],
+        value=float(target.values(model, layer_gradients.logits)[0]),
+        activations={name: values[0] for name, values in layer_gradients.activations.items()},
+        gradients={name: values[0] for name, values in layer_gradients.gradients.items()},
     )

@@ -38,7 +38,7 @@ def image_files(paths: Sequence[Path]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            files += sorted(one for one in path.rglob("*") if one.suffix.lower() in ENDINGS)
+            files += sorted(file for file in path.rglob("*") if file.suffix.lower() in ENDINGS)
         elif path.exists():
             files.append(path)
         else:
@@ -87,12 +87,12 @@ def find_class(model: "LoadedModel", name: str) -> int:
         return int(name)
     exact = [i for i, one in enumerate(model.class_names) if one.lower() == name.lower()]
     alike = [i for i, one in enumerate(model.class_names) if name.lower() in one.lower()]
-    found = exact or alike
-    if len(found) != 1:
-        some = ", ".join(f"{model.class_names[i]} ({i})" for i in found[:8])
-        said = f"means several: {some}" if found else "is not known"
+    matches = exact or alike
+    if len(matches) != 1:
+        some = ", ".join(f"{model.class_names[i]} ({i})" for i in matches[:8])
+        said = f"means several: {some}" if matches else "is not known"
         raise InvalidParameterError(f"The class {name!r} {said}.")
-    return found[0]
+    return matches[0]
 
 
 def explain_files(

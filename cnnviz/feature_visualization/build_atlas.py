@@ -145,17 +145,17 @@ def draw_strip(strip: Strip) -> tuple[bytes, dict[str, Any]]:
 
     model = load_model(strip.model)
     indices = range(strip.first, strip.first + strip.count)
-    found = visualize(
+    images = visualize(
         model,
         [channel(model, strip.layer_name, i) for i in indices],
         strip.recipe,
         seeds=[strip.seed + i for i in indices],
     )
-    content = encode_strip([one.pixels for one in found])
+    content = encode_strip([image.pixels for image in images])
     facts = {
         "sha256": fingerprint(content),
-        "start": [round(one.start, 4) for one in found],
-        "reached": [round(one.reached, 4) for one in found],
+        "start": [round(image.start, 4) for image in images],
+        "reached": [round(image.reached, 4) for image in images],
         "recipe": asdict(strip.recipe),
         "seed": strip.seed,
     }
@@ -258,7 +258,7 @@ def _write_index(
     layers = dict(earlier["layers"])
     for name in dict.fromkeys(strip.layer_name for strip in strips):
         entries = []
-        for strip in (one for one in strips if one.layer_name == name):
+        for strip in (built_strip for built_strip in strips if built_strip.layer_name == name):
             facts = _facts_of(target, strip)
             assert facts is not None
             entry = {key: facts[key] for key in ("sha256", "start", "reached")}

@@ -39,7 +39,7 @@ def load_image(key: str) -> FilterImage | None:
     path = _folder() / f"{key}.npz"
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            found = FilterImage(
+            image = FilterImage(
                 pixels=arrays["pixels"],
                 objective_history=arrays["history"],
                 seed=int(arrays["seed"]),
@@ -51,7 +51,7 @@ def load_image(key: str) -> FilterImage | None:
         path.touch()  # it was wanted: it goes last
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None
-    return found
+    return image
 
 
 def keep_image(key: str, image: FilterImage) -> None:

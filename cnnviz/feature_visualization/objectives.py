@@ -245,8 +245,8 @@ def stacked_weights(objectives: Sequence[Objective]) -> list[np.ndarray]:
     return [
         np.stack(
             [
-                one.factor * (np.ones(1, np.float32) if one.weights is None else one.weights)
-                for one in terms
+                term.factor * (np.ones(1, np.float32) if term.weights is None else term.weights)
+                for term in terms
             ]
         ).astype(np.float32)
         for terms in zip(*(objective.terms for objective in objectives), strict=True)

@@ -137,7 +137,7 @@ def visualize(
     """
     if not 1 <= len(objectives) <= MAX_BATCH:
         raise InvalidParameterError(f"Between 1 and {MAX_BATCH} images can be made at once.")
-    weights = [tf.constant(one) for one in stacked_weights(objectives)]
+    weights = [tf.constant(layer_weights) for layer_weights in stacked_weights(objectives)]
     seeds = list(range(len(objectives))) if seeds is None else list(seeds)
     if len(seeds) != len(objectives):
         raise InvalidParameterError("There must be one seed for each objective.")

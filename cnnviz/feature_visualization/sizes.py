@@ -149,7 +149,10 @@ def _advice(model: "LoadedModel", objective: "Objective", side: int) -> str:
 def _next_size(model: "LoadedModel", objective: "Objective | None", side: int) -> int:
     """Find the next side from this one on; there must be one up to the largest."""
     sides = range(side, MAX_SIZE_PX)
-    return next((one for one in sides if can_compute(model, objective, one, one)), MAX_SIZE_PX)
+    return next(
+        (side_px for side_px in sides if can_compute(model, objective, side_px, side_px)),
+        MAX_SIZE_PX,
+    )
 
 
 def _is_drawable(size: Size) -> bool:
@@ -245,7 +248,7 @@ def _shapes_at(model: "LoadedModel", size: Size, reference: _ShapeRun | None) ->
     unsound: list[Any] = []
 
     def take(operation: Any, sources: list[Any], outputs: list[Any]) -> None:
-        is_sound = not any(source is one for source in sources for one in unsound)
+        is_sound = not any(source is layer_name for source in sources for layer_name in unsound)
         if kind_of(operation) in _RESHAPING:
             run.reshapes.append((sources[0].shape, outputs[0].shape))
             is_sound &= not _mixes_up(run.reshapes, reference)
@@ -261,7 +264,7 @@ def _shapes_at(model: "LoadedModel", size: Size, reference: _ShapeRun | None) ->
     except TF_ERRORS:
         return run
     output = outputs[model.output_names.index(model.output_name)]
-    if not any(output is one for one in unsound):
+    if not any(output is layer_name for layer_name in unsound):
         run.output = tuple(output.shape)
     return run
 

@@ -86,12 +86,12 @@ def ablation_logits(
     most = int(np.clip(CHUNK_CELLS // (rows * columns * num_channels), 1, 64))
     chunk = batch_size(model, most=most, behind=layer_name)
     keep = 1 - np.eye(num_channels, dtype=np.float32)
-    found = []
+    logits = []
     for start in range(0, num_channels, chunk):
-        found.append(_scores(model, image, layer_name, keep[start : start + chunk]))
+        logits.append(_scores(model, image, layer_name, keep[start : start + chunk]))
         if on_progress is not None:
             on_progress(min(start + chunk, num_channels), num_channels)
-    return np.concatenate(found)
+    return np.concatenate(logits)
 
 
 def _num_channels(model: "LoadedModel", layer_name: str) -> int:

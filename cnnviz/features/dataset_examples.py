@@ -94,8 +94,8 @@ def find_dataset_examples(
     parts: list[dict[str, Any]] = []
     num_done = 0
     for batch in model.batches(images):
-        found = model.compute("exemplars", lambda: _summaries(model), tf.constant(batch))
-        parts.append({name: [part.numpy() for part in four] for name, four in found.items()})
+        summaries = model.compute("exemplars", lambda: _summaries(model), tf.constant(batch))
+        parts.append({name: [part.numpy() for part in four] for name, four in summaries.items()})
         num_done += len(batch)
         if on_progress is not None:
             on_progress(num_done, len(images))
@@ -112,16 +112,16 @@ def _joined(parts: Sequence[Mapping[str, Any]], name: str, num_columns: int) -> 
 def _summaries(model: "LoadedModel") -> Callable[..., Any]:
     def summaries(batch: Any) -> Any:
         forward = model.run(batch)
-        found = {}
+        examples = {}
         for name, (rows, columns, channels) in model.map_shapes.items():
             maps = model.maps_of(forward, name)
             cells = tf.reshape(maps, (-1, rows * columns, channels))
-            found[name] = (
+            examples[name] = (
                 tf.reduce_mean(cells, axis=1),
                 tf.reduce_max(cells, axis=1),
                 tf.reduce_min(cells, axis=1),
                 tf.argmax(cells, axis=1, output_type=tf.int32),
             )
-        return found
+        return examples
 
     return compiled(summaries, tf.TensorSpec((None, *model.input_shape), tf.float32))

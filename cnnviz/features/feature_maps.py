@@ -126,17 +126,17 @@ def feature_maps(
 
 def glance(model: "LoadedModel", image: ImageInput, count: int = 8) -> dict[str, LayerGlance]:
     """Look at all layers at once and keep the `count` strongest maps of each."""
-    found = {}
+    statistics = {}
     for name, maps in feature_maps(model, image).items():
         cells = maps.values.reshape(-1, maps.values.shape[-1])
         low, high = cells.min(axis=0), cells.max(axis=0)
         channels = np.argsort(-high, kind="stable")[:count]
         strongest = maps.values[..., channels].transpose(2, 0, 1)
         num_dead = int((low == high).sum())
-        found[name] = LayerGlance(
+        statistics[name] = LayerGlance(
             float(low.min()), float(high.max()), channels, strongest, num_dead
         )
-    return found
+    return statistics
 
 
 def map_statistics(values: np.ndarray) -> MapStatistics:

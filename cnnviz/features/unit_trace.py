@@ -346,7 +346,7 @@ def _weights(
     kind = kind_of(operation)
     if kind in _POOLINGS:
         return np.array([channel]), None, 0.0
-    weights = [np.asarray(one) for one in operation.get_weights()]
+    weights = [np.asarray(values) for values in operation.get_weights()]
     bias = float(weights[-1][channel]) if operation.use_bias else 0.0
     if kind == "DepthwiseConv2D":
         source, copy = divmod(channel, weights[0].shape[-1])

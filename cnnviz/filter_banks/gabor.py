@@ -97,8 +97,8 @@ class FilterBank:
     def __post_init__(self) -> None:
         object.__setattr__(self, "kernels", read_only(self.kernels, np.complex128))
         names = self.names or tuple(
-            f"f {one.frequency:.2f} θ {math.degrees(one.theta):.0f}° σ {one.sigma:.1f}"
-            for one in self.parameters
+            f"f {p.frequency:.2f} θ {math.degrees(p.theta):.0f}° σ {p.sigma:.1f}"
+            for p in self.parameters
         )
         object.__setattr__(self, "names", names)
 

@@ -110,11 +110,11 @@ def fit_gabor(kernel: np.ndarray) -> GaborFit:
     lower = np.array([_LOWEST, -np.inf, 0.6, 0.6, -reach, -reach])
     upper = np.array([_HIGHEST, np.inf, size, size, reach, reach])
     starts = _coarse_starts(target, residual, size)
-    found = [
+    fits = [
         least_squares(residual, start, bounds=(lower, upper), x_scale=[0.1, 0.5, 1, 1, 1, 1])
         for start in starts
     ]
-    best = min(found, key=lambda each: each.cost)
+    best = min(fits, key=lambda each: each.cost)
     return _as_fit(values, best.x, x, y)
 
 

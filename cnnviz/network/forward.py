@@ -112,12 +112,12 @@ def run_layers(
     except _EnoughError:
         return done
     symbol = graph_of(keras_model).outputs[output]
-    found = raw_scores(symbol, run, as_scores) if as_scores else logits_of(symbol, run)
-    logits = tf.cast(found.values, tf.float32)
+    values = raw_scores(symbol, run, as_scores) if as_scores else logits_of(symbol, run)
+    logits = tf.cast(values.values, tf.float32)
     logits = tf.reshape(logits, (-1, logits.shape[-1] if logits.shape.rank > 1 else 1))
     if logits.shape[-1] == 1:  # a single unit z speaks for class 1 with z, for class 0 with -z
         logits = tf.concat([-logits, logits], axis=-1)
-    return replace(done, logits=logits, head=found.head, logits_layer=found.layer_name)
+    return replace(done, logits=logits, head=values.head, logits_layer=values.layer_name)
 
 
 class _Run(Graph):

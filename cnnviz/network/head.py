@@ -145,14 +145,14 @@ def logits_of(symbol: Any, graph: Graph) -> Logits:
         If the output is not one list of scores for each image: a map, or one list for each token.
     """
     check_output(symbol.shape)
-    found = _found(symbol, graph, ())
+    source = _found(symbol, graph, ())
     num_units = int(symbol.shape[-1]) if len(symbol.shape) > 1 else 1
-    head = Head(found.head.kind, found.head.ending, num_units)
+    head = Head(source.head.kind, source.head.ending, num_units)
     if num_units == 1 and head.kind == "softmax":  # it is 1 whatever the image
         head = Head("scores", "the softmax of a single unit, which is always 1", 1)
     if head.kind == "scores":
         return Logits(graph.value(symbol, ()), head)
-    return Logits(found.values, head, found.layer_name)
+    return Logits(source.values, head, source.layer_name)
 
 
 def raw_scores(symbol: Any, graph: Graph, ending: str) -> Logits:
@@ -222,8 +222,8 @@ def _found(symbol: Any, graph: Graph, path: Path) -> Logits:
 
 def _linear_layer(symbol: Any, graph: Graph, path: Path) -> str:
     """Name the layer whose output is handed on to a symbolic tensor; empty if it is not linear."""
-    found = _found(symbol, graph, path)
-    return found.layer_name if found.head.kind == "linear" else ""
+    logits = _found(symbol, graph, path)
+    return logits.layer_name if logits.head.kind == "linear" else ""
 
 
 def _origin(symbol: Any) -> tuple[Any, Any, int]:
@@ -257,12 +257,12 @@ def _hands_on(operation: Any, symbol: Any, node: Any) -> bool:
 
 def _handed_on(symbol: Any, node: Any, graph: Graph, path: Path) -> Logits:
     source = node.input_tensors[0]
-    found = _found(source, graph, path)
-    if found.head.kind == "scores":
-        return _raw(symbol, graph, path, found.head.ending)
-    args, kwargs = graph.arguments(node, path, {id(source): found.values})
+    logits = _found(source, graph, path)
+    if logits.head.kind == "scores":
+        return _raw(symbol, graph, path, logits.head.ending)
+    args, kwargs = graph.arguments(node, path, {id(source): logits.values})
     values = called(node.operation, args, kwargs)
-    return Logits(values, found.head, found.layer_name)
+    return Logits(values, logits.head, logits.layer_name)
 
 
 def _joined(symbol: Any, node: Any, graph: Graph, path: Path) -> Logits:

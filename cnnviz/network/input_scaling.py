@@ -99,10 +99,10 @@ def expected_range(
         return None, "", "One branch of the network scales the image, another does not."
     with np.errstate(all="ignore"):  # a logarithm of -1 is no range either
         is_plain = not has_foreign or all(map(_is_affine, changed))
-        found = {_range_of(end) if is_plain else None for end in changed}
-    if len(found) > 1 or None in found:
+        ranges = {_range_of(end) if is_plain else None for end in changed}
+    if len(ranges) > 1 or None in ranges:
         return None, "", "The network changes its input, but not in a way that tells its range."
-    return found.pop(), "layers", ""
+    return ranges.pop(), "layers", ""
 
 
 def _is_identity(end: np.ndarray) -> bool:

@@ -218,12 +218,12 @@ class LoadedModel:
         dict
             For each name of `zoo.PREPROCESSINGS` what `predict` gives.
         """
-        found = {}
+        maps_by_layer = {}
         for name, preprocessing in zoo.fitting_preprocessings(self.input_shape[2]).items():
             card = replace(self.card, preprocessing=preprocessing)
             logits = self.logits_of(zoo.preprocess(card, image))[0]
-            found[name] = self._predictions(logits, top)
-        return found
+            maps_by_layer[name] = self._predictions(logits, top)
+        return maps_by_layer
 
     def _predictions(self, logits: np.ndarray, top: int) -> tuple[Prediction, ...]:
         probabilities = self.probabilities(logits)
@@ -260,7 +260,7 @@ class LoadedModel:
         height, width, _ = self.input_shape
         size = int(np.clip(BATCH_PIXELS // (height * width), 1, 64))
         for start in range(0, len(images), size):
-            yield np.concatenate([self.preprocess(one) for one in images[start : start + size]])
+            yield np.concatenate([self.preprocess(image) for image in images[start : start + size]])
 
     def scores(self, image: ImageInput) -> np.ndarray:
         """Call `logits`, which this was called until version 0.1."""
@@ -296,8 +296,8 @@ class LoadedModel:
 
     def logits_of_all(self, images: Sequence[ImageInput]) -> np.ndarray:
         """Give the logits for many images, in batches: float32 (N, num_classes)."""
-        found = [np.empty((0, len(self.class_names)), np.float32)]
-        return np.concatenate([*found, *map(self.logits_of, self.batches(images))])
+        logits = [np.empty((0, len(self.class_names)), np.float32)]
+        return np.concatenate([*logits, *map(self.logits_of, self.batches(images))])
 
     def activations(
         self, image: ImageInput, layer_names: Iterable[str]
@@ -339,9 +339,9 @@ class LoadedModel:
         """
         self.check_class(class_index)
         direction = np.eye(len(self.class_names), dtype=np.float32)[class_index : class_index + 1]
-        found = self.gradients(self.preprocess(image), direction, [layer_name])
-        logit = float(found.logits[0, class_index])
-        return found.activations[layer_name][0], found.gradients[layer_name][0], logit
+        gradients = self.gradients(self.preprocess(image), direction, [layer_name])
+        logit = float(gradients.logits[0, class_index])
+        return gradients.activations[layer_name][0], gradients.gradients[layer_name][0], logit
 
     def gradients(
         self, batch: np.ndarray, directions: np.ndarray, layer_names: Iterable[str]
@@ -367,16 +367,16 @@ class LoadedModel:
         names = tuple(layer_names)
         self._checked(name for name in names if name != IMAGE)
         computed = names if self._is_often_asked(names) else (*self.layer_names, IMAGE)
-        found = self._scaled_gradients(batch, directions, names, computed, self.loss_scale)
-        if self.loss_scale != 1 and not found.is_finite:  # too large a number in half precision
-            found = self._scaled_gradients(batch, directions, names, computed, 1.0)
+        scaled = self._scaled_gradients(batch, directions, names, computed, self.loss_scale)
+        if self.loss_scale != 1 and not scaled.is_finite:  # too large a number in half precision
+            scaled = self._scaled_gradients(batch, directions, names, computed, 1.0)
         for name in names:
-            if not found.is_finite_at(name):
+            if not scaled.is_finite_at(name):
                 raise AnalysisError(
                     f"{self.name!r} gives values that are not numbers at layer {name!r} for this "
                     "image. Try another image or layer."
                 )
-        return found
+        return scaled
 
     def _scaled_gradients(
         self,
@@ -411,7 +411,9 @@ class LoadedModel:
         The gradient of a mean over many positions is smaller than the smallest float16 number.
         See Micikevicius et al., "Mixed precision training", ICLR 2018, arXiv:1710.03740, 3.2.
         """
-        dtypes = {getattr(one, "compute_dtype", None) for one in self.operations.values()}
+        dtypes = {
+            getattr(operation, "compute_dtype", None) for operation in self.operations.values()
+        }
         return HALF_LOSS_SCALE if "float16" in dtypes else 1.0
 
     def _is_often_asked(self, names: tuple[str, ...]) -> bool:
@@ -536,10 +538,10 @@ def _gradient(model: LoadedModel, names: tuple[str, ...]) -> Callable[..., Any]:
             done = model.run(batch)
             weighted = tf.reduce_sum(done.logits * directions, axis=1)
         outputs = {name: batch if name == IMAGE else done.outputs[name] for name in names}
-        found = tape.gradient(weighted, outputs)
+        derivatives = tape.gradient(weighted, outputs)
         gradients = {
             name: model.as_maps(name, tf.cast(slope, tf.float32))
-            for name, slope in found.items()
+            for name, slope in derivatives.items()
             if slope is not None
         }
         activations = {

@@ -91,7 +91,9 @@ def layer_table(model: "LoadedModel") -> tuple[LayerFacts, ...]:
         shape = model.layer_shapes[name]
         window = kernel_size(operation)
         parameters, shared_with = _parameters(operation, name, counted)
-        products = multiplications(operation, [model.layer_shapes[one] for one in inputs], shape)
+        products = multiplications(
+            operation, [model.layer_shapes[source] for source in inputs], shape
+        )
         rows.append(
             LayerFacts(
                 name=name,
@@ -226,4 +228,4 @@ def _row_cost(model: "LoadedModel", row: LayerFacts) -> int:
     if row.num_multiplications is not None:
         return row.num_multiplications
     weights = getattr(model.operations[row.name], "weights", ())
-    return sum(prod(one.shape) for one in weights) * prod(row.output_shape[:-1])
+    return sum(prod(weight.shape) for weight in weights) * prod(row.output_shape[:-1])

@@ -116,7 +116,7 @@ def receptive_fields(model: "LoadedModel") -> dict[str, ReceptiveField | None]:
     image = ReceptiveField(_pixels(height), _pixels(width))
     for name in model.layer_names:
         inputs = model.layer_inputs[name]
-        source = _joined([fields[one] for one in inputs] or [image])
+        source = _joined([fields[source_name] for source_name in inputs] or [image])
         before = model.layer_shapes[inputs[0]] if inputs else model.input_shape
         operation = _unwrapped(model.operations[name])
         field = _through(operation, source, before, model.layer_shapes[name])
@@ -227,8 +227,8 @@ def _joined_scattered(
     """Join branches of which some are in another order: nothing is known of single positions."""
     wholes = [_whole(source) for source in sources]
     whole = ReceptiveField(
-        reduce(_joined_axes, [one.rows for one in wholes]),
-        reduce(_joined_axes, [one.columns for one in wholes]),
+        reduce(_joined_axes, [field.rows for field in wholes]),
+        reduce(_joined_axes, [field.columns for field in wholes]),
     )
     # a branch whose every position sees as much as all branches together settles it
     for source in sources:

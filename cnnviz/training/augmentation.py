@@ -197,11 +197,11 @@ def extremes(pixels: np.ndarray, augmentation: Augmentation) -> dict[str, np.nda
     batch = np.repeat(_as_batch(pixels), 2, axis=0)
     if not augmentation.changes_anything:
         return {}
-    found = {}
+    settings = {}
     for layer in augmentation_layers(augmentation, seed=0).layers:
         ends = _both_ends(layer.name, augmentation, batch)
-        found[layer.name] = _as_pixels(layer.transform_images(batch, ends, training=True))
-    return found
+        settings[layer.name] = _as_pixels(layer.transform_images(batch, ends, training=True))
+    return settings
 
 
 def _both_ends(name: str, augmentation: Augmentation, batch: np.ndarray) -> dict[str, Any]:

@@ -289,11 +289,11 @@ def training_images(recipe: Recipe) -> LabeledImages:
     DatasetError
         If they are not there.
     """
-    found = datasets.data_set(recipe.data).load("train")
+    labeled = datasets.data_set(recipe.data).load("train")
     return replace(
-        found,
-        images=found.images[: recipe.most_images],
-        labels=found.labels[: recipe.most_images],
+        labeled,
+        images=labeled.images[: recipe.most_images],
+        labels=labeled.labels[: recipe.most_images],
     )
 
 

@@ -172,7 +172,9 @@ def training_timeline(
             class_index = int(model.logits(image).argmax())
         for step, then in zip(steps, weights, strict=True):
             _load_weights(model, then)
-            drift = {one.name: one for one in layer_drift(weights[0], then)}
+            drift = {
+                layer_change.name: layer_change for layer_change in layer_drift(weights[0], then)
+            }
             shown = _shown(model, image, layer_name, cam_layer_name, class_index)
             frames.append(TimelineFrame(step=step, epoch=step / per_epoch, drift=drift, **shown))
             if on_progress is not None:

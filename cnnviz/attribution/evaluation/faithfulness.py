@@ -118,8 +118,8 @@ def pixel_curves(
 
     base = baseline(observation.model, observation.image, kind, seed=seed)
     logits = masked_logits(observation, masks(), 2 * len(shares), base, on_progress)
-    found = observation.target.confidences(observation.model, logits)
-    return PixelCurves(shares, found[::2], found[1::2])
+    confidences = observation.target.confidences(observation.model, logits)
+    return PixelCurves(shares, confidences[::2], confidences[1::2])
 
 
 def image_without(
@@ -273,7 +273,7 @@ def road(
     height, width = observation.batch.shape[1:3]
     ranks = pixel_ranks(values, height, width, seed=seed)
     noise = 0.01 * float(np.ptp(observation.batch))
-    found = []
+    heatmaps = []
     for done, share in enumerate(shares):
         limit = round(share * ranks.size)
         missing = (ranks < limit, ranks >= ranks.size - limit)
@@ -283,10 +283,10 @@ def road(
             if on_progress is not None:
                 on_progress(done + (half + 1) / 3, len(shares))
         logits = observation.model.logits_of(np.stack(filled))
-        found.append(observation.target.confidences(observation.model, logits))
+        heatmaps.append(observation.target.confidences(observation.model, logits))
         if on_progress is not None:
             on_progress(done + 1, len(shares))
-    strongest_gone, weakest_gone = np.transpose(found)
+    strongest_gone, weakest_gone = np.transpose(heatmaps)
     gone = np.asarray(shares)
     return PixelCurves(gone, strongest_gone, weakest_gone[::-1])
 
@@ -320,7 +320,7 @@ def mosaic_of(model: "LoadedModel", images: Sequence[ImageInput]) -> ImageInput:
     if len(images) != 4:
         raise InvalidParameterError(f"a mosaic takes four images, got {len(images)}.")
     height, width = model.input_shape[0] // 2, model.input_shape[1] // 2
-    tiles = [resize_pixels(zoo.model_view(model.card, one), height, width) for one in images]
+    tiles = [resize_pixels(zoo.model_view(model.card, image), height, width) for image in images]
     return image_from_pixels(np.vstack([np.hstack(tiles[:2]), np.hstack(tiles[2:])]))
 
 

@@ -74,11 +74,11 @@ def architecture_figure(
     """
     import plotly.graph_objects as go
 
-    found = blocks(rows)
-    is_labeled = len(found) < MAX_LABELED
+    layer_blocks = blocks(rows)
+    is_labeled = len(layer_blocks) < MAX_LABELED
     figure = go.Figure()
     image = Block("input", "other", "input", input_shape, (), (), "input")
-    everything = [image, *found]
+    everything = [image, *layer_blocks]
     for kind, color in LAYERS.items():
         chosen = [(place, block) for place, block in enumerate(everything) if block.kind == kind]
         if chosen:
@@ -94,7 +94,7 @@ def architecture_figure(
                 hovertemplate="%{hovertext}<extra></extra>",
             )
     top = max(_height(block.shape) for block in everything) / 2
-    for place, block in enumerate(found, start=1):
+    for place, block in enumerate(layer_blocks, start=1):
         for source in block.sources:
             if source + 1 < place - 1:
                 _add_arc(figure, everything, source + 1, place)
@@ -104,7 +104,7 @@ def architecture_figure(
         height=420,
         margin=margin(),
         legend=lying_legend(1.08, x=0),
-        xaxis={"visible": False, "range": [-0.8, len(found) + 0.8]},
+        xaxis={"visible": False, "range": [-0.8, len(layer_blocks) + 0.8]},
         yaxis={"visible": False, "range": [-top - (2.6 if is_labeled else 1.4), top + 2.6]},
         hoverlabel={"align": "left"},
     )

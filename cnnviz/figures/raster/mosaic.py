@@ -244,7 +244,7 @@ def labeled_grid(
 
     def broken(text: str) -> list[str]:
         width = round(tile_px / (0.56 * size_px))
-        return [part for one in text.splitlines() for part in textwrap.wrap(one, width)]
+        return [part for line in text.splitlines() for part in textwrap.wrap(line, width)]
 
     heads = [broken(name) for name in column_names]
     left, top = tile_px + GAP_PX, max(map(len, heads), default=0) * line + GAP_PX

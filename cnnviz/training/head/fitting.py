@@ -119,13 +119,13 @@ def features(
 
         return compiled(forward, tf.TensorSpec((None, *model.input_shape), tf.float32))
 
-    found = [np.zeros((0, *model.layer_shapes[FEATURE_LAYER]), np.float32)]
+    feature_maps = [np.zeros((0, *model.layer_shapes[FEATURE_LAYER]), np.float32)]
     for start in range(0, len(images), _BATCH):
         batch = np.concatenate([model.preprocess(image) for image in images[start:][:_BATCH]])
-        found.append(model.compute(("features",), make, tf.constant(batch)).numpy())
+        feature_maps.append(model.compute(("features",), make, tf.constant(batch)).numpy())
         if on_progress is not None:
             on_progress(min(start + _BATCH, len(images)), len(images))
-    return np.concatenate(found)
+    return np.concatenate(feature_maps)
 
 
 def train_head(

@@ -227,8 +227,10 @@ def check_classes(classes: Mapping[str, Sequence[NamedImage]]) -> CheckedClasses
             )
         kept += good[:MAX_IMAGES]
         labels += [label] * len(good[:MAX_IMAGES])
-    found = np.array(labels, np.int64)
-    return CheckedClasses(names, tuple(kept), found, tuple(refused), _missing(names, found))
+    label_array = np.array(labels, np.int64)
+    return CheckedClasses(
+        names, tuple(kept), label_array, tuple(refused), _missing(names, label_array)
+    )
 
 
 def _sorted_out(

@@ -33,5 +33,5 @@ def invariance(
     network = model(model_name)
     versions = augmented(model_name, image, augmentation, num, seed)
     scores = network.logits_of_all([image, *(image_from_pixels(pixels) for pixels in versions)])
-    probabilities = np.stack([network.probabilities(one) for one in scores])
+    probabilities = np.stack([network.probabilities(score) for score in scores])
     return measure_invariance(probabilities[0], probabilities[1:])

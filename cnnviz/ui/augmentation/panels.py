@@ -59,11 +59,11 @@ _PAIRS = {
 
 def _presets() -> dict[str, Augmentation]:
     """Collect the lecture's augmentation and those that networks here were trained with."""
-    found = {_LECTURE: LECTURE}
+    presets = {_LECTURE: LECTURE}
     for recipe in RECIPES.values():
-        if recipe.augmentation not in (*found.values(), UNCHANGED):
-            found[f"As for {recipe.title}"] = recipe.augmentation
-    return {**found, "None": UNCHANGED}
+        if recipe.augmentation not in (*presets.values(), UNCHANGED):
+            presets[f"As for {recipe.title}"] = recipe.augmentation
+    return {**presets, "None": UNCHANGED}
 
 
 def show_random_draws(model_name: str, picked: PickedImage) -> None:
@@ -188,34 +188,35 @@ def show_draws(
 ) -> None:
     """Show the image, random augmentations of it, and the prediction for each."""
     versions = cached.augmented(model_name, picked.image, augmentation, num, seed)
-    found = cached.invariance(model_name, picked.image, augmentation, num, seed)
+    measured = cached.invariance(model_name, picked.image, augmentation, num, seed)
     network = shared.model(model_name)
-    label = network.class_names[found.class_index]
-    _show_summary(zoo.model_view(network.card, picked.image), picked, found, label)
-    sheet = _sheet(versions, found)
+    label = network.class_names[measured.class_index]
+    _show_summary(zoo.model_view(network.card, picked.image), picked, measured, label)
+    sheet = _sheet(versions, measured)
     show_image(
         sheet,
         f"{num} samples as in training, seed {seed}, {_size(versions[0])} px, with the probability "
         f"of “{label}”. Thin blue-green border: same prediction as for the image. Thick orange "
         "border: another prediction.",
-        f"{num} augmented versions of {picked.label}; {_kept(found)} keep the prediction {label}",
+        f"{num} augmented versions of {picked.label}; {_kept(measured)} keep the prediction "
+        f"{label}",
     )
     bars, words = st.columns([1.1, 1], gap="medium")
     with bars:
         show_chart(
             figures.draws_figure(
-                [_short(network.class_names[i]) for i in found.answers],
-                *(found.probabilities, found.stays, found.before),
+                [_short(network.class_names[i]) for i in measured.answers],
+                *(measured.probabilities, measured.stays, measured.before),
             ),
             f"Probability of {label} for each sample",
             key="draws",
         )
         st.markdown(
             f":small[Probability of “{label}” for each sample, with the predicted class on the "
-            f"left. Dotted: the image without augmentation, {found.before:.0%}.]"
+            f"left. Dotted: the image without augmentation, {measured.before:.0%}.]"
         )
     with words:
-        _explain_draws(found, label, augmentation)
+        _explain_draws(measured, label, augmentation)
     _suggest(model_name, num)
     _offer_files(sheet, model_name, picked, augmentation, num, seed)
 
@@ -331,15 +332,15 @@ def _offer_files(
 
 def show_extremes(model_name: str, picked: PickedImage, augmentation: Augmentation) -> None:
     """Show each transform alone, at both ends of its range."""
-    found = cached.augmentation_extremes(model_name, picked.image, augmentation)
-    if not found:
+    extremes = cached.augmentation_extremes(model_name, picked.image, augmentation)
+    if not extremes:
         st.info(
             "No augmentation: every sample is the image itself. Move a slider or choose a preset."
         )
         return
     captions = _extreme_captions(augmentation)
-    places = [place for _ in range(-(-len(found) // 3)) for place in st.columns(3)]
-    for place, (name, pair) in zip(places, found.items(), strict=False):
+    places = [place for _ in range(-(-len(extremes) // 3)) for place in st.columns(3)]
+    for place, (name, pair) in zip(places, extremes.items(), strict=False):
         with place:
             tiles = [figures.enlarge(pixels, _TILE_PX) for pixels in pair]
             side = max(tiles[0].shape)

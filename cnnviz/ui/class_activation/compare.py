@@ -65,9 +65,9 @@ def show(model_name: str, picked: PickedImage) -> None:
         def show(table: "ComparisonTable") -> None:
             _show(table, picked, rows, columns, names, is_common)
 
-        found = cached.compare_methods(picked.image, tuple(rows), columns, show)
-        if found is not None:
-            show(found)
+        comparison = cached.compare_methods(picked.image, tuple(rows), columns, show)
+        if comparison is not None:
+            show(comparison)
         _explain(against, model_name, class_index)
 
 
@@ -84,7 +84,7 @@ def _columns(
     layer_name = model.default_cam_layer
     if against == "classes":
         best = shared.predictions(model_name, picked.image, _NUM_COLUMNS)
-        indices = list(dict.fromkeys([*(one.class_index for one in best), class_index]))
+        indices = list(dict.fromkeys([*(cell.class_index for cell in best), class_index]))
         names = [model.class_names[index] for index in indices]
         return tuple((model_name, layer_name, one_class(index)) for index in indices), names
     ready = [card for card in zoo.list_models() if zoo.is_ready(card)]
@@ -131,8 +131,8 @@ def _show(
     captions: list[list[str]] = []
     for row in (*table.cells, *[()] * (len(rows) - len(table.cells))):
         cells = [*row, *[None] * (len(columns) - len(row))]
-        found = [cell.heatmap for cell in cells if cell is not None and cell.heatmap is not None]
-        top = max((_reach(one) for one in found), default=1.0)
+        heatmaps = [cell.heatmap for cell in cells if cell is not None and cell.heatmap is not None]
+        top = max((_reach(heatmap) for heatmap in heatmaps), default=1.0)
         tiles.append([])
         captions.append([])
         for cell, (name, _, _) in zip(cells, columns, strict=True):

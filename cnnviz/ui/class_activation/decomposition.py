@@ -140,16 +140,16 @@ def _show_proof(model_name: str, picked: PickedImage, request: AttributionReques
         return
     _, _, bias = head
     class_index = request.target.class_index
-    found = cached.evidence(model_name, picked.image, "cam", head[0][0], request.target)
-    if found is None:
+    heatmap = cached.evidence(model_name, picked.image, "cam", head[0][0], request.target)
+    if heatmap is None:
         return
-    mean, offset = float(found.values.mean(dtype=np.float64)), float(bias[class_index])
+    mean, offset = float(heatmap.values.mean(dtype=np.float64)), float(bias[class_index])
     st.subheader("Mean of the map plus bias = logit")
     st.markdown(
         f"This network averages `{head[0][0]}` and applies one dense layer. So the mean of CAM "
         "plus "
         f"the bias is the logit of *{model.class_names[class_index]}*:"
         f"\n\n$$\\overline{{M_c}} + b_c = {mean:.4f} + ({offset:.4f}) = "
-        f"{mean + offset:.4f} \\qquad \\text{{logit of the network: }} {found.logit:.4f}$$\n\n"
+        f"{mean + offset:.4f} \\qquad \\text{{logit of the network: }} {heatmap.logit:.4f}$$\n\n"
         ":small[Zhou et al., CVPR 2016, arXiv:1512.04150.]"
     )

@@ -156,20 +156,20 @@ def _show_road(
 def _show_mosaic(model_name: str, request: AttributionRequest) -> None:
     st.subheader("Does the map point to the correct quadrant?")
     images = shared.collection_for(model_name, full=False)
-    found = cached_trust.mosaic_check(model_name, request.method.name, request.layer_name, images)
-    if found is None:
+    check = cached_trust.mosaic_check(model_name, request.method.name, request.layer_name, images)
+    if check is None:
         return
     names = shared.model(model_name).class_names
     for place, heatmap, index, share in zip(
-        st.columns(4), found.heatmaps, found.class_indices, found.shares, strict=True
+        st.columns(4), check.heatmaps, check.class_indices, check.shares, strict=True
     ):
         with place:
-            over = heat_map.overlay_of(model_name, found.image, heatmap, _LOOK)
+            over = heat_map.overlay_of(model_name, check.image, heatmap, _LOOK)
             caption = f"{names[index]}: **{share:.0%}** in its quadrant"
             show_painted(over, heat_map.scale_of(heatmap), caption, caption)
     st.markdown(
         f"**What you see.** A mosaic of four images, with one heat map for the class of each. On "
-        f"average **{np.mean(found.shares):.0%}** of the positive attribution lies in the correct "
+        f"average **{np.mean(check.shares):.0%}** of the positive attribution lies in the correct "
         "quadrant; random maps reach 25 %. Each image has half its usual side.\n\n"
         ":small[Böhle et al., CVPR 2021, arXiv:2104.00032.]"
     )
@@ -209,23 +209,23 @@ def _show_weight_randomization(
     num = st.select_slider("Randomized layers, from the top", counts, key="forgotten")
     level = levels[counts.index(num)]
     image = shared.smaller(picked.image, MAX_SIDE_PX)
-    for place, one, said in zip(
+    for place, level, said in zip(
         st.columns(2),
         (levels[0], level),
         ("Trained network", f"{num} of {counts[-1]} layers randomized"),
         strict=True,
     ):
         with place:
-            over = heat_map.overlay_of(model_name, image, one.heatmap, _LOOK)
+            over = heat_map.overlay_of(model_name, image, level.heatmap, _LOOK)
             show_painted(
                 over,
-                heat_map.scale_of(one.heatmap),
-                f"{said}: probability {one.probability:.1%}; own scale",
+                heat_map.scale_of(level.heatmap),
+                f"{said}: probability {level.probability:.1%}; own scale",
                 said,
             )
     likeness = {
-        "rank correlation (Spearman)": [one.spearman for one in levels],
-        "structural similarity (SSIM)": [one.ssim for one in levels],
+        "rank correlation (Spearman)": [level.spearman for level in levels],
+        "structural similarity (SSIM)": [level.ssim for level in levels],
     }
     figure = figures.weight_randomization_figure(counts, likeness, num)
     show_chart(figure, "Similarity with the original map", key="forgetting")
@@ -301,12 +301,12 @@ def show_stress(model_name: str, picked: PickedImage) -> None:
         changed = PickedImage(image, f"{picked.label}, transformed", picked.origin)
         label = heat_map.target_label(model_name, request.target)
         pair = ((picked, "Original"), (changed, "Transformed"))
-        heatmaps = [heat_map.heatmap_of(model_name, one, request) for one, _ in pair]
-        scales = [heat_map.scale_of(one) for one in heatmaps if one is not None]
+        heatmaps = [heat_map.heatmap_of(model_name, shown, request) for shown, _ in pair]
+        scales = [heat_map.scale_of(heatmap) for heatmap in heatmaps if heatmap is not None]
         widest = max(scales, key=lambda scale: scale.high, default=None)
-        for place, (one, said), heatmap in zip(st.columns(2), pair, heatmaps, strict=True):
+        for place, (version, said), heatmap in zip(st.columns(2), pair, heatmaps, strict=True):
             with place:
-                shown = shared.smaller(one.image, MAX_SIDE_PX)
+                shown = shared.smaller(version.image, MAX_SIDE_PX)
                 if heatmap is None or widest is None:
                     show_image(shown.pixels, said, said)
                     continue

@@ -73,14 +73,14 @@ def columns(
 
 def _blocks(model_name: str) -> list[Block]:
     model = shared.model(model_name)
-    found = [
+    layer_blocks = [
         block for block in figures.blocks(shared.layers(model_name)) if block.last in model.grids
     ]
-    if not found:
+    if not layer_blocks:
         raise CnnvizError(
             f"{model.card.title} has no layer with feature maps. Choose another network."
         )
-    return found
+    return layer_blocks
 
 
 def _preview(glance: LayerGlance) -> tuple[np.ndarray, Scale | None]:

@@ -41,13 +41,13 @@ def ask(name: str, image: ImageInput | None) -> str:
         The network's reference, the key of every cache.
     """
     reference = ModelReference(name, version=zoo.own_version(name))
-    found = shared.model(str(reference))
-    if found.card.preprocessing_source == "card":  # nothing is left to choose
-        st.caption(f"Input: {found.input_scaling}.")
+    network = shared.model(str(reference))
+    if network.card.preprocessing_source == "card":  # nothing is left to choose
+        st.caption(f"Input: {network.input_scaling}.")
         return str(reference)
-    output = _ask_output(found)
-    grid = _ask_grid(found)
-    with_scaling = _ask_scaling(str(reference), found, image)
+    output = _ask_output(network)
+    grid = _ask_grid(network)
+    with_scaling = _ask_scaling(str(reference), network, image)
     chosen = reference.with_choices(preprocessing=with_scaling, output=output, grid=grid)
     scaling = shared.model(str(chosen)).input_scaling
     note = f" {scaling.note}" if scaling.note else ""
@@ -93,7 +93,7 @@ def _scaling_title(key: str, known: str, source: str) -> str:
 
 
 def _written(predictions: Sequence[Prediction]) -> str:
-    return ", ".join(f"{one.label} {likelihood(one)}" for one in predictions)
+    return ", ".join(f"{prediction.label} {likelihood(prediction)}" for prediction in predictions)
 
 
 def _ask_output(model: "LoadedModel") -> str | None:

@@ -389,9 +389,9 @@ def _write_sum(steps: LayerSteps, cell: Cell, row: int, column: int) -> None:
     line += f" = {exact(cell.total)}"
     if steps.settings.relu:
         line += f", and after the ReLU max(0, {exact(cell.total)}) = {exact(cell.value)}"
-    found = exact(float(steps.rectified[row, column]))
+    result = exact(float(steps.rectified[row, column]))
     where = f"Output at row {row}, column {column}"
-    st.markdown(f"**Sum**: {line}.\n\n{where}: **{found}**.")
+    st.markdown(f"**Sum**: {line}.\n\n{where}: **{result}**.")
 
 
 def _remember_cell() -> None:

@@ -65,10 +65,10 @@ def _draw_pair(
     difference = means[0] - means[1]
     rank, unit = difference, ""
     if rank_by != "difference of the means":
-        found = shared.examples(model_name, shared.collection_for(model_name, full=False))
-        if found is None:
+        examples = shared.examples(model_name, shared.collection_for(model_name, full=False))
+        if examples is None:
             return
-        spread = found[layer_name].mean.std(axis=0)
+        spread = examples[layer_name].mean.std(axis=0)
         rank = difference / np.where(spread > 0, spread, np.inf)
         unit = " standard deviations"
     order = np.argsort(-np.abs(rank), kind="stable")[:_PAIRS]
@@ -249,11 +249,11 @@ def _draw_embedding(
 ) -> None:
     full = column.toggle("Use the whole test set", key="full_search", bind="query-params")
     images = shared.collection_for(model_name, full)
-    found = shared.examples(model_name, images)
-    if found is None:
+    examples = shared.examples(model_name, images)
+    if examples is None:
         return
     here = shared.layer_maps(model_name, picked.image, layer_name).mean(axis=(0, 1))
-    layer = found[layer_name]
+    layer = examples[layer_name]
     places, shares = embed(np.vstack([layer.mean, here[None]]))
     figure = figures.embedding_figure(places[:-1], images.labels, places[-1], picked.label)
     plot, seen = st.columns([2.6, 1], gap="medium")

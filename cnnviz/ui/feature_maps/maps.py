@@ -211,12 +211,12 @@ def _explain_all(layer_name: str, values: np.ndarray, numbers: MapStatistics, by
 
 def _show_dead(model_name: str, layer_name: str, numbers: MapStatistics) -> None:
     images = shared.collection_for(model_name, full=False)
-    found = shared.examples(model_name, images)
-    if found is None:
+    examples = shared.examples(model_name, images)
+    if examples is None:
         return
-    dead = np.flatnonzero(found[layer_name].is_dead)
+    dead = np.flatnonzero(examples[layer_name].is_dead)
     listed = f": {', '.join(map(str, dead[:40]))}" if len(dead) else ""
-    rare = int((found[layer_name].silent_share > 0.9).sum()) - len(dead)
+    rare = int((examples[layer_name].silent_share > 0.9).sum()) - len(dead)
     st.markdown(
         f"On {images.title}, **{len(dead)}** of {len(numbers.mean)} filters are dead, constant "
         f"on every image{listed}. Another {max(rare, 0)} are inactive on over 90 % of the images."
@@ -314,10 +314,10 @@ def _show_examples(model_name: str, layer_name: str, channel: int) -> None:
         "the bundled images.",
     )
     images = shared.collection_for(model_name, full)
-    found = shared.examples(model_name, images)
-    if found is None:
+    examples = shared.examples(model_name, images)
+    if examples is None:
         return
-    layer = found[layer_name]
+    layer = examples[layer_name]
     best = layer.strongest(channel, 8)
     if not best:
         st.info(f"This filter is inactive on all images: {images.title}.")

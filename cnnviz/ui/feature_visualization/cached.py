@@ -47,21 +47,22 @@ def filter_images(
             for i, target in enumerate(targets)
             if is_kept
         ]
-        kept = [one for one in map(disk_cache.load_image, keys) if one is not None]
+        kept = [image for image in map(disk_cache.load_image, keys) if image is not None]
         if len(kept) == len(targets):
             return tuple(kept)
-        found: list[FilterImage] = []
+        images: list[FilterImage] = []
 
         def show_all(progress: Progress) -> None:
             report(
-                len(found) * recipe.steps + progress.step * min(_BATCH, len(targets) - len(found)),
+                len(images) * recipe.steps
+                + progress.step * min(_BATCH, len(targets) - len(images)),
                 len(targets) * recipe.steps,
-                replace(progress, pixels=[*(one.pixels for one in found), *progress.pixels]),
+                replace(progress, pixels=[*(image.pixels for image in images), *progress.pixels]),
             )
 
         for first in range(0, len(targets), _BATCH):
             now = targets[first : first + _BATCH]
-            found += visualize(
+            images += visualize(
                 network,
                 [target.objective(network) for target in now],
                 recipe,
@@ -69,11 +70,11 @@ def filter_images(
                 begin_with=begin_with,
                 on_step=show_all,
             )
-        if len(found) > 1:  # nobody looks at so many frames
-            found = [replace(one, frames=one.frames[-1:]) for one in found]
-        for key, one in zip(keys, found, strict=False):  # without keys nothing is kept
-            disk_cache.keep_image(key, one)
-        return tuple(found)
+        if len(images) > 1:  # nobody looks at so many frames
+            images = [replace(image, frames=image.frames[-1:]) for image in images]
+        for key, image in zip(keys, images, strict=False):  # without keys nothing is kept
+            disk_cache.keep_image(key, image)
+        return tuple(images)
 
     digest = begin_with.digest if begin_with else ""
     key = ("ascent", model_name, tuple(targets), recipe, seed, digest)

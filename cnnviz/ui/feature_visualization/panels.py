@@ -54,11 +54,11 @@ def _draw_tile(
             help="Gradient ascent starts from your image if on, from noise if off.",
         )
     begin_with = picked.image if from_photograph else None
-    found = cached.filter_images(model_name, [target], recipe, seed, begin_with, _show_progress)
-    if found is None:
+    images = cached.filter_images(model_name, [target], recipe, seed, begin_with, _show_progress)
+    if images is None:
         _show_from_atlas(model_name, target)
     else:
-        _show_result(model_name, target, found[0])
+        _show_result(model_name, target, images[0])
     _explain(recipe, target)
 
 
@@ -364,7 +364,7 @@ def _draw_layer(
         made = _made_now(model_name, layer_name, channels)
         if made is None:
             return
-        shown, note = [one.pixels for one in made], "Computed now."
+        shown, note = [image.pixels for image in made], "Computed now."
     sheet = figures.mosaic(
         shown,
         [None] * len(shown),

@@ -297,7 +297,9 @@ def show_many(bank: dict[str, Any]) -> None:
     )
     images, names, responses = cached.responses_to_ten(title == "Ten digits", **bank)
     filters = cached.filter_bank(**bank)
-    energies = np.array([[float((one**2).mean()) for one in answers] for answers in responses])
+    energies = np.array(
+        [[float((response**2).mean()) for response in answers] for answers in responses]
+    )
     tells_apart = energies.std(axis=0) / np.maximum(energies.mean(), 1e-12)
     chosen = np.sort(np.argsort(-tells_apart)[:_MANY_FILTERS])
     top = figures.unsigned_scale(np.stack([answers[chosen] for answers in responses]))

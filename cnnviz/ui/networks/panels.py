@@ -335,7 +335,7 @@ def show_kernel_sheet(
         return
     maps = kernels[:, :, 0].transpose(2, 0, 1)
     common = figures.signed_scale(maps)
-    scales = [common if is_common else figures.signed_scale(one) for one in maps]
+    scales = [common if is_common else figures.signed_scale(kernel_map) for kernel_map in maps]
     sheet = figures.mosaic(maps, scales, columns=8, tile_px=112)
     if is_common:
         show_painted(sheet, common, caption, alt, is_brief=is_brief)

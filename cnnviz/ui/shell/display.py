@@ -101,12 +101,12 @@ def likelihood(prediction: Prediction, num_decimals: int = 1) -> str:
 
 def show_bars(predictions: Sequence[Prediction], *, with_logits: bool = False) -> None:
     """List classes with a bar for each probability; raw scores stand without bars."""
-    for one in predictions:
-        if one.probability is None:
-            st.markdown(f"{one.label}: {likelihood(one)}")
+    for prediction in predictions:
+        if prediction.probability is None:
+            st.markdown(f"{prediction.label}: {likelihood(prediction)}")
             continue
-        logit = f" (logit {one.logit:.2f})" if with_logits else ""
-        st.progress(one.probability, f"{one.label}: {likelihood(one)}{logit}")
+        logit = f" (logit {prediction.logit:.2f})" if with_logits else ""
+        st.progress(prediction.probability, f"{prediction.label}: {likelihood(prediction)}{logit}")
 
 
 def exact(value: float) -> str:

@@ -75,7 +75,7 @@ def _kernels(timeline: TrainingTimeline, card: ModelCard, fits: KernelFits | Non
         "side": list(timeline.frames[0].kernels.shape[:2]),
         "count": count,
         "kernels": [strip(frame.kernels) for frame in timeline.frames],
-        "fits": [strip(one) for one in fits.fitted] if fits else [],
+        "fits": [strip(fit) for fit in fits.fitted] if fits else [],
         "quality": [_rounded(row) for row in quality] if quality is not None else [],
         "bar": scale_bar(Scale(-reach, reach, "gray")),
         "says": [
@@ -156,7 +156,7 @@ def _evidence(timeline: TrainingTimeline, card: ModelCard, image: ImageInput) ->
         "kind": "sheet",
         "title": f"Heat map for “{label}”",
         "alt": f"Heat map for {label} over the image",
-        "frames": [_address(figures.encode_jpeg(one, 88), "jpeg") for one in images],
+        "frames": [_address(figures.encode_jpeg(tile, 88), "jpeg") for tile in images],
         "bar": scale_bar(heat_scale(timeline)),
         "says": [_heat_words(frame, timeline.cam_layer_name) for frame in timeline.frames],
     }
@@ -208,7 +208,9 @@ def _drift(timeline: TrainingTimeline) -> Panel:
         "names": names,
         "picked": -1,
         "shares": [_rounded(row / top) for row in changes],
-        "texts": [[_drift_words(one) for one in frame.drift.values()] for frame in timeline.frames],
+        "texts": [
+            [_drift_words(drift) for drift in frame.drift.values()] for frame in timeline.frames
+        ],
         "says": [f"‖w − w₀‖ / ‖w₀‖ · cosine. Full bar: {number(top, 2)}."] * len(timeline.frames),
     }
 

@@ -269,6 +269,9 @@ def _arrays(timeline: TrainingTimeline, fits: KernelFits | None) -> dict[str, np
     arrays["layers"] = np.array([*timeline.frames[0].drift])
     for what in ("relative_change", "cosine"):
         arrays[what] = np.array(
-            [[getattr(one, what) for one in moment.drift.values()] for moment in timeline.frames]
+            [
+                [getattr(drift, what) for drift in moment.drift.values()]
+                for moment in timeline.frames
+            ]
         )
     return arrays if fits is None else arrays | {"r_squared": fits.r_squared}

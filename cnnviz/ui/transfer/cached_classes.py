@@ -48,9 +48,9 @@ def own_head(
         report(0, len(classes.images))
         images = {shown.image.digest: shown.image for shown in classes.images}
         new = [image for digest, image in images.items() if digest not in known]
-        found = features(load_model(BASE), new, report)
+        feature_rows = features(load_model(BASE), new, report)
         rows = {digest: known[digest] for digest in images if digest in known}
-        rows |= {image.digest: row for image, row in zip(new, found, strict=True)}
+        rows |= {image.digest: row for image, row in zip(new, feature_rows, strict=True)}
         matrix = np.stack([rows[shown.image.digest] for shown in classes.images])
         return train_head(matrix, classes.labels, classes.class_names), rows
 

@@ -135,15 +135,15 @@ def _explain_parts(records: dict[str, TrainingRecord]) -> None:
 
 
 def _show_heat_maps(picked: PickedImage, look: OverlayStyle) -> None:
-    def show(found: "Sequence[NetworkView]") -> None:
-        _show_tiles(found, picked, look)
+    def show(views: "Sequence[NetworkView]") -> None:
+        _show_tiles(views, picked, look)
 
-    found = cached.network_views(picked.image, show)
-    if found is None:
+    views = cached.network_views(picked.image, show)
+    if views is None:
         return
-    show(found)
-    first = found[0]
-    sure = max(found, key=lambda evidence: max(evidence.probabilities))
+    show(views)
+    first = views[0]
+    sure = max(views, key=lambda evidence: max(evidence.probabilities))
     st.markdown(
         "**What you see.** Grad-CAM for the last layer with feature maps, 7 × 7 positions in each "
         f"network. The highest probability is that of *{_title(sure.name)}*: "

@@ -35,13 +35,13 @@ def own_files(taken_names: Collection[str]) -> tuple[OwnFile, ...]:
     user's networks must not have. A file that cannot be used costs nobody but itself.
     """
     taken = set(taken_names)
-    found = []
+    files = []
     for path in _paths():
         file = _own_file(path, taken)
         if file.card is not None:
             taken.add(file.card.name)
-        found.append(file)
-    return tuple(found)
+        files.append(file)
+    return tuple(files)
 
 
 def _paths() -> list[Path]:
@@ -50,8 +50,8 @@ def _paths() -> list[Path]:
     folder = trained.own_folder()
     try:
         if folder is not None:
-            found = [path for ending in _ENDINGS for path in folder.glob(f"*{ending}")]
-            files += sorted(path for path in found if _is_network(path))
+            paths = [path for ending in _ENDINGS for path in folder.glob(f"*{ending}")]
+            files += sorted(path for path in paths if _is_network(path))
     except OSError:
         return files
     return list(dict.fromkeys(files))

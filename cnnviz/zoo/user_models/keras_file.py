@@ -77,13 +77,13 @@ def write_with_config(path: Path, config: Any, target: Path) -> None:
 
 
 def _check_parts(parts: list[zipfile.ZipInfo], max_unpacked_bytes: int) -> None:
-    found = [part.filename for part in parts]
-    if set(found) == _PARTS - {"model.weights.h5"}:
+    members = [part.filename for part in parts]
+    if set(members) == _PARTS - {"model.weights.h5"}:
         raise Refused("it holds no weights. Save it again with model.save('name.keras')")
-    if any(name.startswith("assets/") for name in found) and set(found) >= _PARTS:
+    if any(name.startswith("assets/") for name in members) and set(members) >= _PARTS:
         raise Refused("it holds files of a layer for text (assets), which no image needs")
-    if sorted(found) != sorted(_PARTS):
-        names = ", ".join(name[:40] for name in found[:5])
+    if sorted(members) != sorted(_PARTS):
+        names = ", ".join(name[:40] for name in members[:5])
         raise Refused(
             f"it holds other parts than a .keras file has: {names or 'none'} instead of "
             f"{', '.join(sorted(_PARTS))}"

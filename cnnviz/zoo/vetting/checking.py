@@ -157,17 +157,17 @@ def _check_legacy(path: Path, max_bytes: int, own_names: Collection[str]) -> Che
         status, answer = _in_child(path, arguments, Path(folder), OUTLINE_SECONDS, None)
     if status != 0:
         raise Refused(answer[:300] or "it is damaged")
-    found = json.loads(answer)
-    if found["config"] is None:
+    described = json.loads(answer)
+    if described["config"] is None:
         raise Refused(
-            weights_only(path.name, is_legacy=found["layout"] == "legacy")
-            if found["layout"]
+            weights_only(path.name, is_legacy=described["layout"] == "legacy")
+            if described["layout"]
             else "it is an HDF5 file without a network of Keras"
         )
-    if found["backend"] not in ("tensorflow", "jax", "torch"):
-        raise Refused(f"its weights are in the order of {found['backend'][:20]!r}")
-    version = found["keras_version"][:20]
-    config, names = _modern(path, parsed(found["config"]), version, own_names)
+    if described["backend"] not in ("tensorflow", "jax", "torch"):
+        raise Refused(f"its weights are in the order of {described['backend'][:20]!r}")
+    version = described["keras_version"][:20]
+    config, names = _modern(path, parsed(described["config"]), version, own_names)
     return CheckedFile("hdf5", config, names, version, is_changed=True)
 
 
