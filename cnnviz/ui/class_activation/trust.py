@@ -209,18 +209,18 @@ def _show_weight_randomization(
     num = st.select_slider("Randomized layers, from the top", counts, key="forgotten")
     level = levels[counts.index(num)]
     image = shared.smaller(picked.image, MAX_SIDE_PX)
-    for place, level, said in zip(
+    for place, shown, said in zip(
         st.columns(2),
         (levels[0], level),
         ("Trained network", f"{num} of {counts[-1]} layers randomized"),
         strict=True,
     ):
         with place:
-            over = heat_map.overlay_of(model_name, image, level.heatmap, _LOOK)
+            over = heat_map.overlay_of(model_name, image, shown.heatmap, _LOOK)
             show_painted(
                 over,
-                heat_map.scale_of(level.heatmap),
-                f"{said}: probability {level.probability:.1%}; own scale",
+                heat_map.scale_of(shown.heatmap),
+                f"{said}: probability {shown.probability:.1%}; own scale",
                 said,
             )
     likeness = {
