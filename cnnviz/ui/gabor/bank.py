@@ -10,6 +10,7 @@ from cnnviz import datasets, figures
 from cnnviz.classifiers.filter_bank import nearest
 from cnnviz.datasets import LabeledImages
 from cnnviz.filter_banks import BANKS, haar_decomposition
+from cnnviz.filter_banks.settings import BankSettings
 from cnnviz.images import ImageInput
 from cnnviz.ui import shared
 from cnnviz.ui.controls import PickedImage
@@ -33,7 +34,7 @@ def show(picked: PickedImage) -> None:
     with column:
         image = shared.smaller(picked.image, MAX_SIDE_PX)
         chosen = bank_choice(min(image.pixels.shape[:2]))
-        settings = tile_settings(len(cached.filter_bank(**chosen).names))
+        settings = tile_settings(len(cached.filter_bank(chosen).names))
     with stage:
         show_bank(image, picked.label, chosen, **settings)
 
@@ -47,8 +48,8 @@ def show_ten_images() -> None:
         show_many(chosen)
 
 
-def bank_choice(side_px: int) -> dict[str, Any]:
-    """Ask for a bank for images of a side; gives the arguments of `cached.filter_bank`."""
+def bank_choice(side_px: int) -> BankSettings:
+    """Ask for a bank for images of a side."""
     title = st.selectbox("Bank", [*_TITLES], key="bank", bind="query-params")
     kind = BANKS[_TITLES[title]]
     num_frequencies, num_thetas = 4, 8
@@ -66,13 +67,13 @@ def bank_choice(side_px: int) -> dict[str, Any]:
             "every frequency and orientation.",
         )
     st.markdown(f":small[{kind.title}: {kind.note}. {kind.source}.]")
-    return {
-        "kind": kind.name,
-        "num_frequencies": num_frequencies,
-        "num_thetas": num_thetas,
-        "lowest": 0.08 if side_px >= _ROOMY_PX else 0.14,
-        "sigmas": tuple(sorted(sigmas)),
-    }
+    return BankSettings(
+        kind=kind.name,
+        num_frequencies=num_frequencies,
+        num_thetas=num_thetas,
+        lowest=0.08 if side_px >= _ROOMY_PX else 0.14,
+        sigmas=tuple(sorted(sigmas)),
+    )
 
 
 def tile_settings(num_filters: int) -> dict[str, Any]:
@@ -105,7 +106,7 @@ def tile_settings(num_filters: int) -> dict[str, Any]:
 def show_bank(
     image: ImageInput,
     label: str,
-    bank: dict[str, Any],
+    bank: BankSettings,
     *,
     shared: bool,
     by_energy: bool,
@@ -113,9 +114,9 @@ def show_bank(
     enlarged: int | None,
 ) -> None:
     """Show all responses in one image, one of them large, and what each filter is worth."""
-    filters = cached.filter_bank(**bank)
-    responses = cached.bank_responses(image, **bank)
-    worth = cached.bank_usefulness(image, **bank)
+    filters = cached.filter_bank(bank)
+    responses = cached.bank_responses(image, bank)
+    worth = cached.bank_redundancy(image, bank)
     order = np.argsort(-worth.energy, kind="stable") if by_energy else np.arange(len(responses))
     maps = responses if tiles == "responses" else filters.kernels.real
     scale_of = figures.unsigned_scale if tiles == "responses" else figures.signed_scale
@@ -138,34 +139,34 @@ def show_bank(
     strongest = int(worth.energy.argmax())
     _show_tile(bank, image, strongest if enlarged is None else min(enlarged, len(maps) - 1))
     _show_worth(bank, image)
-    if bank["kind"] == "haar":
+    if bank.kind == "haar":
         _show_decomposition(image, label)
     _show_winners(bank, image, label)
 
 
-def _columns(bank: dict[str, Any]) -> int:
-    if bank["kind"] != "gabor":
+def _columns(bank: BankSettings) -> int:
+    if bank.kind != "gabor":
         return 8
-    return bank["num_thetas"] * max(len(bank["sigmas"]), 1)
+    return bank.num_thetas * max(len(bank.sigmas), 1)
 
 
-def _layout(bank: dict[str, Any], by_energy: bool) -> str:
+def _layout(bank: BankSettings, by_energy: bool) -> str:
     if by_energy:
         return "Sorted by energy."
-    if bank["kind"] != "gabor":
+    if bank.kind != "gabor":
         return ""
-    widths = f", each with {len(bank['sigmas'])} sigmas" if len(bank["sigmas"]) > 1 else ""
+    widths = f", each with {len(bank.sigmas)} sigmas" if len(bank.sigmas) > 1 else ""
     return (
         "Rows: frequencies, from fine to coarse; columns: orientations, in steps of "
-        f"{180 / bank['num_thetas']:g}°{widths}."
+        f"{180 / bank.num_thetas:g}°{widths}."
     )
 
 
-def _show_tile(bank: dict[str, Any], image: ImageInput, place: int) -> None:
+def _show_tile(bank: BankSettings, image: ImageInput, place: int) -> None:
     """Show one filter of the bank and its response, each on its own scale."""
-    filters = cached.filter_bank(**bank)
-    kernel, response = filters.kernels[place].real, cached.bank_responses(image, **bank)[place]
-    frequency, theta = cached.preferred_waves(**bank)[place]
+    filters = cached.filter_bank(bank)
+    kernel, response = filters.kernels[place].real, cached.bank_responses(image, bank)[place]
+    frequency, theta = cached.preferred_waves(bank)[place]
     wave = f"responds most to {frequency:.2f} cycles per pixel at {math.degrees(theta):.0f}°"
     left, right = st.columns(2)
     with left:
@@ -184,10 +185,10 @@ def _show_tile(bank: dict[str, Any], image: ImageInput, place: int) -> None:
         )
 
 
-def _show_worth(bank: dict[str, Any], image: ImageInput) -> None:
+def _show_worth(bank: BankSettings, image: ImageInput) -> None:
     """Say in numbers which filters are useful for this image."""
     st.subheader("Redundancy of the bank")
-    worth, names = cached.bank_usefulness(image, **bank), cached.filter_bank(**bank).names
+    worth, names = cached.bank_redundancy(image, bank), cached.filter_bank(bank).names
     share = worth.energy / max(float(worth.energy.sum()), 1e-300)
     most = np.sort(share)[::-1].cumsum()
     enough = int(np.searchsorted(most, 0.9)) + 1
@@ -251,16 +252,16 @@ def _show_decomposition(image: ImageInput, label: str) -> None:
     )
 
 
-def _show_winners(bank: dict[str, Any], image: ImageInput, label: str) -> None:
+def _show_winners(bank: BankSettings, image: ImageInput, label: str) -> None:
     """Show at every pixel the direction and the frequency of the filter that answers most."""
-    responses = cached.bank_responses(image, **bank)
-    waves = np.array(cached.preferred_waves(**bank))
+    responses = cached.bank_responses(image, bank)
+    waves = np.array(cached.preferred_waves(bank))
     winners = responses.argmax(axis=0)
     strength = responses.max(axis=0)
     st.subheader("Which filter responds most, and where?")
     left, right = st.columns(2)
     with left:
-        if bank["kind"] == "blobs":
+        if bank.kind == "blobs":
             st.info("These filters have no orientation.")
         else:
             painted = figures.direction_image(waves[winners, 1], strength)
@@ -286,7 +287,7 @@ _DIRECTIONS = (
 )
 
 
-def show_many(bank: dict[str, Any]) -> None:
+def show_many(bank: BankSettings) -> None:
     """Ask the same bank about ten images at once."""
     title = st.radio(
         "Images",
@@ -295,8 +296,8 @@ def show_many(bank: dict[str, Any]) -> None:
         bind="query-params",
         horizontal=True,
     )
-    images, names, responses = cached.responses_to_ten(title == "Ten digits", **bank)
-    filters = cached.filter_bank(**bank)
+    images, names, responses = cached.responses_to_ten(title == "Ten digits", bank)
+    filters = cached.filter_bank(bank)
     energies = np.array(
         [[float((response**2).mean()) for response in answers] for answers in responses]
     )

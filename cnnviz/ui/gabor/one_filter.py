@@ -19,6 +19,7 @@ from cnnviz.filter_banks import (
     sigma_for_bandwidth,
 )
 from cnnviz.filter_banks.gabor import GaborResponse
+from cnnviz.filter_banks.settings import GaborSettings
 from cnnviz.images import ImageInput
 from cnnviz.ui import shared
 from cnnviz.ui.controls import PickedImage
@@ -57,9 +58,9 @@ def show(picked: PickedImage) -> None:
         chosen = filter_settings()
     with stage:
         image = shared.smaller(picked.image, MAX_SIDE_PX)
-        kernel = cached.filter_kernel(**chosen)
+        kernel = cached.filter_kernel(chosen)
         show_kernel(image, picked.label, kernel)
-        show_response(cached.filter_response(image, **chosen))
+        show_response(cached.filter_response(image, chosen))
         explain_filter(chosen, kernel, image)
 
 
@@ -78,8 +79,8 @@ def _set_preset(frequency: float, theta: float, sigma: float) -> None:
         st.session_state[key] = value
 
 
-def filter_settings() -> dict[str, Any]:
-    """Ask for one filter; gives the arguments of `cached.filter_response`."""
+def filter_settings() -> GaborSettings:
+    """Ask for one filter and how it is applied."""
     with st.popover("Presets", width="stretch"):
         st.caption("frequency · theta · sigma")
         for preset in GABOR_PRESETS:
@@ -112,7 +113,7 @@ def filter_settings() -> dict[str, Any]:
     if tied:
         sigma = sigma_for_bandwidth(frequency)
         st.caption(f"Sigma is {sigma:.2f} px: a bandwidth of one octave.")
-    return {"frequency": frequency, "theta": theta, "sigma": sigma, **_rare_settings()}
+    return GaborSettings(frequency, theta, sigma, **_rare_settings())
 
 
 def _rare_settings() -> dict[str, Any]:
@@ -191,11 +192,11 @@ def show_response(response: GaborResponse) -> None:
         )
 
 
-def explain_filter(chosen: dict[str, Any], kernel: np.ndarray, image: ImageInput) -> None:
+def explain_filter(chosen: GaborSettings, kernel: np.ndarray, image: ImageInput) -> None:
     """Say what today's numbers mean, and warn where the filter is not what it seems."""
-    frequency, theta, sigma = chosen["frequency"], chosen["theta"], chosen["sigma"]
+    frequency, theta, sigma = chosen.frequency, chosen.theta, chosen.sigma
     leak = dc_leak(frequency, sigma)
-    if leak > _LEAK_WORTH_A_WARNING and not chosen["remove_dc"]:
+    if leak > _LEAK_WORTH_A_WARNING and not chosen.remove_dc:
         st.warning(
             f"DC response {leak:.0%}: the envelope is narrower than one period, so the real part "
             "also "
@@ -209,7 +210,7 @@ def explain_filter(chosen: dict[str, Any], kernel: np.ndarray, image: ImageInput
             "px), so it mostly covers the mirrored border. Decrease sigma."
         )
     verb = "correlated with the image, as in a convolutional network"
-    if chosen["operation"] == "convolve":
+    if chosen.operation == "convolve":
         verb = "rotated by 180° and correlated with the image (convolution)"
     st.markdown(
         f"**What you see.** A sinusoid with a wavelength of {1 / frequency:.1f} pixels at "
@@ -223,16 +224,16 @@ def explain_filter(chosen: dict[str, Any], kernel: np.ndarray, image: ImageInput
         "with $x' = x\\cos\\theta + y\\sin\\theta$ along the sinusoid and "
         "$y' = y\\cos\\theta - x\\sin\\theta$ across it. "
         f"DC response (to a constant image): {leak:.2%} of the sum of the Gaussian"
-        f"{', removed' if chosen['remove_dc'] else ''}. Daugman 1985, as in scikit-image.\n\n"
+        f"{', removed' if chosen.remove_dc else ''}. Daugman 1985, as in scikit-image.\n\n"
         "**Try this.** Change theta until a vertical stroke of the digit disappears. Increase "
         "sigma "
         "and try again: it disappears sooner."
     )
 
 
-def show_frequencies(image: ImageInput, label: str, chosen: dict[str, Any]) -> None:
+def show_frequencies(image: ImageInput, label: str, chosen: GaborSettings) -> None:
     """Show the spectra of image and kernel, the pass band, and what gets through."""
-    kernel = cached.filter_kernel(**chosen)
+    kernel = cached.filter_kernel(chosen)
     of_image, of_kernel = image_spectrum(image), magnitude_spectrum(kernel)
     passed = of_kernel >= 0.5 * of_kernel.max()
     logarithm = np.log10(1 + of_image)
@@ -264,7 +265,7 @@ def show_frequencies(image: ImageInput, label: str, chosen: dict[str, Any]) -> N
             "Product of both spectra",
         )
     share = float((of_image[passed] ** 2).sum() / max((of_image**2).sum(), 1e-300))
-    leak = dc_leak(chosen["frequency"], chosen["sigma"])
+    leak = dc_leak(chosen.frequency, chosen.sigma)
     st.markdown(
         "**What you see.** The center is constant brightness (DC); the borders are at the Nyquist "
         f"frequency, {NYQUIST} cycles per pixel. The spectrum of an image is symmetric. The "
@@ -272,7 +273,7 @@ def show_frequencies(image: ImageInput, label: str, chosen: dict[str, Any]) -> N
         "is the pass band (at least half of the maximum gain): it holds "
         f"**{share:.1%}** of the image's energy. Convolution becomes multiplication in the "
         f"frequency domain, which is fast. DC response: {leak:.2%}"
-        f"{', removed' if chosen['remove_dc'] else ''}.\n\n"
+        f"{', removed' if chosen.remove_dc else ''}.\n\n"
         "**Try this.** Increase sigma: the kernel grows, its pass band shrinks. No filter is "
         "narrow "
         "in both domains; Gabor filters come closest (Daugman 1985)."

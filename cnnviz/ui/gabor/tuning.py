@@ -1,7 +1,6 @@
 """Orientation tuning, and learned kernels against designed ones."""
 
 import math
-from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -13,6 +12,7 @@ from cnnviz.filter_banks import (
     kernel_tuning,
 )
 from cnnviz.filter_banks.gabor_fit import SMALLEST_SIDE, GaborFit
+from cnnviz.filter_banks.settings import GaborSettings
 from cnnviz.ui import shared
 from cnnviz.ui.gabor import cached, one_filter
 from cnnviz.ui.shell import address, frame
@@ -30,7 +30,7 @@ def show_tuning(model_name: str) -> None:
         _show_tuning(chosen, model_name)
 
 
-def _show_tuning(chosen: dict[str, Any], model_name: str) -> None:
+def _show_tuning(chosen: GaborSettings, model_name: str) -> None:
     model = shared.model(model_name)
     left, right = st.columns(2)
     layer_name = left.selectbox(
@@ -41,7 +41,7 @@ def _show_tuning(chosen: dict[str, Any], model_name: str) -> None:
         bind="query-params",
         format_func=lambda name: f"{name} ({model.layer_shapes[name][-1]} channels)",
     )
-    frequency = chosen["frequency"]
+    frequency = chosen.frequency
     thetas = np.arange(_NUM_THETAS) * np.pi / _NUM_THETAS
     answers = cached.network_tuning(model_name, layer_name, frequency, _NUM_THETAS)
     spread = answers.max(axis=0) - answers.min(axis=0)
@@ -52,7 +52,7 @@ def _show_tuning(chosen: dict[str, Any], model_name: str) -> None:
         bind="query-params",
     )
     place = int(spread.argmax()) if channel == "the most selective" else int(channel)
-    kernel = cached.filter_kernel(**chosen)
+    kernel = cached.filter_kernel(chosen)
     designed = kernel_tuning(kernel, frequency, thetas.tolist())
     figure = figures.polar_tuning(
         thetas, {"Gabor filter": designed, f"{layer_name}, channel {place}": answers[:, place]}
