@@ -6,15 +6,18 @@ A view is one row here and one function in its page's folder; a page has a file 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from cnnviz.ui.augmentation import panels as augmentation
+from cnnviz.ui.augmentation import curves as augmentation_curves
+from cnnviz.ui.augmentation import each_transform, random_draws
 from cnnviz.ui.basics import one_dimension, shared_weight, templates
 from cnnviz.ui.class_activation import compare, decomposition, heat_map, trust
 from cnnviz.ui.controls import DIGIT, PHOTOGRAPH
-from cnnviz.ui.convolution import panels as convolution
+from cnnviz.ui.convolution import one_position, sliding_kernel, step_by_step
 from cnnviz.ui.feature_maps import contrast, maps, trace
-from cnnviz.ui.feature_visualization import panels as visualization
+from cnnviz.ui.feature_visualization import layer as layer_images
+from cnnviz.ui.feature_visualization import one_filter as filter_image
+from cnnviz.ui.feature_visualization import training as filter_history
 from cnnviz.ui.gabor import bank, one_filter, tuning
-from cnnviz.ui.live_training import panels as live
+from cnnviz.ui.live_training import training as live
 from cnnviz.ui.networks import calculator, own_models
 from cnnviz.ui.networks import panels as networks
 from cnnviz.ui.timeline import cached as timelines
@@ -91,7 +94,7 @@ PAGES = (
             View(
                 "step-by-step",
                 "Step by step",
-                convolution.show_step_by_step,
+                step_by_step.show_step_by_step,
                 "What does each step do: padding, weighted sum, activation, pooling?",
                 (IMAGE,),
                 _digit,
@@ -99,7 +102,7 @@ PAGES = (
             View(
                 "one-position",
                 "One position by hand",
-                convolution.show_one_position,
+                one_position.show_one_position,
                 "Which products add up to one pixel of the output?",
                 (IMAGE,),
                 _digit,
@@ -107,7 +110,7 @@ PAGES = (
             View(
                 "sliding-kernel",
                 "Sliding kernel",
-                convolution.show_sliding_kernel,
+                sliding_kernel.show_sliding_kernel,
                 "How does the kernel produce the output, position by position?",
                 (IMAGE,),
                 _digit,
@@ -276,19 +279,19 @@ PAGES = (
             View(
                 "one-filter",
                 "One filter",
-                visualization.show_one,
+                filter_image.show_one,
                 "Which image maximizes a filter? Gradient ascent optimizes it from noise.",
             ),
             View(
                 "whole-layer",
                 "Whole layer",
-                visualization.show_layer,
+                layer_images.show_layer,
                 "What are the filters of a layer looking for?",
             ),
             View(
                 "during-training",
                 "During training",
-                visualization.show_training,
+                filter_history.show_training,
                 "When during training does a filter find its pattern?",
                 network="svhn-gabor",
             ),
@@ -379,19 +382,19 @@ PAGES = (
             View(
                 "random-draws",
                 "Random draws",
-                augmentation.show_random_draws,
+                random_draws.show_random_draws,
                 "Does the network still recognize an image after random changes?",
             ),
             View(
                 "each-transform",
                 "Each transform",
-                augmentation.show_each_transform,
+                each_transform.show_each_transform,
                 "What does each transform do at both ends of its range?",
             ),
             View(
                 "learning-curves",
                 "Learning curves",
-                augmentation.show_curves,
+                augmentation_curves.show_curves,
                 "How does augmentation change the gap between training and validation?",
                 (),
             ),

@@ -14,7 +14,7 @@ from cnnviz.images import image_from_pixels
 from cnnviz.network.loading import load_model
 from cnnviz.training import LECTURE, RECIPES, draws
 from cnnviz.ui import shared
-from cnnviz.ui.augmentation import panels as augmentation_panels
+from cnnviz.ui.augmentation import controls, curves
 from tests.conftest import REPOSITORY
 from tests.pages.test_pages import open_page, texts
 
@@ -85,17 +85,17 @@ def test_draw_again_takes_the_next_seed_and_other_draws() -> None:
     assert app.number_input(key="augmentation_seed").value == 0
 
 
-@pytest.mark.parametrize("title", [*augmentation_panels._presets()])
+@pytest.mark.parametrize("title", [*controls.presets()])
 def test_every_recipe_sets_all_its_numbers(title: str) -> None:
     app = press(open_page(PATH, more_contrast="0.3", fill="black"), title)
     assert f"Now: {title}, seed 1" in texts(app)
-    recipe = augmentation_panels._presets()[title]
-    values = {name: app.session_state[key] for name, key in augmentation_panels._KEYS.items()}
+    recipe = controls.presets()[title]
+    values = {name: app.session_state[key] for name, key in controls.KEYS.items()}
     assert values == asdict(recipe)
 
 
 def test_the_recipes_are_the_lectures_and_all_that_networks_were_trained_with() -> None:
-    offered = [*augmentation_panels._presets().values()]
+    offered = [*controls.presets().values()]
     assert offered[0] == LECTURE
     assert {recipe.augmentation for recipe in RECIPES.values()} <= {*offered}
     assert len({*offered}) == len(offered)
@@ -158,13 +158,13 @@ def test_the_ends_of_the_sliders_work(ends: dict[str, Any]) -> None:
     assert "brightness ±90 %" in texts(app)
 
 
-@pytest.mark.parametrize("pair", [*augmentation_panels._PAIRS])
+@pytest.mark.parametrize("pair", [*curves.PAIRS])
 @pytest.mark.parametrize("curve", ["accuracy", "loss"])
 def test_the_gap_named_is_that_between_the_ends_of_the_curves(pair: str, curve: str) -> None:
     app = open_page(PATH, view=CURVES, curves_of=pair, curve=curve, curve_smoothing="0.3")
     assert not app.exception
     assert not app.error
-    for name in augmentation_panels._PAIRS[pair]:
+    for name in curves.PAIRS[pair]:
         history = shared.training_record(name).history
         ends = [figures.smoothed(history[key], 0.3)[-1] for key in (curve, f"val_{curve}")]
         gap = abs(ends[0] - ends[1])

@@ -906,8 +906,8 @@ def test_a_network_that_is_not_square_gets_class_images_of_its_shape(
     assert not app.exception
     assert "48 × 24 (height × width), seed 0" in texts(app)
     frames = tuple(np.full((48, 24, 3), gray, np.uint8).tobytes() for gray in (0, 99))
-    with Image.open(io.BytesIO(cached.timeline(frames, (48, 24)))) as timeline:
-        assert (timeline.width, timeline.height, timeline.n_frames) == (24, 48, 2)
+    with Image.open(io.BytesIO(cached.animation(frames, (48, 24)))) as animation:
+        assert (animation.width, animation.height, animation.n_frames) == (24, 48, 2)
 
 
 @pytest.mark.slow

@@ -1,16 +1,14 @@
-"""Panels of the feature visualization page: objective, live optimization and result."""
+"""An image that maximizes one filter, unit or class."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from cnnviz import figures, zoo
-from cnnviz.errors import CnnvizError
-from cnnviz.feature_visualization.atlas import LayerAtlas, find_atlas
+from cnnviz import figures
 from cnnviz.feature_visualization.filter_image import FilterImage
 from cnnviz.feature_visualization.objectives import TARGETS, Target
 from cnnviz.feature_visualization.recipe import LECTURE, Recipe, size_text, suggested_recipe
@@ -23,15 +21,11 @@ from cnnviz.ui.shell.display import download, number, show_chart, show_image
 
 if TYPE_CHECKING:
     from cnnviz.feature_visualization import Progress
+from cnnviz.ui.feature_visualization.tiles import layer_atlas
 
 _PRESETS = {"good": "with regularizers", "lecture": "plain gradient ascent"}
 _NUM_SHOWN = 8  # frames of the optimization
-_GRID = 64  # filters in the view of a whole layer
-_GRID_COLUMNS = 8
-_CHOICES = ("64 in order", "the 16 most active", "16 at random")
-_MAX_EPOCHS_SHOWN = 5
 _SIZES = (28, 32, 64, 96, 128, 160, 224)  # sides of images in pixels
-_FIRST = "grid_first"  # session key: the first filter shown
 
 
 def show_one(model_name: str, picked: PickedImage) -> None:
@@ -198,14 +192,9 @@ def _subject(target: Target) -> str:
     return "the class scores" if target.kind.startswith("class") else f"layer {target.layer_name}"
 
 
-def _layer_atlas(model_name: str, layer_name: str) -> LayerAtlas | None:
-    atlas = find_atlas(model_name)
-    return atlas.layers.get(layer_name) if atlas else None
-
-
 def _show_from_atlas(model_name: str, target: Target) -> None:
     """Show the atlas image of the channel while the optimization runs."""
-    layer = _layer_atlas(model_name, target.layer_name)
+    layer = layer_atlas(model_name, target.layer_name)
     if target.kind == "filter" and layer is not None and target.index < layer.count:
         (image,) = layer.images(target.index, 1)
         left, _ = st.columns(2)
@@ -339,152 +328,4 @@ def _explain(recipe: Recipe, target: Target) -> None:
         "one.\n\n"
         ":small[Erhan et al. 2009; Simonyan et al. 2013, arXiv:1312.6034; Olah et al. 2017, "
         "doi:10.23915/distill.00007. A filter may also respond to other patterns.]"
-    )
-
-
-def show_layer(model_name: str, picked: PickedImage) -> None:
-    """Show feature visualizations of many filters of a layer, from the atlas or computed now."""
-    layer_name, column, stage = layer_strip.columns(model_name, picked, at_share=0.5)
-    with stage:
-        _draw_layer(model_name, picked, layer_name, column)
-
-
-def _draw_layer(
-    model_name: str, picked: PickedImage, layer_name: str, column: DeltaGenerator
-) -> None:
-    depth = shared.model(model_name).layer_shapes[layer_name][-1]
-    choice = column.selectbox("Filters", _CHOICES, key="grid_choice", bind="query-params")
-    channels = _chosen_channels(model_name, picked, layer_name, choice, depth, column)
-    layer = _layer_atlas(model_name, layer_name)
-    if layer is not None and max(channels) < layer.count:
-        images = layer.images()
-        shown = [images[place] for place in channels]
-        note = f"From the atlas bundled with cnnviz (`{layer.command}`)."
-    else:
-        made = _made_now(model_name, layer_name, channels)
-        if made is None:
-            return
-        shown, note = [image.pixels for image in made], "Computed now."
-    sheet = figures.mosaic(
-        shown,
-        [None] * len(shown),
-        columns=min(_GRID_COLUMNS, len(shown)),
-        tile_px=_tile_px(max(shown[0].shape[:2])),
-        numbers=list(channels),
-        strip_px=20,
-    )
-    show_image(
-        sheet,
-        f"Visualizations of {len(shown)} of the {depth} filters of `{layer_name}`. {note}",
-        f"Feature visualizations of {layer_name}",
-    )
-    st.markdown(
-        "**What you see.** Each image was optimized from noise to maximize one filter. Early "
-        "layers detect edges, colors and simple textures; later ones, patterns and object parts. "
-        "Plain gray marks a filter that gradient ascent cannot activate.\n\n"
-        "**Try this.** Choose another layer above. Compare two networks trained on the same data."
-    )
-
-
-def _tile_px(size_px: int) -> int:
-    """Return the tile side in pixels: an integer multiple of the image side, without padding."""
-    return size_px * max(1, 128 // size_px)
-
-
-def _chosen_channels(
-    model_name: str,
-    picked: PickedImage,
-    layer_name: str,
-    choice: str,
-    depth: int,
-    column: DeltaGenerator,
-) -> tuple[int, ...]:
-    if choice == _CHOICES[0]:
-        first = 0
-        if depth > _GRID:
-            controls.keep_within(_FIRST, depth)
-            first = int(
-                column.number_input(
-                    "From", 0, depth - 1, step=_GRID, key=_FIRST, bind="query-params"
-                )
-            )
-        return tuple(range(int(first), min(int(first) + _GRID, depth)))
-    if choice == _CHOICES[1]:
-        means = shared.layer_maps(model_name, picked.image, layer_name).mean(axis=(0, 1))
-        return tuple(np.argsort(-means, kind="stable")[:16].tolist())
-    drawn = np.random.default_rng(0).choice(depth, min(16, depth), replace=False)
-    return tuple(sorted(drawn.tolist()))
-
-
-def _made_now(
-    model_name: str, layer_name: str, channels: Sequence[int]
-) -> tuple[FilterImage, ...] | None:
-    from cnnviz.feature_visualization import can_compute
-
-    model = shared.model(model_name)
-    targets = [Target("filter", layer_name, channel) for channel in channels]
-    objective = targets[0].objective(model)
-    suggested = suggested_recipe(model, objective).changed(steps=96)
-    recipe = suggested.changed(size_px=max(suggested.size_px // 2, 64))
-    if not can_compute(model, objective, *recipe.shape):
-        recipe = suggested
-    return cached.filter_images(model_name, targets, recipe, 0, None, _show_partial)
-
-
-def _show_partial(progress: Any) -> None:
-    sheet = figures.mosaic(
-        list(progress.pixels),
-        [None] * len(progress.pixels),
-        columns=_GRID_COLUMNS,
-        tile_px=_tile_px(max(progress.pixels[0].shape[:2])),
-        first_number=None,
-    )
-    show_image(sheet, f"Step {progress.step} of {progress.steps}", "Images during optimization")
-
-
-def show_training(model_name: str, picked: PickedImage) -> None:
-    """Show feature visualizations of the same filters at several checkpoints."""
-    layer_name, column, stage = layer_strip.columns(model_name, picked, at_share=0.5)
-    with stage:
-        _draw_training(model_name, picked, layer_name, column)
-
-
-def _draw_training(
-    model_name: str, picked: PickedImage, layer_name: str, column: DeltaGenerator
-) -> None:
-    steps = zoo.checkpoint_steps(model_name)
-    if not steps:
-        raise CnnvizError(
-            f"No checkpoints were saved for {shared.model(model_name).card.title}. "
-            "Choose Fashion Gabor CNN or SVHN Gabor CNN."
-        )
-    places = np.linspace(0, len(steps) - 1, min(len(steps), _MAX_EPOCHS_SHOWN)).round().astype(int)
-    chosen = tuple(steps[place] for place in places)
-    depth = shared.model(model_name).layer_shapes[layer_name][-1]
-    channels = tuple(range(min(_GRID_COLUMNS, depth)))
-    rows = cached.filters_at_steps(model_name, layer_name, channels, chosen)
-    if rows is None:
-        return
-    for step, images in zip(chosen, rows, strict=True):
-        text, sheet = st.columns([0.8, 5], vertical_alignment="center")
-        text.markdown("**before training**" if step == 0 else f"**step {step:,}**")
-        with sheet:
-            mosaic = figures.mosaic(
-                images,
-                [None] * len(images),
-                columns=len(images),
-                tile_px=_tile_px(max(images[0].shape[:2])),
-                numbers=list(channels),
-                strip_px=20,
-            )
-            st.image(
-                figures.encode_png(mosaic),
-                width="stretch",
-                alt=f"Visualizations after {step} steps",
-            )
-    st.markdown(
-        f"**What you see.** The first {len(channels)} filters of `{layer_name}`, visualized from "
-        "random initialization to the end of training. Every image starts from the same noise. "
-        "Before training, it reflects only random weights.\n\n"
-        "**Try this.** Compare the first layer with the last: which converges sooner?"
     )

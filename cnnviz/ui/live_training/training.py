@@ -1,11 +1,10 @@
-"""The parts of the page that trains: choices, buttons, what is seen meanwhile, and what is left."""
+"""A small network while it learns: its controls, state, curves, kernels and predictions."""
 
 import time
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from io import BytesIO
-from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -13,7 +12,7 @@ from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from cnnviz import figures
-from cnnviz.datasets import DATA_SETS, LabeledImages
+from cnnviz.datasets import LabeledImages
 from cnnviz.network.layer_table import LayerFacts
 from cnnviz.training.live import queue
 from cnnviz.training.live.queue import LiveRun
@@ -25,25 +24,16 @@ from cnnviz.training.live.settings import (
 )
 from cnnviz.ui.controls import NETWORK, USER_MODEL
 from cnnviz.ui.live_training import cached, words
+from cnnviz.ui.live_training.controls import choose_settings
+from cnnviz.ui.live_training.session import RUN, current_run
 from cnnviz.ui.networks.panels import show_kernel_sheet
 from cnnviz.ui.shell import address, frame
 from cnnviz.ui.shell.display import download, number, show_chart, show_image
 from cnnviz.ui.shell.server import keep_server_fast
-from cnnviz.zoo.blocks import KERNEL_SIZES, MAX_BLOCKS, MAX_FILTERS, POOLINGS
 
 ABSENCE_SECONDS = 10.0  # a tab that was closed for so long ends its training
-_RUN, _EARLIER = "live_run", "live_earlier"  # session keys: the run, rows of those before
+_EARLIER = "live_earlier"  # session key: rows of the runs before
 _MAX_EARLIER = 8
-_CHANGES = {
-    "none": "none",
-    "shift-flip": "shift and flip",
-    "turn-shift-zoom": "rotation, shift and zoom",
-}
-_HEADS = {"flatten": "all positions (Flatten)", "gap": "mean of each feature map (GAP)"}
-_OPTIMIZERS = {"adam": "Adam", "rmsprop": "RMSprop", "sgd": "SGD (plain)"}
-_LATER = {"double": f"twice as many, at most {MAX_FILTERS}", "same": "the same number"}
-_IMAGES, _FEW = (500, 1000, 2000, 5000, 10_000, 20_000), (50, 100, 150)
-_RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 
 
 class _Presence:
@@ -73,162 +63,15 @@ def show() -> None:
         show_comparison()
 
 
-def choose_settings() -> LiveSettings:
-    """Ask for all settings of network and training.
-
-    Raises
-    ------
-    InvalidParameterError
-        If the network would be too slow to watch.
-    """
-    run = _run()
-    if run is not None:
-        _remember(run.settings)
-    is_locked = run is not None and run.is_active
-    how: dict[str, Any] = {"bind": "query-params", "disabled": is_locked}
-    data = st.selectbox(
-        "Data",
-        cached.live_data(),
-        format_func=lambda name: DATA_SETS[name].title,
-        key="live_data",
-        **how,
-    )
-    has_few = data == SAMPLES
-    num_images = st.select_slider(
-        "Training images",
-        _FEW if has_few else _IMAGES,
-        150 if has_few else 2000,
-        key="live_few" if has_few else "live_images",
-        format_func="{:,}".format,
-        **how,
-    )
-    blocks = st.radio(
-        "Blocks",
-        range(1, MAX_BLOCKS + 1),
-        index=1,
-        horizontal=True,
-        key="live_blocks",
-        help="A block is a convolution, ReLU and pooling.",
-        **how,
-    )
-    filters = st.select_slider(
-        "Filters in the first block", (4, 8, 16, 32), 16, key="live_filters", **how
-    )
-    kernel_size = st.radio(
-        "Kernel size",
-        KERNEL_SIZES,
-        index=1,
-        horizontal=True,
-        format_func=lambda side: f"{side} × {side}",
-        key="live_kernel",
-        **how,
-    )
-    rate = st.select_slider(
-        "Learning rate",
-        _RATES,
-        0.003,
-        key="live_rate",
-        format_func="{:g}".format,
-        help="Size of each step against the gradient of the loss.",
-        **how,
-    )
-    epochs = st.slider(
-        "Epochs", 1, 20, 5, key="live_epochs", help="Passes over all training images.", **how
-    )
-    with st.expander("More: pooling, head, optimizer…"):
-        rest = _choose_rest(how)
-    later = 2 if rest.pop("later") == "double" else 1
-    return LiveSettings(
-        data=data,
-        num_images=num_images,
-        filters=tuple(min(MAX_FILTERS, filters * later**place) for place in range(blocks)),
-        kernel_size=kernel_size,
-        learning_rate=rate,
-        epochs=epochs,
-        **rest,
-    )
-
-
-def _choose_rest(how: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "later": st.selectbox(
-            "Filters in later blocks",
-            [*_LATER],
-            format_func=_LATER.__getitem__,
-            key="live_later",
-            **how,
-        ),
-        "pooling": st.selectbox("Pooling", POOLINGS, key="live_pooling", **how),
-        "head": st.selectbox(
-            "Head", [*_HEADS], format_func=_HEADS.__getitem__, key="live_head", **how
-        ),
-        "dropout": st.slider(
-            *("Dropout", 0.0, 0.8, 0.0, 0.1),
-            key="live_dropout",
-            help="Fraction of the inputs of the last layer set to zero at random.",
-            **how,
-        ),
-        "batch_norm": st.toggle("Batch normalization", key="live_norm", **how),
-        "optimizer": st.selectbox(
-            "Optimizer",
-            [*_OPTIMIZERS],
-            format_func=_OPTIMIZERS.__getitem__,
-            key="live_optimizer",
-            **how,
-        ),
-        "batch_size": st.select_slider(
-            "Batch size", (16, 32, 64, 128), 32, key="live_batch", **how
-        ),
-        "augmentation": st.selectbox(
-            "Augmentation",
-            [*_CHANGES],
-            format_func=_CHANGES.__getitem__,
-            key="live_changes",
-            help="Flipping suits clothing, not digits: a mirrored 2 is not a 2. Try it.",
-            **how,
-        ),
-        "seed": st.number_input("Seed", 0, 9999, 1, key="live_seed", **how),
-    }
-
-
-def _remember(settings: LiveSettings) -> None:
-    """Set the widgets as in the run, after a visit to another page."""
-    is_double = len(settings.filters) == 1 or settings.filters[1] > settings.filters[0]
-    for key, value in {
-        "live_data": settings.data,
-        "live_few" if settings.data == SAMPLES else "live_images": settings.num_images,
-        "live_blocks": len(settings.filters),
-        "live_filters": settings.filters[0],
-        "live_kernel": settings.kernel_size,
-        "live_rate": settings.learning_rate,
-        "live_epochs": settings.epochs,
-        "live_later": "double" if is_double else "same",
-        "live_pooling": settings.pooling,
-        "live_head": settings.head,
-        "live_dropout": settings.dropout,
-        "live_norm": settings.batch_norm,
-        "live_optimizer": settings.optimizer,
-        "live_batch": settings.batch_size,
-        "live_changes": settings.augmentation,
-        "live_seed": settings.seed,
-    }.items():
-        if key not in st.session_state:
-            st.session_state[key] = value
-
-
-def _run() -> LiveRun | None:
-    return st.session_state.get(_RUN)
-
-
 def _shown(settings: LiveSettings) -> LiveRun | None:
     """Give the run to show: an active one, or the last one with these settings."""
-    run = _run()
+    run = current_run()
     return run if run is not None and (run.is_active or run.settings == settings) else None
 
 
 def show_buttons(settings: LiveSettings) -> None:
     """Offer start, pause, resume and stop."""
-    run = _run()
+    run = current_run()
     start, hold, stop, size = st.columns([1, 1, 1, 2.2], vertical_alignment="center")
     is_active = run is not None and run.is_active
     start.button(
@@ -261,14 +104,14 @@ def show_buttons(settings: LiveSettings) -> None:
 
 
 def _start(settings: LiveSettings) -> None:
-    run = _run()
+    run = current_run()
     if run is not None and run.is_active:
         return
     if run is not None and run.trained is not None:
         earlier = [*st.session_state.get(_EARLIER, ()), _row(run.trained)]
         st.session_state[_EARLIER] = earlier[-_MAX_EARLIER:]
     keep_server_fast()
-    st.session_state[_RUN] = LiveRun(settings, is_wanted=_Presence())
+    st.session_state[RUN] = LiveRun(settings, is_wanted=_Presence())
 
 
 def show_training(settings: LiveSettings) -> None:
@@ -489,7 +332,7 @@ def show_use(settings: LiveSettings) -> None:
     elif st.button("Open on all pages", width="stretch", key="live open"):
         _open(trained)
     name = trained.settings.name
-    download("Network and card (ZIP)", f"{name}.zip", lambda: _zipped(trained))
+    download("Network and card (ZIP)", f"{name}.zip", lambda: zipped(trained))
     download("Settings (JSON)", f"{name}.settings.json", trained.settings.to_json().encode)
     st.markdown(
         ":small[The network is kept for this session only. Unpack the ZIP into the folder of "
@@ -513,7 +356,8 @@ def _close() -> None:
     st.session_state.pop(USER_MODEL, None)
 
 
-def _zipped(trained: LiveTrained) -> bytes:
+def zipped(trained: LiveTrained) -> bytes:
+    """Pack a trained network, its card and its history into a ZIP."""
     from cnnviz.training import live_files
 
     content = BytesIO()
@@ -525,7 +369,7 @@ def _zipped(trained: LiveTrained) -> bytes:
 
 def show_comparison() -> None:
     """Compare the training runs of this session."""
-    run = _run()
+    run = current_run()
     rows = list(st.session_state.get(_EARLIER, ()))
     if run is not None and not run.is_active and run.trained is not None:
         rows.append(_row(run.trained))
