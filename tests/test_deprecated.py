@@ -2,7 +2,7 @@
 
 import pytest
 
-from cnnviz import datasets
+from cnnviz import datasets, filter_banks
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,14 @@ from cnnviz import datasets
 def test_an_old_name_of_a_data_set_function_warns_and_works(old: str, new: str) -> None:
     with pytest.warns(DeprecationWarning, match=f"is now called cnnviz.datasets.{new}"):
         assert getattr(datasets, old) is getattr(datasets, new)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("usefulness", "redundancy"), ("slope_bank", "gradient_bank")]
+)
+def test_an_old_name_of_a_filter_bank_function_warns_and_works(old: str, new: str) -> None:
+    with pytest.warns(DeprecationWarning, match=f"is now called cnnviz.filter_banks.{new}"):
+        assert getattr(filter_banks, old) is getattr(filter_banks, new)
 
 
 def test_a_name_that_never_was_is_an_attribute_error() -> None:

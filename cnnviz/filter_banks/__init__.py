@@ -1,5 +1,8 @@
 """Filters made by hand: small named kernels, Gabor waves, and banks of them."""
 
+from typing import Any
+
+from cnnviz.deprecated import moved_attribute
 from cnnviz.filter_banks.banks import (
     BANKS,
     BankKind,
@@ -37,6 +40,7 @@ from cnnviz.filter_banks.named import (
     resized,
     zero_mean,
 )
+from cnnviz.filter_banks.settings import BankSettings, GaborSettings
 from cnnviz.filter_banks.spectra import (
     image_spectrum,
     magnitude_spectrum,
@@ -55,9 +59,11 @@ __all__ = [
     "SIGMA_RANGE",
     "THETA_RANGE",
     "BankKind",
+    "BankSettings",
     "Decomposition",
     "FilterBank",
     "GaborParameters",
+    "GaborSettings",
     "NamedKernel",
     "Redundancy",
     "bank_features",
@@ -85,3 +91,13 @@ __all__ = [
     "spectrum_frequencies",
     "zero_mean",
 ]
+
+_RENAMED = {
+    "Usefulness": "Redundancy",
+    "slope_bank": "gradient_bank",
+    "usefulness": "redundancy",
+}
+
+
+def __getattr__(name: str) -> Any:
+    return moved_attribute(__name__, name, _RENAMED)

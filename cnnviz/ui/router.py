@@ -12,6 +12,7 @@ from cnnviz.ui.shell import address, frame
 
 HOME = "home"
 _ROUTED = "routed"  # session key: this session came through app.py
+UNKNOWN = "unknown_page"  # session key: the page that an address asked for in vain
 
 
 def run() -> None:
@@ -19,6 +20,8 @@ def run() -> None:
     st.session_state[_ROUTED] = True
     page = _navigation()
     address.begin_page(page.url_path)
+    if not page.url_path:
+        st.session_state[UNKNOWN] = address.unknown_page({HOME})
     controls.choose_image()
     page.run()
 

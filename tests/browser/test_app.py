@@ -120,6 +120,19 @@ def test_every_page_opens_alone_on_a_fresh_server(
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 2")
 
 
+def test_an_unknown_address_leads_home_with_a_sentence(
+    server: Server, page: Page, foreign: set[str]
+) -> None:
+    open_page(page, server.url)  # the very first visit of a server is Streamlit's own affair
+    open_page(page, f"{server.url}/no-such-page")
+    expect(page.get_by_text("There is no page “no-such-page” here.")).to_be_visible()
+    assert page.get_by_role("dialog").count() == 0
+    open_page(page, f"{server.url}/home")
+    expect(page.get_by_text("What does a convolutional network see?")).to_be_visible()
+    assert page.get_by_text("There is no page").count() == 0
+    assert page.get_by_role("dialog").count() == 0
+
+
 def test_an_uploaded_photograph_is_named_and_explained(
     server: Server, page: Page, foreign: set[str], tmp_path: Path
 ) -> None:

@@ -18,6 +18,9 @@ def show() -> None:
             "What does a convolutional network see?",
             "Choose an image, then open a page: the image goes along.",
         )
+        unknown = st.session_state.get(router.UNKNOWN)
+        if unknown:
+            st.warning(f"There is no page “{unknown}” here. Choose one of these.")
         picked = controls.picked_image(controls.PHOTOGRAPH)
         sections = [section for section in dict.fromkeys(page.section for page in PAGES) if section]
         places: dict[str, DeltaGenerator] = {}

@@ -3,12 +3,16 @@
 Streamlit writes the label of an option into the address. Labels change with the words; slugs stay.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import streamlit as st
+from streamlit.commands import navigation
 
+_MAX_SHOWN = 40  # characters of an unknown address
 _CHOICES = "address_choices"  # session key
 
 
@@ -143,3 +147,21 @@ def _choices() -> _Choices:
         st.session_state[_CHOICES] = _Choices()
     choices: _Choices = st.session_state[_CHOICES]
     return choices
+
+
+def unknown_page(also_known: Collection[str] = ()) -> str:
+    """Name the page that the address asks for while the home page is shown; empty if none.
+
+    Parameters
+    ----------
+    also_known : collection of str
+        Names that lead home without a word.
+    """
+    asked = unquote(urlsplit(st.context.url or "").path).strip("/")
+    base = str(st.get_option("server.baseUrlPath")).strip("/")
+    name = asked.removeprefix(base).strip("/")
+    return "" if name in also_known else re.sub(r"[^\w./-]", "", name)[:_MAX_SHOWN]
+
+
+# Streamlit would open a dialog over the home page; the page says it in a sentence.
+navigation.send_page_not_found = lambda ctx: None
