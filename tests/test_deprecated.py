@@ -1,8 +1,9 @@
 """Old names lead to the new ones, with a warning."""
 
+import numpy as np
 import pytest
 
-from cnnviz import datasets, filter_banks
+from cnnviz import LayerSettings, apply_layer, datasets, filter_banks
 
 
 @pytest.mark.parametrize(
@@ -32,3 +33,9 @@ def test_an_old_name_of_a_filter_bank_function_warns_and_works(old: str, new: st
 def test_a_name_that_never_was_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'pictures'"):
         _ = datasets.pictures
+
+
+def test_the_old_name_of_a_layers_output_warns_and_works() -> None:
+    steps = apply_layer(np.ones((4, 4, 1)), np.ones((3, 3)), LayerSettings())
+    with pytest.warns(DeprecationWarning, match="is now called output"):
+        assert steps.answer is steps.output

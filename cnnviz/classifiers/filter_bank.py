@@ -45,7 +45,7 @@ class BankClassifier:
         """Bring features to mean 0 and spread 1, as on the training images."""
         return (features - self.mean) / self.scale
 
-    def answers(self, features: np.ndarray) -> np.ndarray:
+    def predictions(self, features: np.ndarray) -> np.ndarray:
         """Name the class of each row of features, int64 (N,)."""
         return (self.standardized(features) @ self.weights + self.bias).argmax(axis=1)
 
@@ -84,8 +84,8 @@ def train_classifier(data_name: str) -> BankClassifier:
     if len(bias) == 1:  # of two classes scikit-learn keeps the second one's numbers only
         weights, bias = np.hstack([-weights, weights]), np.hstack([-bias, bias])
     classifier = BankClassifier(weights, bias, mean, scale, 0.0, len(labels), len(held_out.labels))
-    answers = classifier.answers(bank_features(bank, gray_images(held_out)))
-    accuracy = float(np.mean(answers == held_out.labels))
+    predictions = classifier.predictions(bank_features(bank, gray_images(held_out)))
+    accuracy = float(np.mean(predictions == held_out.labels))
     return replace(classifier, accuracy=accuracy)
 
 

@@ -191,8 +191,8 @@ def shift_accuracies(classifier: LinearClassifier, labeled: LabeledImages) -> np
         num_right = 0
         for first in range(0, len(images), _BATCH):
             batch = shifted(images[first : first + _BATCH], right, 0)
-            answers = classifier.scores(batch).argmax(axis=-1)
-            num_right += int((answers == labeled.labels[first : first + _BATCH]).sum())
+            predictions = classifier.scores(batch).argmax(axis=-1)
+            num_right += int((predictions == labeled.labels[first : first + _BATCH]).sum())
         shares.append(num_right / len(images))
     return np.array(shares)
 

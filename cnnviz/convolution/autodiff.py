@@ -26,16 +26,16 @@ def taped_kernel_gradient(
     weights = tf.Variable(kernel[:, :, np.newaxis, np.newaxis], dtype=tf.float64)
     batch = tf.constant(image[np.newaxis, :, :, np.newaxis], tf.float64)
     with tf.GradientTape() as tape:
-        answer = tf.nn.conv2d(batch, weights, strides=1, padding="VALID")[0, :, :, 0]
-        value = _loss(answer, tf.constant(target, tf.float64), loss)
+        output = tf.nn.conv2d(batch, weights, strides=1, padding="VALID")[0, :, :, 0]
+        value = _loss(output, tf.constant(target, tf.float64), loss)
     return float(value), tape.gradient(value, weights).numpy()[:, :, 0, 0]
 
 
-def _loss(answer: tf.Tensor, target: tf.Tensor, loss: str) -> tf.Tensor:
+def _loss(output: tf.Tensor, target: tf.Tensor, loss: str) -> tf.Tensor:
     if loss == "squares":
-        return tf.nn.l2_loss(answer - target)
+        return tf.nn.l2_loss(output - target)
     if loss == "sum":
-        return tf.reduce_sum(answer)
+        return tf.reduce_sum(output)
     if loss == "middle":
-        return answer[answer.shape[0] // 2, answer.shape[1] // 2]
+        return output[output.shape[0] // 2, output.shape[1] // 2]
     raise InvalidParameterError(f"There is no loss {loss!r}. Choose squares, sum or middle.")

@@ -15,7 +15,7 @@ LOSSES = ("squares", "sum", "middle")
 @frozen_arrays(
     image=np.float64,
     kernel=np.float64,
-    answer=np.float64,
+    output=np.float64,
     upstream=np.float64,
     gradient=np.float64,
 )
@@ -26,7 +26,7 @@ class GradientSteps:
     ----------
     image : ndarray of shape (H, W)
     kernel : ndarray of shape (kh, kw)
-    answer : ndarray of shape (h, w)
+    output : ndarray of shape (h, w)
         Correlation of the two where the kernel fits: h = H - kh + 1, w = W - kw + 1.
     upstream : ndarray of shape (h, w)
         Slope of the loss in each cell of the answer.
@@ -37,7 +37,7 @@ class GradientSteps:
 
     image: np.ndarray
     kernel: np.ndarray
-    answer: np.ndarray
+    output: np.ndarray
     upstream: np.ndarray
     gradient: np.ndarray
     loss: float
@@ -56,7 +56,7 @@ class GradientSteps:
                 f"There is no weight ({row}, {column}): the kernel has {height} rows and {width} "
                 "columns, counted from 0."
             )
-        rows, columns = self.answer.shape
+        rows, columns = self.output.shape
         return self.image[row : row + rows, column : column + columns]
 
     def products(self, row: int, column: int) -> np.ndarray:
@@ -130,29 +130,29 @@ def kernel_gradient(
             f"The kernel must be a table of finite numbers that fits on {image.shape[0]} × "
             f"{image.shape[1]} values."
         )
-    answer = valid_correlation(image, kernel)
-    target = np.zeros(answer.shape) if target is None else target
-    if not _is_table(target) or target.shape != answer.shape:
+    output = valid_correlation(image, kernel)
+    target = np.zeros(output.shape) if target is None else target
+    if not _is_table(target) or target.shape != output.shape:
         raise InvalidParameterError(
-            f"The target must be a table of finite numbers of shape {answer.shape}."
+            f"The target must be a table of finite numbers of shape {output.shape}."
         )
-    value, upstream = _loss_and_gradient(answer, target, loss)
+    value, upstream = _loss_and_gradient(output, target, loss)
     gradient = valid_correlation(image, upstream)
-    return GradientSteps(image, kernel, answer, upstream, gradient, value)
+    return GradientSteps(image, kernel, output, upstream, gradient, value)
 
 
 def _loss_and_gradient(
-    answer: np.ndarray, target: np.ndarray, loss: str
+    output: np.ndarray, target: np.ndarray, loss: str
 ) -> tuple[float, np.ndarray]:
     if loss == "squares":
-        return float(((answer - target) ** 2).sum() / 2), answer - target
+        return float(((output - target) ** 2).sum() / 2), output - target
     if loss == "sum":
-        return float(answer.sum()), np.ones(answer.shape)
+        return float(output.sum()), np.ones(output.shape)
     if loss == "middle":
-        middle = answer.shape[0] // 2, answer.shape[1] // 2
-        slope = np.zeros(answer.shape)
+        middle = output.shape[0] // 2, output.shape[1] // 2
+        slope = np.zeros(output.shape)
         slope[middle] = 1
-        return float(answer[middle]), slope
+        return float(output[middle]), slope
     raise InvalidParameterError(f"There is no loss {loss!r}. Choose one of: {', '.join(LOSSES)}.")
 
 

@@ -9,6 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from cnnviz.arrays import frozen_arrays
 from cnnviz.convolution.sizes import output_size
 from cnnviz.convolution.sliding import PAD_MODES
+from cnnviz.deprecated import renamed_attribute
 from cnnviz.errors import InvalidImageError, InvalidParameterError
 
 PADDINGS = ("none", *PAD_MODES)
@@ -105,7 +106,7 @@ class Cell:
     padded=np.float64,
     kernel=np.float64,
     partial=np.float64,
-    answer=np.float64,
+    output=np.float64,
     rectified=np.float64,
     pooled=np.float64,
 )
@@ -122,7 +123,7 @@ class LayerSteps:
         As it is laid on the image: turned already if the operation is "convolve".
     partial : ndarray of shape (h, w, C)
         The answer to each channel.
-    answer : ndarray of shape (h, w)
+    output : ndarray of shape (h, w)
         All channels and the bias together.
     rectified : ndarray of shape (h, w)
         After the ReLU; without one the answer itself.
@@ -135,20 +136,21 @@ class LayerSteps:
     padding: int
     kernel: np.ndarray
     partial: np.ndarray
-    answer: np.ndarray
+    output: np.ndarray
     rectified: np.ndarray
     pooled: np.ndarray
     settings: LayerSettings
+    answer = renamed_attribute("answer", "output")
 
     def cell(self, row: int, column: int) -> Cell:
-        """Write out one number of `answer`.
+        """Write out one number of `output`.
 
         Raises
         ------
         InvalidParameterError
             If there is no such cell.
         """
-        height, width = self.answer.shape
+        height, width = self.output.shape
         if not (0 <= row < height and 0 <= column < width):
             raise InvalidParameterError(
                 f"There is no position ({row}, {column}): the output has {height} rows and {width} "
@@ -200,7 +202,7 @@ def apply_layer(
     Examples
     --------
     >>> steps = apply_layer(np.arange(9.0).reshape(3, 3, 1), np.ones((3, 3)))
-    >>> steps.answer
+    >>> steps.output
     array([[36.]])
     """
     settings = settings or LayerSettings()
@@ -215,10 +217,10 @@ def apply_layer(
     for length in channels.shape[:2]:
         output_size(length, reach, padding, settings.stride)
     partial = _slid(padded, kernel, settings)
-    answer = partial.sum(axis=-1) + settings.bias
-    rectified = np.maximum(answer, 0) if settings.relu else answer
+    output = partial.sum(axis=-1) + settings.bias
+    rectified = np.maximum(output, 0) if settings.relu else output
     pooled = _pooled(rectified, settings)
-    return LayerSteps(padded, padding, kernel, partial, answer, rectified, pooled, settings)
+    return LayerSteps(padded, padding, kernel, partial, output, rectified, pooled, settings)
 
 
 def _slid(padded: np.ndarray, kernel: np.ndarray, settings: LayerSettings) -> np.ndarray:
@@ -228,11 +230,11 @@ def _slid(padded: np.ndarray, kernel: np.ndarray, settings: LayerSettings) -> np
     spread[:: settings.dilation, :: settings.dilation] = kernel
     middle, step = side // 2, settings.stride
     rows, columns = (slice(middle, length - middle, step) for length in padded.shape[:2])
-    answers = [
+    outputs = [
         cv2.filter2D(channel, cv2.CV_64F, spread, borderType=cv2.BORDER_CONSTANT)[rows, columns]
         for channel in np.ascontiguousarray(np.moveaxis(padded, -1, 0))
     ]
-    return np.stack(answers, axis=-1)
+    return np.stack(outputs, axis=-1)
 
 
 def _pooled(values: np.ndarray, settings: LayerSettings) -> np.ndarray:

@@ -28,7 +28,7 @@ LINE_KERNELS: dict[str, np.ndarray] = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-@frozen_arrays(padded=np.float64, kernel=np.float64, answer=np.float64)
+@frozen_arrays(padded=np.float64, kernel=np.float64, output=np.float64)
 class LineSteps:
     """A kernel that slid along a signal, step by step; arrays are float64 and read-only.
 
@@ -38,7 +38,7 @@ class LineSteps:
         The signal with P zeros at each end.
     kernel : ndarray of shape (F,)
         As it is laid on the signal: turned already if the operation is "convolve".
-    answer : ndarray of shape (size,)
+    output : ndarray of shape (size,)
     padding, stride, dilation : int
     left_over : int
         Cells at the far end that no window covers.
@@ -46,7 +46,7 @@ class LineSteps:
 
     padded: np.ndarray
     kernel: np.ndarray
-    answer: np.ndarray
+    output: np.ndarray
     padding: int
     stride: int
     dilation: int
@@ -65,9 +65,9 @@ class LineSteps:
         InvalidParameterError
             If there is no such cell.
         """
-        if not 0 <= cell < len(self.answer):
+        if not 0 <= cell < len(self.output):
             raise InvalidParameterError(
-                f"There is no position {cell}: the output has {len(self.answer)}, counted from 0."
+                f"There is no position {cell}: the output has {len(self.output)}, counted from 0."
             )
         return self.stride * cell + self.dilation * np.arange(len(self.kernel))
 
@@ -109,7 +109,7 @@ def slide_along(
 
     Examples
     --------
-    >>> slide_along(np.array([0, 0, 4, 4]), np.array([-1, 1])).answer.tolist()
+    >>> slide_along(np.array([0, 0, 4, 4]), np.array([-1, 1])).output.tolist()
     [0.0, 4.0, 0.0]
     """
     if operation not in ("correlate", "convolve"):

@@ -101,13 +101,13 @@ def correlate_many(
     padded = _padded(image, kernels.shape[1] // 2, kernels.shape[2] // 2, border)
     shape = [fft.next_fast_len(length, real=True) for length in padded.shape]
     image_spectrum = fft.rfft2(padded, shape)
-    answers = np.empty((len(kernels), height, width), np.float32)
+    outputs = np.empty((len(kernels), height, width), np.float32)
     # one by one: measured faster than all at once, whose spectra do not fit into the CPU's cache;
     # in one thread, because more of them slow small images down and starve other sessions
-    for answer, kernel in zip(answers, kernels, strict=True):
+    for output, kernel in zip(outputs, kernels, strict=True):
         spectrum = image_spectrum * np.conj(fft.rfft2(kernel, shape))
-        answer[:] = fft.irfft2(spectrum, shape)[:height, :width]
-    return answers
+        output[:] = fft.irfft2(spectrum, shape)[:height, :width]
+    return outputs
 
 
 def _padded(image: np.ndarray, rows: int, columns: int, border: str) -> np.ndarray:

@@ -28,7 +28,7 @@ class Evaluation:
 
     accuracy: float
     confusion: np.ndarray
-    answers: np.ndarray
+    predictions: np.ndarray
 
 
 class Stream:
@@ -141,10 +141,12 @@ def count_predictions(outputs: np.ndarray, images: LabeledImages) -> Evaluation:
     images : LabeledImages
         N of them.
     """
-    answers = outputs.argmax(axis=1) if outputs.shape[1] > 1 else (outputs[:, 0] > 0.5).astype(int)
+    predictions = (
+        outputs.argmax(axis=1) if outputs.shape[1] > 1 else (outputs[:, 0] > 0.5).astype(int)
+    )
     confusion = np.zeros((len(images.class_names),) * 2, np.int64)
-    np.add.at(confusion, (images.labels, answers), 1)
-    return Evaluation(float(np.mean(answers == images.labels)), confusion, answers)
+    np.add.at(confusion, (images.labels, predictions), 1)
+    return Evaluation(float(np.mean(predictions == images.labels)), confusion, predictions)
 
 
 def mixed(seed: int, epoch: int) -> int:

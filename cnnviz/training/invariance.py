@@ -9,7 +9,7 @@ from cnnviz.errors import InvalidParameterError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-@frozen_arrays(probabilities=np.float32, answers=np.int64, certainties=np.float32)
+@frozen_arrays(probabilities=np.float32, predictions=np.int64, certainties=np.float32)
 class Invariance:
     """What a network says to an image as it is, and to each of N changed versions.
 
@@ -21,7 +21,7 @@ class Invariance:
         Its probability there.
     probabilities : float32 ndarray of shape (N,)
         The probability of that same class in each version.
-    answers : int64 ndarray of shape (N,)
+    predictions : int64 ndarray of shape (N,)
         The most probable class of each version.
     certainties : float32 ndarray of shape (N,)
         The probability of that answer.
@@ -30,13 +30,13 @@ class Invariance:
     class_index: int
     before: float
     probabilities: np.ndarray
-    answers: np.ndarray
+    predictions: np.ndarray
     certainties: np.ndarray
 
     @property
     def stays(self) -> np.ndarray:
         """Whether a version gets the same answer as the image, bool (N,)."""
-        return self.answers == self.class_index
+        return self.predictions == self.class_index
 
     @property
     def share(self) -> float:
@@ -72,7 +72,7 @@ def measure_invariance(before: np.ndarray, after: np.ndarray) -> Invariance:
     Examples
     --------
     >>> found = measure_invariance(np.array([0.9, 0.1]), np.array([[0.7, 0.3], [0.4, 0.6]]))
-    >>> found.share, found.answers.tolist()
+    >>> found.share, found.predictions.tolist()
     (0.5, [0, 1])
     """
     if before.ndim != 1 or after.ndim != 2 or not len(after) or after.shape[1] != len(before):
@@ -84,6 +84,6 @@ def measure_invariance(before: np.ndarray, after: np.ndarray) -> Invariance:
         class_index=best,
         before=float(before[best]),
         probabilities=after[:, best],
-        answers=after.argmax(axis=1),
+        predictions=after.argmax(axis=1),
         certainties=after.max(axis=1),
     )

@@ -166,10 +166,10 @@ def checkpoint_steps(num_steps: int) -> tuple[int, ...]:
 def _examples(result: Evaluation, labels: np.ndarray) -> dict[str, list[int]]:
     """Give positions of a few held-out images for each cell of the confusion matrix."""
     return {
-        f"{true}-{answer}": np.flatnonzero((labels == true) & (result.answers == answer))[
-            :EXAMPLES_A_CELL
-        ].tolist()
-        for true, answer in np.argwhere(result.confusion)
+        f"{true}-{prediction}": np.flatnonzero(
+            (labels == true) & (result.predictions == prediction)
+        )[:EXAMPLES_A_CELL].tolist()
+        for true, prediction in np.argwhere(result.confusion)
     }
 
 

@@ -196,13 +196,11 @@ def _shown(
 ) -> dict[str, np.ndarray]:
     """Give the parts of a frame that follow from the weights that the network has now."""
     activations, logits = model.activations(image, [layer_name])
-    evidence = class_activation_map(
-        model, image, layer_name=cam_layer_name, class_index=class_index
-    )
+    heatmap = class_activation_map(model, image, layer_name=cam_layer_name, class_index=class_index)
     return {
         "kernels": _first_kernels(model),
         "maps": activations[layer_name],
-        "heatmap": evidence.values,
+        "heatmap": heatmap.values,
         "logits": logits,
         "probabilities": model.probabilities(logits),
     }

@@ -73,7 +73,7 @@ class NetworkView:
     heatmaps: tuple[ClassHeatmap, ...]
 
     @property
-    def answer(self) -> int:
+    def prediction(self) -> int:
         """The most probable class."""
         return int(np.argmax(self.probabilities))
 

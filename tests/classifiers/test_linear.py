@@ -133,8 +133,8 @@ def test_the_shipped_accuracy_is_found_again_on_the_real_images(name: str) -> No
 def test_clothing_is_matched_and_house_numbers_are_not() -> None:
     clothing, digits = load_linear("fashion-mnist"), load_linear("svhn")
     samples = datasets.fashion_mnist_samples()
-    answers = clothing.scores(samples.images[..., np.newaxis]).argmax(axis=1)
-    right = float(np.mean(answers == samples.labels))
+    predictions = clothing.scores(samples.images[..., np.newaxis]).argmax(axis=1)
+    right = float(np.mean(predictions == samples.labels))
     assert right == pytest.approx(clothing.accuracy, abs=0.08)
     assert clothing.accuracy > 0.75 > clothing.accuracies[0] * 3
     assert abs(digits.accuracy - digits.commonest) < 0.05

@@ -47,14 +47,14 @@ def test_the_gradient_is_the_slope_of_the_loss(shapes: tuple, loss: str) -> None
 def test_each_weights_products_add_up_to_its_gradient(shapes: tuple) -> None:
     image, kernel, target = example(*shapes)
     steps = kernel_gradient(image, kernel, target)
-    np.testing.assert_allclose(steps.answer, scipy.signal.correlate2d(image, kernel, "valid"))
+    np.testing.assert_allclose(steps.output, scipy.signal.correlate2d(image, kernel, "valid"))
     np.testing.assert_allclose(
         steps.gradient, scipy.signal.correlate2d(image, steps.upstream, "valid")
     )
     for row, column in np.ndindex(kernel.shape):
         total = sum(
             steps.upstream[i, j] * image[i + row, j + column]
-            for i, j in np.ndindex(steps.answer.shape)
+            for i, j in np.ndindex(steps.output.shape)
         )
         assert steps.products(row, column).sum() == pytest.approx(total)
         assert steps.gradient[row, column] == pytest.approx(total)
@@ -66,7 +66,7 @@ def test_the_two_plain_losses_by_hand() -> None:
     assert kernel_gradient(image, kernel, loss="sum").gradient[0, 0] == image[:3, :3].sum()
     middle = kernel_gradient(image, kernel, loss="middle")
     np.testing.assert_array_equal(middle.gradient, image[1:4, 1:4])
-    np.testing.assert_array_equal(valid_correlation(image, kernel), middle.answer)
+    np.testing.assert_array_equal(valid_correlation(image, kernel), middle.output)
 
 
 @pytest.mark.parametrize(

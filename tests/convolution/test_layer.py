@@ -27,10 +27,10 @@ SCIPY_BOUNDARY = {"zero": "fill", "reflect": "symm"}
 
 def test_five_by_five_with_a_three_by_three_filter() -> None:
     steps = apply_layer(LECTURE[..., None], CROSS)
-    assert steps.answer.tolist() == [[4, 3, 4], [2, 4, 3], [2, 3, 4]]
+    assert steps.output.tolist() == [[4, 3, 4], [2, 4, 3], [2, 3, 4]]
     same = apply_layer(LECTURE[..., None], CROSS, LayerSettings(padding="zero"))
-    assert same.answer.shape == (5, 5)
-    np.testing.assert_array_equal(same.answer[1:-1, 1:-1], steps.answer)
+    assert same.output.shape == (5, 5)
+    np.testing.assert_array_equal(same.output[1:-1, 1:-1], steps.output)
     assert (same.padding, same.padded.shape) == (1, (7, 7, 1))
 
 
@@ -66,7 +66,7 @@ def test_the_answer_is_scipys(
     for channel in range(channels):
         expected = function(image[..., channel], kernel, **how)[::stride, ::stride]
         np.testing.assert_allclose(steps.partial[..., channel], expected, atol=1e-9)
-    np.testing.assert_allclose(steps.answer, steps.partial.sum(axis=-1) + 0.25, atol=1e-12)
+    np.testing.assert_allclose(steps.output, steps.partial.sum(axis=-1) + 0.25, atol=1e-12)
 
 
 @given(
@@ -117,7 +117,7 @@ def test_the_whole_layer_is_keras(
     np.testing.assert_allclose(steps.rectified, expected[0, ..., 0], atol=1e-4)
     expected = pool(pool_size, strides=pool_stride)(expected)
     np.testing.assert_allclose(steps.pooled, expected[0, ..., 0], atol=1e-4)
-    assert steps.answer.shape == tuple(
+    assert steps.output.shape == tuple(
         output_size(length, dilation * (side - 1) + 1, steps.padding, stride)[0]
         for length in (23, 26)
     )
@@ -156,12 +156,12 @@ def test_every_cell_written_out_is_the_cell_of_the_answer(operation: str, relu: 
     kernel = RNG.normal(size=(5, 5))
     layer = LayerSettings(operation, "reflect", stride=2, dilation=2, bias=3.5, relu=relu)
     steps = apply_layer(image, kernel, layer)
-    for row in range(steps.answer.shape[0]):
-        for column in range(steps.answer.shape[1]):
+    for row in range(steps.output.shape[0]):
+        for column in range(steps.output.shape[1]):
             cell = steps.cell(row, column)
             np.testing.assert_array_equal(cell.products, cell.patch * steps.kernel[..., None])
             np.testing.assert_allclose(cell.partial_sums, steps.partial[row, column], atol=1e-9)
-            assert cell.total == pytest.approx(steps.answer[row, column], abs=1e-9)
+            assert cell.total == pytest.approx(steps.output[row, column], abs=1e-9)
             assert cell.value == pytest.approx(steps.rectified[row, column], abs=1e-9)
             assert cell.rows == tuple(2 * row + 2 * i for i in range(5))
     with pytest.raises(InvalidParameterError, match=r"no position \(7, 0\): the output has 7 rows"):
@@ -173,9 +173,9 @@ def test_convolution_turns_the_kernel_and_correlation_does_not() -> None:
     image[2, 2] = 1
     kernel = np.arange(9.0).reshape(3, 3)
     convolved = apply_layer(image, kernel, LayerSettings(operation="convolve"))
-    np.testing.assert_allclose(convolved.answer, kernel, atol=1e-12)  # an impulse gives the kernel
+    np.testing.assert_allclose(convolved.output, kernel, atol=1e-12)  # an impulse gives the kernel
     correlated = apply_layer(image, kernel)
-    np.testing.assert_allclose(correlated.answer, kernel[::-1, ::-1], atol=1e-12)
+    np.testing.assert_allclose(correlated.output, kernel[::-1, ::-1], atol=1e-12)
 
 
 def test_the_callers_arrays_stay_as_they_are() -> None:
@@ -185,7 +185,7 @@ def test_the_callers_arrays_stay_as_they_are() -> None:
     np.testing.assert_array_equal(image, before[0])
     np.testing.assert_array_equal(kernel, before[1])
     with pytest.raises(ValueError, match="read-only"):
-        steps.answer[0, 0] = 1
+        steps.output[0, 0] = 1
 
 
 @pytest.mark.parametrize(

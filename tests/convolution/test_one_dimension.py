@@ -24,7 +24,7 @@ def test_the_answer_is_numpys(length: int, width: int, stride: int, seed: int) -
         for mode, padding in (("full", width - 1), ("valid", 0)):
             found = slide_along(signal, kernel, operation=operation, padding=padding, stride=stride)
             np.testing.assert_allclose(
-                found.answer, oracle(signal, kernel, mode)[::stride], atol=1e-12
+                found.output, oracle(signal, kernel, mode)[::stride], atol=1e-12
             )
 
 
@@ -42,7 +42,7 @@ def test_dilation_is_that_of_keras_where_keras_has_it(dilation: int, stride: int
         dilation_rate=dilation,
     )
     steps = slide_along(signal, kernel, padding=2, stride=stride, dilation=dilation)
-    np.testing.assert_allclose(steps.answer, np.asarray(expected)[0, :, 0], atol=1e-5)
+    np.testing.assert_allclose(steps.output, np.asarray(expected)[0, :, 0], atol=1e-5)
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3])
@@ -59,7 +59,7 @@ def test_a_line_is_the_middle_row_of_a_image(stride: int, dilation: int, operati
     line = slide_along(
         signal, kernel, operation=operation, padding=dilation, stride=stride, dilation=dilation
     )
-    np.testing.assert_allclose(apply_layer(image, square, layer).answer[6 // stride], line.answer)
+    np.testing.assert_allclose(apply_layer(image, square, layer).output[6 // stride], line.output)
 
 
 def test_every_cell_is_the_sum_of_its_window() -> None:
@@ -67,24 +67,24 @@ def test_every_cell_is_the_sum_of_its_window() -> None:
         SIGNALS["Noisy sine"], np.array([1.0, 2.0, -1.0]), padding=3, stride=2, dilation=3
     )
     assert steps.reach == 7
-    assert len(steps.answer) == (20 - 7 + 6) // 2 + 1
+    assert len(steps.output) == (20 - 7 + 6) // 2 + 1
     assert steps.left_over == 1
     assert steps.places(2).tolist() == [4, 7, 10]
-    for cell, value in enumerate(steps.answer):
+    for cell, value in enumerate(steps.output):
         assert steps.padded[steps.places(cell)] @ [1, 2, -1] == pytest.approx(value)
 
 
 def test_presets_do_what_their_names_say() -> None:
     step, ramp = SIGNALS["Step"], SIGNALS["Ramp"]
-    edge = slide_along(step, LINE_KERNELS["Difference"]).answer
+    edge = slide_along(step, LINE_KERNELS["Difference"]).output
     assert np.flatnonzero(edge).tolist() == [8, 9]
-    assert set(slide_along(ramp[6:14], LINE_KERNELS["Laplace"]).answer) == {0.0}
-    pulse = slide_along(SIGNALS["Pulse"], LINE_KERNELS["Smoothing"], padding=2).answer
+    assert set(slide_along(ramp[6:14], LINE_KERNELS["Laplace"]).output) == {0.0}
+    pulse = slide_along(SIGNALS["Pulse"], LINE_KERNELS["Smoothing"], padding=2).output
     np.testing.assert_allclose(pulse[8:13], 4 * LINE_KERNELS["Smoothing"])
     for name in ("Mean", "Smoothing"):
         assert LINE_KERNELS[name].sum() == pytest.approx(1)
     noise = SIGNALS["Noisy sine"] - SIGNALS["Wave"]
-    assert slide_along(noise, LINE_KERNELS["Smoothing"]).answer.std() < 0.8 * noise.std()
+    assert slide_along(noise, LINE_KERNELS["Smoothing"]).output.std() < 0.8 * noise.std()
 
 
 def test_the_callers_numbers_stay_and_the_results_cannot_be_changed() -> None:
@@ -92,7 +92,7 @@ def test_the_callers_numbers_stay_and_the_results_cannot_be_changed() -> None:
     steps = slide_along(signal, kernel, operation="convolve")
     assert steps.kernel.tolist() == [2.0, 1.0]
     assert signal.flags.writeable
-    assert not steps.answer.flags.writeable
+    assert not steps.output.flags.writeable
 
 
 @pytest.mark.parametrize(

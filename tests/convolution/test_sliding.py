@@ -32,10 +32,10 @@ def test_both_operations_agree_with_scipy_at_every_border(
 ) -> None:
     kernel, mode = kernel_of(shape), NDIMAGE_MODES[border]
     for ours, theirs in ((correlate, ndimage.correlate), (convolve, ndimage.convolve)):
-        answer = ours(IMAGE, kernel, border=border)
-        assert (answer.dtype, answer.shape) == (np.float32, IMAGE.shape)
+        output = ours(IMAGE, kernel, border=border)
+        assert (output.dtype, output.shape) == (np.float32, IMAGE.shape)
         expected = theirs(IMAGE.astype(float), kernel, mode=mode)
-        np.testing.assert_allclose(answer, expected, atol=1e-5)
+        np.testing.assert_allclose(output, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -85,8 +85,8 @@ def test_many_kernels_give_what_each_gives_alone() -> None:
     kernels = np.stack([kernel_of((9, 9)), np.eye(9), kernel_of((9, 9)).T])
     together = correlate_many(IMAGE, kernels, border="nearest")
     assert (together.dtype, together.shape) == (np.float32, (3, *IMAGE.shape))
-    for answer, kernel in zip(together, kernels, strict=True):
-        np.testing.assert_array_equal(answer, correlate(IMAGE, kernel, border="nearest"))
+    for output, kernel in zip(together, kernels, strict=True):
+        np.testing.assert_array_equal(output, correlate(IMAGE, kernel, border="nearest"))
 
 
 @given(

@@ -142,7 +142,7 @@ def test_a_classifier_on_features_learns_directions_and_comes_back_from_its_file
     again = load_classifier("stripes", tmp_path)
     assert isinstance(again, BankClassifier)
     features = bank_features(feature_bank(), gray_images(stripes))
-    np.testing.assert_array_equal(again.answers(features), stripes.labels)
+    np.testing.assert_array_equal(again.predictions(features), stripes.labels)
     alike = nearest(again.standardized(features), 0, 5)
     assert 0 not in alike
     assert set(stripes.labels[alike]) == {0}
@@ -168,7 +168,7 @@ def test_the_command_writes_a_classifier(
 def test_the_shipped_classifier_beats_chance_on_the_bundled_samples() -> None:
     samples = datasets.fashion_mnist_samples()
     classifier = load_classifier("fashion-mnist")
-    answers = classifier.answers(bank_features(feature_bank(), gray_images(samples)))
+    answers = classifier.predictions(bank_features(feature_bank(), gray_images(samples)))
     right = float(np.mean(answers == samples.labels))
     assert right == pytest.approx(classifier.accuracy, abs=0.08)
     assert classifier.accuracy > 0.7

@@ -340,7 +340,7 @@ def test_the_table_marks_methods_that_are_slow_on_this_network() -> None:
 
 def test_the_map_on_the_page_is_the_map_of_the_package() -> None:
     picked = pickers._from_source("natural", "coffee")
-    found = cached.evidence("efficientnet-lite0", picked.image, "cam", "head_relu6", one_class(967))
+    found = cached.heatmap("efficientnet-lite0", picked.image, "cam", "head_relu6", one_class(967))
     assert found is not None
     buffer = io.BytesIO(cnnviz.figures.heatmap_npz(found))
     with np.load(buffer) as arrays:

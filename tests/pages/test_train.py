@@ -101,7 +101,7 @@ def test_a_whole_training_ends_with_the_commands_figures_and_opens_elsewhere() -
     assert run.settings == LiveSettings(num_images=50, filters=(4,), kernel_size=3, epochs=2)
     plain = train_live(run.settings)
     assert run.trained.history[-1]["val_loss"] == plain.history[-1]["val_loss"]
-    assert "accuracy on held-out images after 2 epochs" in said(app)
+    assert "accuracy on validation images after 2 epochs" in said(app)
     assert "Trained on little data" in texts(app)
     assert len(app.dataframe) == 1  # the comparison
     press(app, "Open on all pages")

@@ -262,7 +262,7 @@ def test_invariance_is_counted_by_hand() -> None:
     found = measure_invariance(before, after)
     assert (found.class_index, found.before) == (1, 0.7)
     np.testing.assert_allclose(found.probabilities, [0.8, 0.4, 0.6, 0.2], rtol=1e-6)
-    assert found.answers.tolist() == [1, 0, 1, 2]
+    assert found.predictions.tolist() == [1, 0, 1, 2]
     np.testing.assert_allclose(found.certainties, [0.8, 0.5, 0.6, 0.7], rtol=1e-6)
     assert found.stays.tolist() == [True, False, True, False]
     assert found.share == 0.5

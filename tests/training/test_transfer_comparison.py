@@ -55,14 +55,14 @@ def test_layers_of_one_block_are_one_part() -> None:
 
 def test_the_answer_is_the_one_that_the_network_gives_itself() -> None:
     image = datasets.sample_image("natural", "chelsea")
-    evidence = view_of("cats-dogs-150", image)
+    view = view_of("cats-dogs-150", image)
     model = load_model("cats-dogs-150")
     for prediction in model.predict(image):
-        share = evidence.probabilities[prediction.class_index]
+        share = view.probabilities[prediction.class_index]
         assert share == pytest.approx(prediction.probability, rel=1e-3)
-        heatmap = evidence.heatmaps[prediction.class_index]
+        heatmap = view.heatmaps[prediction.class_index]
         assert heatmap.logit == pytest.approx(prediction.logit, rel=1e-3)
-    assert evidence.class_names[evidence.answer] == "cat"
+    assert view.class_names[view.prediction] == "cat"
 
 
 def test_a_strip_has_a_field_for_each_part_and_says_what_is_locked() -> None:

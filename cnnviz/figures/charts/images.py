@@ -59,7 +59,7 @@ def confusion_figure(confusion: np.ndarray, class_names: Sequence[str]) -> "go.F
     return figure.update_layout(
         height=side,
         margin=margin(),
-        xaxis={"title": "answer", "type": "category", "tickangle": -40},
+        xaxis={"title": "predicted class", "type": "category", "tickangle": -40},
         yaxis={"title": "true class", "type": "category", "autorange": "reversed"},
     )
 
@@ -109,7 +109,7 @@ def embedding_figure(
 def shift_figure(
     shifts: Sequence[int], shares: np.ndarray, now: int, commonest: float
 ) -> "go.Figure":
-    """Draw which share of the images is named rightly at each shift, and where we are now."""
+    """Draw the accuracy at each shift, and mark the current one."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
@@ -117,7 +117,7 @@ def shift_figure(
         x=list(shifts),
         y=shares,
         mode="lines+markers",
-        name="named rightly",
+        name="classified correctly",
         line={"color": TRAINING, "width": 3},
         hovertemplate="%{x} pixels: %{y:.1%} right<extra></extra>",
     )

@@ -17,7 +17,7 @@ def sliding_line_figure(
     padding: int,
     kernel: np.ndarray,
     places: np.ndarray,
-    answer: np.ndarray,
+    output: np.ndarray,
     centers: np.ndarray,
     cell: int,
 ) -> "go.Figure":
@@ -32,7 +32,7 @@ def sliding_line_figure(
     kernel : ndarray of shape (F,)
     places : int ndarray of shape (F,)
         Where its numbers lie on `padded`.
-    answer : ndarray of shape (size,)
+    output : ndarray of shape (size,)
     centers : ndarray of shape (size,)
         Middle of the window of each cell, on `padded`: the cell is drawn below it.
     cell : int
@@ -43,8 +43,8 @@ def sliding_line_figure(
     _add_cells(figure, 1, positions, padded, places, [f"position {place}" for place in positions])
     names = [f"number {place}" for place in range(len(kernel))]
     _add_cells(figure, 2, places - padding, kernel, slice(None), names)
-    names = [f"position {place}" for place in range(len(answer))]
-    _add_cells(figure, 3, centers - padding, answer, cell, names)
+    names = [f"position {place}" for place in range(len(output))]
+    _add_cells(figure, 3, centers - padding, output, cell, names)
     line = {"color": VALIDATION, "width": 1, "dash": "dot"}
     for edge in (places[0] - 0.5, places[-1] + 0.5):
         figure.add_vline(float(edge) - padding, line=line)

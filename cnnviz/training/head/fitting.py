@@ -16,7 +16,7 @@ import tensorflow as tf
 from scipy.special import softmax
 
 from cnnviz import zoo
-from cnnviz.arrays import read_only
+from cnnviz.arrays import frozen_arrays
 from cnnviz.errors import InvalidParameterError, UnknownLayerError
 from cnnviz.images import ImageInput
 from cnnviz.network.inspected_model import LoadedModel, compiled
@@ -33,6 +33,7 @@ _BATCH = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+@frozen_arrays(kernel=np.float32, bias=np.float32, predictions=np.int64, confusion=np.int64)
 class TrainedHead:
     """A softmax layer on features, and how well it does on images that it did not see.
 
@@ -42,33 +43,27 @@ class TrainedHead:
     kernel : float32 ndarray of shape (num_features, num_classes)
     bias : float32 ndarray of shape (num_classes,)
         Of the head that learned from all images.
-    answers : int64 ndarray of shape (N,)
-        For each image the class that a head named which did not learn from it.
+    predictions : int64 ndarray of shape (N,)
+        For each image the class that a head predicted which was not trained on it.
     confusion : int64 ndarray of shape (num_classes, num_classes)
-        A row for each true class, a column for each of these answers.
+        A row for each true class, a column for each of these predictions.
     """
 
     class_names: tuple[str, ...]
     kernel: np.ndarray
     bias: np.ndarray
-    answers: np.ndarray
+    predictions: np.ndarray
     confusion: np.ndarray
-
-    def __post_init__(self) -> None:
-        for name, dtype in (("kernel", np.float32), ("bias", np.float32)):
-            object.__setattr__(self, name, read_only(getattr(self, name), dtype))
-        for name in ("answers", "confusion"):
-            object.__setattr__(self, name, read_only(getattr(self, name), np.int64))
 
     @property
     def num_right(self) -> int:
-        """How many of the images were named rightly."""
+        """How many of the images were classified correctly."""
         return int(self.confusion.trace())
 
     @property
     def accuracy(self) -> float:
         """Share of them, 0 to 1."""
-        return self.num_right / len(self.answers)
+        return self.num_right / len(self.predictions)
 
     @property
     def name(self) -> str:
@@ -164,14 +159,14 @@ def train_head(
         )
     regression = LogisticRegression(max_iter=2000)
     folds = StratifiedKFold(NUM_FOLDS, shuffle=True, random_state=seed)
-    answers = cross_val_predict(regression, features, labels, cv=folds)
+    predictions = cross_val_predict(regression, features, labels, cv=folds)
     regression.fit(features, labels)
     kernel, bias = regression.coef_.T, regression.intercept_
     if len(counts) == 2:
         kernel, bias = np.hstack([-kernel, kernel]) / 2, np.append(-bias, bias) / 2
     confusion = np.zeros((len(counts), len(counts)), np.int64)
-    np.add.at(confusion, (labels, answers), 1)
-    return TrainedHead(tuple(class_names), kernel, bias, answers, confusion)
+    np.add.at(confusion, (labels, predictions), 1)
+    return TrainedHead(tuple(class_names), kernel, bias, predictions, confusion)
 
 
 def build_with_head(head: TrainedHead) -> "keras.Model":
@@ -204,7 +199,7 @@ def head_card(head: TrainedHead, num_parameters: int | None = None) -> ModelCard
         title=f"Own head: {', '.join(head.class_names)}",
         summary=(
             f"A head of your own on {base.title}: it tells {', '.join(head.class_names)} apart, "
-            f"trained on {len(head.answers)} images."
+            f"trained on {len(head.predictions)} images."
         ),
         labels=head.class_names,
         class_names_key=None,
@@ -228,7 +223,7 @@ def head_archive(head: TrainedHead) -> bytes:
         "class_names": list(head.class_names),
         "preprocessing": card.preprocessing.name,
         "base": f"{card.origin} {card.license}.",
-        "num_images": len(head.answers),
+        "num_images": len(head.predictions),
         "cross_validated_accuracy": round(head.accuracy, 4),
         "confusion": head.confusion.tolist(),
     }

@@ -187,7 +187,7 @@ def _read(name: str, value: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-@frozen_arrays(kernels=np.float32, answers=np.float32, confusion=np.int64)
+@frozen_arrays(kernels=np.float32, predictions=np.float32, confusion=np.int64)
 class LiveLook:
     """A network at one moment of its training.
 
@@ -202,7 +202,7 @@ class LiveLook:
         ``loss`` and ``accuracy`` of the epoch that runs; empty before its first batch.
     kernels : float32 ndarray of shape (F, F, C, K)
         Of the first convolution.
-    answers : float32 ndarray of shape (10, num_classes)
+    predictions : float32 ndarray of shape (10, num_classes)
         Probabilities for the ten images of `ten_images`.
     confusion : int64 ndarray of shape (num_classes, num_classes)
         Held-out images: a row for each true class, a column for each answer.
@@ -214,7 +214,7 @@ class LiveLook:
     history: Mapping[str, tuple[float, ...]]
     so_far: Mapping[str, float]
     kernels: np.ndarray
-    answers: np.ndarray
+    predictions: np.ndarray
     confusion: np.ndarray
 
     @property

@@ -84,7 +84,7 @@ def _explain_curves(
         f"training and {written(without.validation)} in validation: a gap of **{gaps[0]}**, on "
         f"{first.facts['num_training_images']:,} training images. With augmentation, no sample "
         f"occurs twice, and the gap is **{gaps[1]}** ({written(changed.training)} and "
-        f"{written(changed.validation)}). Accuracy on held-out images: {first.accuracy:.1%} "
+        f"{written(changed.validation)}). Accuracy on test images: {first.accuracy:.1%} "
         f"without, {second.accuracy:.1%} with.\n\n"
         r"$$\text{gap} = \big|\,\text{training} - \text{validation}\,\big|"
         f" = |{without.training:.3f} - {without.validation:.3f}| = {without.gap:.3f}$$\n\n"

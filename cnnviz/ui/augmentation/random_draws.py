@@ -53,7 +53,7 @@ def show_draws(
     with bars:
         show_chart(
             figures.draws_figure(
-                [_short(network.class_names[i]) for i in measured.answers],
+                [_short(network.class_names[i]) for i in measured.predictions],
                 *(measured.probabilities, measured.stays, measured.before),
             ),
             f"Probability of {label} for each sample",
@@ -179,7 +179,7 @@ def _offer_files(
 
 
 def _kept(found: Invariance) -> str:
-    return f"{int(found.stays.sum())} of {len(found.answers)}"
+    return f"{int(found.stays.sum())} of {len(found.predictions)}"
 
 
 def _size(pixels: np.ndarray) -> str:

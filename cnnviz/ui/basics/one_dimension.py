@@ -37,7 +37,7 @@ def show(picked: PickedImage) -> None:
     if steps is None:
         return
     with right:
-        cell = _choose_cell(len(steps.answer))
+        cell = _choose_cell(len(steps.output))
         middle = (steps.reach - 1) / 2
         show_chart(
             figures.sliding_line_figure(
@@ -45,8 +45,8 @@ def show(picked: PickedImage) -> None:
                 steps.padding,
                 steps.kernel,
                 steps.places(cell),
-                steps.answer,
-                steps.stride * np.arange(len(steps.answer)) + middle,
+                steps.output,
+                steps.stride * np.arange(len(steps.output)) + middle,
                 cell,
             ),
             "Signal, kernel and output, one below the other",
@@ -199,7 +199,7 @@ def _write_cell(steps: LineSteps, cell: int) -> None:
     products = under * steps.kernel
     st.markdown(
         f"**Position {cell}**: {multiplied(steps.kernel.tolist(), under.tolist())} "
-        f"= {added(products.tolist())} = **{exact(float(steps.answer[cell]))}**"
+        f"= {added(products.tolist())} = **{exact(float(steps.output[cell]))}**"
     )
 
 
@@ -213,7 +213,7 @@ def _write_size(steps: LineSteps, length: int) -> None:
     rest = rf",\ \text{{{steps.left_over} left over}}" if steps.left_over else ""
     st.latex(
         rf"\frac{{N - F + 2P}}{{S}} + 1 = \frac{{{length} - {steps.reach} + 2\cdot{steps.padding}}}"
-        rf"{{{steps.stride}}} + 1 \;\Rightarrow\; {len(steps.answer)}{rest}"
+        rf"{{{steps.stride}}} + 1 \;\Rightarrow\; {len(steps.output)}{rest}"
     )
 
 
@@ -230,8 +230,8 @@ def _explain(
         "**What you see.** The kernel is multiplied with the orange part of the signal, and the "
         "products add up to one position of the output. Then the window moves by the stride. "
         f"{brightness} The signal ranges from {number(float(signal.min()))} to "
-        f"{number(float(signal.max()))}, the output from {number(float(steps.answer.min()))} to "
-        f"{number(float(steps.answer.max()))}.\n\n{_turning(steps, signal, kernel, settings)}\n\n"
+        f"{number(float(signal.max()))}, the output from {number(float(steps.output.min()))} to "
+        f"{number(float(steps.output.max()))}.\n\n{_turning(steps, signal, kernel, settings)}\n\n"
         "**Try this.** Move the position across the step. Take the noisy signal with the "
         "difference kernel, then with smoothing: one amplifies noise, the other reduces it. Take "
         "the pulse: the output is the kernel itself, flipped or not.\n\n"
@@ -248,12 +248,12 @@ def _turning(
         return "This kernel is symmetric: correlation and convolution agree."
     is_turned = settings["operation"] == "convolve"
     other = "correlate" if is_turned else "convolve"
-    answer = slide_along(signal, kernel, **(settings | {"operation": other})).answer
-    difference = float(np.abs(steps.answer - answer).max())
+    output = slide_along(signal, kernel, **(settings | {"operation": other})).output
+    difference = float(np.abs(steps.output - output).max())
     now = "flipped (convolution)" if is_turned else "not flipped (correlation, as in networks)"
     verb = "Correlation" if is_turned else "Convolution"
     return (
         f"The kernel is {now}. {verb} would give another output: the largest difference is "
         f"{number(difference)}."
-        + (" It is the negative." if np.allclose(steps.answer, -answer) else "")
+        + (" It is the negative." if np.allclose(steps.output, -output) else "")
     )

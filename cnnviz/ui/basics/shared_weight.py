@@ -127,7 +127,7 @@ def _grid(
 
 
 def _show_input(steps: GradientSteps, row: int, column: int) -> None:
-    height, width = steps.answer.shape
+    height, width = steps.output.shape
     size = " × ".join(map(str, steps.image.shape))
     caption = f"Input x, {size}; framed: the pixels multiplied by w({row}, {column})"
     cells = range(row, row + height), range(column, column + width)
@@ -152,7 +152,7 @@ def _show_forward(
         caption = f"Kernel w; framed: w({row}, {column}) = {exact(steps.kernel[row, column])}"
         _grid(steps.kernel, caption, "The kernel", weight)
     with columns[2]:
-        _grid(steps.answer, "Output y", "The output")
+        _grid(steps.output, "Output y", "The output")
     if loss == "squares":
         with columns[3]:
             _grid(target, "Target t", "The target")
@@ -219,7 +219,7 @@ def _rows(table: np.ndarray) -> tuple[tuple[float, ...], ...]:
 def _explain(steps: GradientSteps, target: np.ndarray, loss: str) -> None:
     st.markdown(
         "**What you see.** A fully connected layer has separate weights for every position; here "
-        f"{steps.kernel.size} weights are shared by {steps.answer.size} positions. Each position "
+        f"{steps.kernel.size} weights are shared by {steps.output.size} positions. Each position "
         "contributes its g times the pixel there, and the gradient of a weight is the sum. "
         f"{_story(steps, target, loss)}\n\n"
         "**Try this.** Choose *Center of the output*: the gradient is the part of the input under "

@@ -260,13 +260,13 @@ def _explain(classifier: LinearClassifier, data_name: str, class_index: int) -> 
 
 
 def _show_shifts(classifier: LinearClassifier, to_the_right: int) -> None:
-    """Show how accuracy depends on a shift of the images, measured on held-out images."""
+    """Show how accuracy depends on a shift of the images, measured on test images."""
     shares = classifier.accuracies
     shifts = range(-MAX_SHIFT_PX, MAX_SHIFT_PX + 1)
     st.markdown("**Accuracy on shifted images**")
     show_chart(
         figures.shift_figure(shifts, shares, to_the_right, classifier.commonest),
-        "Accuracy on held-out images by shift",
+        "Accuracy on test images by shift",
         key="template_shifts",
         has_tools=False,
     )
@@ -280,7 +280,7 @@ def _show_shifts(classifier: LinearClassifier, to_the_right: int) -> None:
         "little."
     )
     st.markdown(
-        f"**What you see.** Of {classifier.num_held_out:,} held-out images "
+        f"**What you see.** Of {classifier.num_held_out:,} test images "
         f"({classifier.held_out_title}), **{classifier.accuracy:.1%}** are classified correctly; "
         f"shifted by {_EXPECTED_SHIFT_PX} pixels to the right, {later:.1%}. Always predicting the "
         f"most frequent training class gives {classifier.commonest:.1%}. {lesson}"

@@ -79,7 +79,7 @@ def computed(
         return compute(None)
 
 
-def evidence(
+def heatmap(
     model_name: str,
     image: ImageInput,
     method_name: str,
@@ -91,7 +91,7 @@ def evidence(
     network, method = model(model_name), find_method(method_name)
     request = (method_name, layer_name, target, settings)
     return computed(
-        ("evidence", model_name, image.digest, *request),
+        ("heatmap", model_name, image.digest, *request),
         method.title,
         method.is_slow(network, layer_name, dict(settings)),
         lambda report: _heatmap(model_name, image, *request, network, report),

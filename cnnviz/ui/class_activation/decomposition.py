@@ -140,7 +140,7 @@ def _show_proof(model_name: str, picked: PickedImage, request: AttributionReques
         return
     _, _, bias = head
     class_index = request.target.class_index
-    heatmap = cached.evidence(model_name, picked.image, "cam", head[0][0], request.target)
+    heatmap = cached.heatmap(model_name, picked.image, "cam", head[0][0], request.target)
     if heatmap is None:
         return
     mean, offset = float(heatmap.values.mean(dtype=np.float64)), float(bias[class_index])

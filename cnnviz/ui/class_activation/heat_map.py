@@ -201,7 +201,7 @@ def heatmap_of(
     if request.fused_with:
         names = (request.layer_name, *request.fused_with)
         return cached.fused_map(model_name, picked.image, names, request.target)
-    return cached.evidence(
+    return cached.heatmap(
         model_name,
         picked.image,
         request.method.name,

@@ -261,7 +261,7 @@ def _show_saturation(model_name: str, picked: PickedImage, request: AttributionR
         return
     norms = {}
     for place, (name, observation) in zip(st.columns(2), observations.items(), strict=True):
-        heatmap = cached.evidence(
+        heatmap = cached.heatmap(
             model_name, picked.image, "grad-cam", request.layer_name, observation.target
         )
         slope = observation.gradients[request.layer_name].astype(np.float64)

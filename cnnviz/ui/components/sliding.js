@@ -1,9 +1,9 @@
 // A kernel slides over an image: everything is computed already, this only shows it.
 export default function ({ data, parentElement, setStateValue }) {
   const find = (selector) => parentElement.querySelector(selector);
-  const { padded, white, padding, kernel, answer, stride, dilation, bias, relu } = data;
+  const { padded, white, padding, kernel, output: values, stride, dilation, bias, relu } = data;
   const { colors, paddingColor, windowColor } = data;
-  const rows = answer.length, columns = answer[0].length, side = kernel.length;
+  const rows = values.length, columns = values[0].length, side = kernel.length;
   const input = find(".input"), output = find(".output"), speed = find(".speed");
   const isStill = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
   // what goes on when other numbers come: a paused animation stays paused
@@ -48,7 +48,7 @@ export default function ({ data, parentElement, setStateValue }) {
     const paper = output.getContext("2d");
     output.width = columns * outCell;
     output.height = rows * outCell;
-    answer.forEach((line, y) => line.forEach((_, x) => {
+    values.forEach((line, y) => line.forEach((_, x) => {
       const known = y * columns + x <= reached;
       paper.fillStyle = known ? `rgb(${colors[y][x].join(",")})` : "rgba(128,128,128,0.18)";
       paper.fillRect(x * outCell, y * outCell, outCell, outCell);

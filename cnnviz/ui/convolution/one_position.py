@@ -25,7 +25,7 @@ def show_one_position(picked: PickedImage) -> None:
 
 def show_cell(steps: LayerSteps, grid: Grid) -> None:
     """Write one number of the answer out, product by product."""
-    height, width = steps.answer.shape
+    height, width = steps.output.shape
     keep_within("cell_row", height)
     keep_within("cell_column", width)
     left, right = st.columns(2)

@@ -51,7 +51,7 @@ def show_slide(
             "white": white,
             "padding": steps.padding,
             "kernel": steps.kernel.tolist(),
-            "answer": steps.answer.tolist(),
+            "output": steps.output.tolist(),
             "colors": figures.colorize(values, value_scale(values)).tolist(),
             "paddingColor": figures.palette.ORANGE,
             "windowColor": figures.palette.GREEN,

@@ -37,7 +37,7 @@ def show_steps(steps: LayerSteps, grid: Grid) -> None:
             images.append((f"Response to {name}", steps.partial[..., channel]))
     added = " + bias" if steps.settings.bias else ""
     summed = "Sum over channels" if channels > 1 else "Output"
-    images.append((f"{summed}{added}", steps.answer))
+    images.append((f"{summed}{added}", steps.output))
     if steps.settings.relu:
         images.append(("After ReLU", steps.rectified))
     if steps.settings.pooling != "none":
@@ -112,7 +112,7 @@ def explain(steps: LayerSteps, grid: Grid, kernel: np.ndarray) -> None:
         else "the kernel (correlation, which networks call convolution)"
     )
     colors = "Yellow: the image resembles the kernel."
-    if (steps.answer < 0).any():
+    if (steps.output < 0).any():
         colors = "Red: the image resembles the kernel; blue: its negative; white: neither."
     st.markdown(
         f"{rounded}**What you see.** Each output is the weighted sum of the pixels under {turned}. "
@@ -151,8 +151,8 @@ def _turning(steps: LayerSteps, channels: np.ndarray, kernel: np.ndarray) -> str
     settings = steps.settings
     other = "correlate" if settings.operation == "convolve" else "convolve"
     turned = apply_layer(channels, kernel, replace(settings, operation=other))
-    difference = float(np.abs(steps.answer - turned.answer).max())
+    difference = float(np.abs(steps.output - turned.output).max())
     verb = "Correlation" if other == "correlate" else "True convolution"
     return f"{verb} would differ, by at most {number(difference)}." + (
-        " It is the negative output." if np.allclose(steps.answer, -turned.answer) else ""
+        " It is the negative output." if np.allclose(steps.output, -turned.output) else ""
     )

@@ -331,7 +331,7 @@ def show_features() -> None:
     """Compare a classifier on filter energies with a trained network, and find neighbors."""
     samples = datasets.fashion_mnist_samples()
     classifier, features = cached.bank_classifier(), cached.sample_features()
-    by_bank = classifier.answers(features)
+    by_bank = classifier.predictions(features)
     by_network = shared.predictions_of_samples(_RIVAL, "fashion-mnist")
     record = shared.training_record(_RIVAL)
     left, right = st.columns(2)

@@ -154,7 +154,7 @@ def _untrained(settings: LiveSettings) -> LiveSettings:
 
 
 def _say_state(run: LiveRun | None, settings: LiveSettings, look: LiveLook) -> None:
-    accuracy = f"{look.accuracy:.1%} of {look.confusion.sum():,} held-out images"
+    accuracy = f"{look.accuracy:.1%} of {look.confusion.sum():,} validation images"
     if run is None:
         st.info(
             f"Not trained yet: kernels are random, and {accuracy} are classified correctly by "
@@ -179,7 +179,7 @@ def _say_state(run: LiveRun | None, settings: LiveSettings, look: LiveLook) -> N
         epochs = len(run.trained.history)
         what = "Finished" if run.state == queue.FINISHED else "Stopped"
         st.success(
-            f"{what}: {last['val_accuracy']:.1%} accuracy on held-out images after {epochs} "
+            f"{what}: {last['val_accuracy']:.1%} accuracy on validation images after {epochs} "
             f"epoch{'s' if epochs > 1 else ''}, {seconds:.0f} s."
         )
 
@@ -241,12 +241,12 @@ def _layer_row(row: LayerFacts) -> dict[str, object]:
 
 
 def _show_ten(ten: LabeledImages, look: LiveLook) -> None:
-    st.subheader("Predictions for ten held-out images")
+    st.subheader("Predictions for ten validation images")
     columns = [*st.columns(5), *st.columns(5)]
     for place, column in enumerate(columns):
-        true, answer = ten.class_names[place], int(look.answers[place].argmax())
-        says = f"{ten.class_names[answer]}, {look.answers[place, answer]:.0%}"
-        verdict = f"**correct: {says}**" if answer == place else f"wrong: {says}"
+        true, prediction = ten.class_names[place], int(look.predictions[place].argmax())
+        says = f"{ten.class_names[prediction]}, {look.predictions[place, prediction]:.0%}"
+        verdict = f"**correct: {says}**" if prediction == place else f"wrong: {says}"
         with column:
             show_image(ten.images[place], f"{true}  \n{verdict}", f"{true}, predicted {says}")
 
@@ -267,7 +267,7 @@ def _show_confusion(settings: LiveSettings, look: LiveLook) -> None:
     figure.update_layout(height=480)
     show_chart(
         figure,
-        f"Confusion matrix of {look.confusion.sum()} held-out images",
+        f"Confusion matrix of {look.confusion.sum()} validation images",
         key="live confusion",
     )
 
@@ -294,9 +294,9 @@ def _explain(settings: LiveSettings, look: LiveLook, history: Mapping[str, np.nd
         "Then a learning rate ten times larger, and ten times smaller."
     )
     lines.append(
-        f":small[{ten.origin} Training images, held-out images and the ten images do not overlap. "
-        "The same settings and seed give the same result on this computer. Closing or reloading "
-        "this tab ends the training. Adam: Kingma and Ba, 2015, arXiv:1412.6980.]"
+        f":small[{ten.origin} Training images, validation images and the ten images do not "
+        "overlap. The same settings and seed give the same result on this computer. Closing "
+        "or reloading this tab ends the training. Adam: Kingma and Ba, 2015, arXiv:1412.6980.]"
     )
     st.markdown("\n\n".join(lines))
 

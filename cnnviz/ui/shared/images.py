@@ -22,7 +22,7 @@ def collection_for(model_name: str, full: bool) -> Collection:
     Raises
     ------
     DatasetError
-        If the held-out part is not on this computer.
+        If the test set is not on this computer.
     """
     is_known = zoo.has_training_record(model_name)
     data_name = training_record(model_name).facts["data"] if is_known else ""
@@ -39,7 +39,7 @@ def collection_for(model_name: str, full: bool) -> Collection:
 def _test_set_collection(data_name: str) -> Collection:
     if not data_name:
         raise DatasetError(
-            "This network was not trained here, so its held-out images are not known. Use the "
+            "This network was not trained here, so its test images are not known. Use the "
             "bundled ones."
         )
     return datasets.collection_of(data_name, test_images(data_name))

@@ -175,9 +175,9 @@ def _explain(scene: Scene, timeline: TrainingTimeline, fits: KernelFits | None) 
     """Describe one timeline by its numbers."""
     first, last = timeline.frames[0], timeline.frames[-1]
     label = timeline.class_names[timeline.class_index]
-    answers = [timeline.class_names[int(moment.logits.argmax())] for moment in timeline.frames]
-    settled = len(answers)
-    while settled and answers[settled - 1] == answers[-1]:
+    predictions = [timeline.class_names[int(moment.logits.argmax())] for moment in timeline.frames]
+    settled = len(predictions)
+    while settled and predictions[settled - 1] == predictions[-1]:
         settled -= 1
     farthest = max(
         last.drift, key=lambda name: np.nan_to_num(last.drift[name].relative_change, posinf=0)
@@ -185,9 +185,9 @@ def _explain(scene: Scene, timeline: TrainingTimeline, fits: KernelFits | None) 
     nearest = max(last.drift, key=lambda name: np.nan_to_num(last.drift[name].cosine))
     lines = [
         f"**What you see: {controls.card_of(timeline.name).title}, {scene.picked.label}.** "
-        f"With the random initial weights, the prediction is “{answers[0]}” "
+        f"With the random initial weights, the prediction is “{predictions[0]}” "
         f"({first.probabilities.max():.0%}); from step {timeline.frames[settled].step:,} on it is "
-        f"“{answers[-1]}”, finally with {last.probabilities.max():.0%}. The heat map is for "
+        f"“{predictions[-1]}”, finally with {last.probabilities.max():.0%}. The heat map is for "
         f"“{label}”.",
         _weights_moved(timeline, farthest, nearest),
     ]
@@ -215,7 +215,7 @@ def _explain_pair(scenes: Sequence[Scene]) -> None:
     ]
     st.markdown("**Differences.** " + " ".join(lines) + "\n\n" + difference_table(records))
     st.markdown(
-        f"Accuracy on held-out images: {', '.join(right)}. One run each. Each network has its own "
+        f"Accuracy on test images: {', '.join(right)}. One run each. Each network has its own "
         "color scales: compare the numbers at the color bars, too."
     )
 

@@ -193,16 +193,17 @@ def _show_images(classes: CheckedClasses) -> None:
 
 def _show_result(classes: CheckedClasses, head: "TrainedHead") -> None:
     st.subheader("Accuracy of the head")
-    low, high = wilson_interval(head.num_right, len(head.answers))
+    low, high = wilson_interval(head.num_right, len(head.predictions))
     st.markdown(
-        f"**{head.num_right} of {len(head.answers)}** held-out images (**{head.accuracy:.1%}**) "
-        f"are classified correctly; 95 % interval **{low:.1%} to {high:.1%}** (Wilson)."
+        f"**{head.num_right} of {len(head.predictions)}** validation images "
+        f"(**{head.accuracy:.1%}**) are classified correctly; "
+        f"95 % interval **{low:.1%} to {high:.1%}** (Wilson)."
     )
     matrix, wrong = st.columns([1.5, 1], gap="medium")
     with matrix:
         show_chart(
             figures.confusion_figure(head.confusion, head.class_names),
-            "Confusion matrix of the head on held-out images",
+            "Confusion matrix of the head on validation images",
             key="own confusion",
         )
     with wrong:
@@ -210,7 +211,7 @@ def _show_result(classes: CheckedClasses, head: "TrainedHead") -> None:
 
 
 def _show_wrong(classes: CheckedClasses, head: "TrainedHead") -> None:
-    places = np.flatnonzero(head.answers != classes.labels)[:_MAX_WRONG]
+    places = np.flatnonzero(head.predictions != classes.labels)[:_MAX_WRONG]
     if not len(places):
         st.markdown("No image is misclassified.")
         return
@@ -218,7 +219,7 @@ def _show_wrong(classes: CheckedClasses, head: "TrainedHead") -> None:
     names = head.class_names
     lines = [
         f"{number}: {classes.images[place].file_name}, “{names[classes.labels[place]]}”, "
-        f"predicted “{names[head.answers[place]]}”"
+        f"predicted “{names[head.predictions[place]]}”"
         for number, place in enumerate(places, start=1)
     ]
     sheet = figures.mosaic(
@@ -230,11 +231,11 @@ def _show_wrong(classes: CheckedClasses, head: "TrainedHead") -> None:
 def _show_prediction(head: "TrainedHead", picked: PickedImage) -> None:
     st.subheader("Prediction for the image in use")
     shares = head.probabilities(cached_classes.image_features(picked.image))[0]
-    image, answer = st.columns([1, 2.2], gap="medium")
+    image, prediction = st.columns([1, 2.2], gap="medium")
     with image:
         pixels = shared.smaller(picked.image, 512).pixels
         show_image(pixels, picked.label, picked.label)
-    with answer:
+    with prediction:
         for place in np.argsort(-shares):
             share = float(shares[place])
             st.progress(share, f"{head.class_names[place]}: {share:.1%}")

@@ -22,7 +22,7 @@ from cnnviz.zoo import TrainingRecord
 if TYPE_CHECKING:
     from cnnviz.training.transfer_comparison import Anatomy, NetworkView
 
-_ANSWER = "predicted class of each"
+_PREDICTED = "predicted class of each"
 _TILES_A_ROW = 3
 
 
@@ -60,7 +60,7 @@ def show_heat_maps(picked: PickedImage) -> None:
 
 
 def _ask_look() -> OverlayStyle:
-    classes = [_ANSWER, *shared.training_record(NETWORKS[0]).class_names]
+    classes = [_PREDICTED, *shared.training_record(NETWORKS[0]).class_names]
     class_name = st.radio("Heat maps for", classes, key="reuse_class", bind="query-params")
     is_shared = st.toggle(
         "Common scale",
@@ -143,14 +143,14 @@ def _show_heat_maps(picked: PickedImage, look: OverlayStyle) -> None:
         return
     show(views)
     first = views[0]
-    sure = max(views, key=lambda evidence: max(evidence.probabilities))
+    sure = max(views, key=lambda view: max(view.probabilities))
     st.markdown(
         "**What you see.** Grad-CAM for the last layer with feature maps, 7 × 7 positions in each "
         f"network. The highest probability is that of *{_title(sure.name)}*: "
-        f"{_share(max(sure.probabilities))} for “{sure.class_names[sure.answer]}”. A high "
+        f"{_share(max(sure.probabilities))} for “{sure.class_names[sure.prediction]}”. A high "
         f"probability can be wrong: *{_title(first.name)}* predicts "
-        f"“{first.class_names[first.answer]}” with {_share(max(first.probabilities))}, and "
-        f"{1 - shared.training_record(first.name).accuracy:.1%} of its predictions for held-out "
+        f"“{first.class_names[first.prediction]}” with {_share(max(first.probabilities))}, and "
+        f"{1 - shared.training_record(first.name).accuracy:.1%} of its predictions for test "
         "images are wrong.\n\n"
         "**Try this.** Choose the class that is *not* in the image. Choose an image with neither: "
         "each network must still predict cat or dog.\n\n"
@@ -162,23 +162,23 @@ def _show_heat_maps(picked: PickedImage, look: OverlayStyle) -> None:
 def _show_tiles(found: "Sequence[NetworkView]", picked: PickedImage, chosen: OverlayStyle) -> None:
     if not found:
         return
-    maps = [_map_of(evidence, chosen.class_name) for evidence in found]
+    maps = [_map_of(view, chosen.class_name) for view in found]
     common = figures.unsigned_scale(*(each.values for each in maps), color_map=chosen.color_map)
     image = shared.smaller(picked.image, heat_map.MAX_SIDE_PX)
     columns = st.columns(_TILES_A_ROW) + st.columns(_TILES_A_ROW)
-    for column, evidence, heatmap in zip(columns, found, maps, strict=False):
+    for column, view, heatmap in zip(columns, found, maps, strict=False):
         own = figures.unsigned_scale(heatmap.values, color_map=chosen.color_map)
         scale = common if chosen.is_shared else own
-        seen = zoo.seen_part(zoo.find_card(evidence.name), image)
+        seen = zoo.seen_part(zoo.find_card(view.name), image)
         overlay = figures.overlay_part(image.pixels, heatmap.values, scale, chosen.opacity, seen)
-        label = evidence.class_names[heatmap.class_index]
-        answer = evidence.class_names[evidence.answer]
-        title = _title(evidence.name)
+        label = view.class_names[heatmap.class_index]
+        prediction = view.class_names[view.prediction]
+        title = _title(view.name)
         with column:
             show_image(
                 overlay,
-                f"**{title}** predicts “{answer}”, {_share(max(evidence.probabilities))}. Heat map "
-                f"for “{label}”: maximum {number(heatmap.maximum)}"
+                f"**{title}** predicts “{prediction}”, {_share(max(view.probabilities))}. "
+                f"Heat map for “{label}”: maximum {number(heatmap.maximum)}"
                 + ("." if heatmap.has_support else ", no region supports it."),
                 f"{picked.label} with the heat map of {title} for {label}",
             )
@@ -192,9 +192,9 @@ def _share(probability: float) -> str:
     return f"{probability:.1%}" if probability < 0.9995 else "more than 99.9%"
 
 
-def _map_of(evidence: "NetworkView", class_name: str):  # type: ignore[no-untyped-def]
-    place = evidence.answer if class_name == _ANSWER else evidence.class_names.index(class_name)
-    return evidence.heatmaps[place]
+def _map_of(view: "NetworkView", class_name: str):  # type: ignore[no-untyped-def]
+    place = view.prediction if class_name == _PREDICTED else view.class_names.index(class_name)
+    return view.heatmaps[place]
 
 
 def show_curves() -> None:

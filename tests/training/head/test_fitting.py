@@ -74,7 +74,7 @@ def test_two_classes_have_the_probabilities_of_scikit_learn() -> None:
 def test_answers_and_confusion_say_the_same() -> None:
     points, labels = clouds(3, 1.5)
     head = train_head(points, labels, NAMES)
-    assert head.num_right == int((head.answers == labels).sum())
+    assert head.num_right == int((head.predictions == labels).sum())
     assert head.confusion.sum(axis=1).tolist() == [20, 20, 20]
     assert 0.4 < head.accuracy < 1
 
@@ -83,7 +83,7 @@ def test_the_same_seed_gives_the_same_head_and_names_differ_with_weights() -> No
     points, labels = clouds(3, 1)
     one, same = (train_head(points, labels, NAMES, seed=3) for _ in range(2))
     assert one.name == same.name
-    np.testing.assert_array_equal(one.answers, same.answers)
+    np.testing.assert_array_equal(one.predictions, same.predictions)
     assert train_head(points + labels[:, None], labels, NAMES).name != one.name
 
 

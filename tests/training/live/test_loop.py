@@ -305,7 +305,7 @@ def test_looks_show_what_happens(looks_always: None) -> None:
     np.testing.assert_array_equal(looks[-1].kernels, result.weights[0])
     for look in looks:
         assert look.confusion.sum() == 50
-        np.testing.assert_allclose(look.answers.sum(axis=1), 1, atol=1e-5)
+        np.testing.assert_allclose(look.predictions.sum(axis=1), 1, atol=1e-5)
     assert looks[-1].accuracy == pytest.approx(looks[-1].history["val_accuracy"][-1], abs=1e-6)
     assert looks[5].so_far == {}
     assert looks[4].so_far["loss"] == pytest.approx(looks[5].history["loss"][0], rel=1e-6)
@@ -454,8 +454,8 @@ def test_a_trained_network_is_a_user_model_on_all_pages(
     assert loading.adopt(live_network(done), card) is user_model
     held_out = live_images(done.settings)[1]
     images = [image_from_pixels(np.stack([image] * 3, -1)) for image in held_out.images]
-    answers = [user_model.predict(image, 1)[0].class_index for image in images]
-    share = np.mean(np.array(answers) == held_out.labels)
+    predictions = [user_model.predict(image, 1)[0].class_index for image in images]
+    share = np.mean(np.array(predictions) == held_out.labels)
     assert share == pytest.approx(done.history[-1]["val_accuracy"], abs=0.021)  # gray by rounding
     monkeypatch.setattr(loading, "MAX_ADOPTED", 1)
     with pytest.raises(ModelLoadError, match="open on this server already"):
