@@ -218,12 +218,12 @@ class LoadedModel:
         dict
             For each name of `zoo.PREPROCESSINGS` what `predict` gives.
         """
-        maps_by_layer = {}
+        predictions = {}
         for name, preprocessing in zoo.fitting_preprocessings(self.input_shape[2]).items():
             card = replace(self.card, preprocessing=preprocessing)
             logits = self.logits_of(zoo.preprocess(card, image))[0]
-            maps_by_layer[name] = self._predictions(logits, top)
-        return maps_by_layer
+            predictions[name] = self._predictions(logits, top)
+        return predictions
 
     def _predictions(self, logits: np.ndarray, top: int) -> tuple[Prediction, ...]:
         probabilities = self.probabilities(logits)
