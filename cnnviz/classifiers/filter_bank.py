@@ -29,7 +29,7 @@ class BankClassifier:
     mean, scale : float32 ndarray of shape (num_features,)
         Features are brought to ``(features - mean) / scale`` first.
     accuracy : float
-        Share of the held-out images that it names rightly.
+        Share of the held-out images that it classifies correctly.
     num_training, num_held_out : int
     """
 

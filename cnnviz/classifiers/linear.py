@@ -36,7 +36,7 @@ class LinearClassifier:
     bias : float32 ndarray of shape (num_classes,)
     class_names : tuple of str
     accuracies : float32 ndarray of shape (2·MAX_SHIFT_PX + 1,)
-        Share of the held-out images that are named rightly when they are shifted by
+        Share of the held-out images that are classified correctly when they are shifted by
         -MAX_SHIFT_PX to MAX_SHIFT_PX pixels to the right.
     commonest : float
         Share that is right if every image is called what is commonest among the training ones.
@@ -66,7 +66,7 @@ class LinearClassifier:
 
     @property
     def accuracy(self) -> float:
-        """Share of the held-out images, not shifted, that it names rightly."""
+        """Share of the held-out images, not shifted, that it classifies correctly."""
         return float(self.accuracies[MAX_SHIFT_PX])
 
     def view(self, image: ImageInput) -> np.ndarray:
@@ -178,7 +178,7 @@ def train_linear(data_name: str) -> LinearClassifier:
 
 
 def shift_accuracies(classifier: LinearClassifier, labeled: LabeledImages) -> np.ndarray:
-    """Measure how many images are named rightly when all are shifted to the side.
+    """Measure how many images are classified correctly when all are shifted to the side.
 
     Returns
     -------

@@ -134,7 +134,7 @@ def live_card(trained: LiveTrained) -> ModelCard:
     return ModelCard(
         name=recipe.name,
         title=recipe.title,
-        summary=f"{recipe.summary} Right for {share} held-out images.",
+        summary=f"{recipe.summary} Correct on {share} validation images.",
         num_parameters=network.num_parameters,
         input_height=height,
         input_width=width,

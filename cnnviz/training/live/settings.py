@@ -219,7 +219,7 @@ class LiveLook:
 
     @property
     def accuracy(self) -> float:
-        """Share of the held-out images that are named rightly at this moment."""
+        """Share of the held-out images that are classified correctly at this moment."""
         return float(np.trace(self.confusion) / self.confusion.sum())
 
 
