@@ -2,7 +2,7 @@
 
 tf-keras-vis is no dependency: install it beside cnnviz in an environment of its own, then run
 ``pip install tf-keras-vis`` and ``python benchmarks/ascent.py``. Without it only the second
-comparison is made. Both climb for the same channel of EfficientNet-Lite0 on images of one size;
+comparison is made. Both optimize the same channel of EfficientNet-Lite0 on images of one size;
 the runs alternate, and each figure is the best of several.
 """
 
@@ -25,7 +25,7 @@ CHANNEL = 5
 
 
 def with_cnnviz(model: LoadedModel, layer_name: str) -> Callable[[], object]:
-    """Climb as the page does: frequencies, colors, moves, Adam, frames."""
+    """Optimize as the page does: frequencies, colors, moves, Adam, frames."""
     recipe = replace(LUCID, size_px=SIZE_PX, steps=STEPS)
     objective = channel(model, layer_name, CHANNEL)
     return lambda: visualize(model, [objective], recipe)

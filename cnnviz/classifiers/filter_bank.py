@@ -1,4 +1,4 @@
-"""A classifier that sees nothing but a filter bank's mean answers and their variances."""
+"""A classifier that sees nothing but the means and variances of a filter bank's responses."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,7 +51,7 @@ class BankClassifier:
 
 
 def feature_bank() -> FilterBank:
-    """Give the bank whose answers are the features: 24 Gabor filters for small images."""
+    """Give the bank whose responses are the features: 24 Gabor filters for small images."""
     return gabor_bank((0.4, 0.25, 0.15), np.arange(8) * np.pi / 8, None, remove_dc=True)
 
 

@@ -20,7 +20,7 @@ LOSSES = ("squares", "sum", "middle")
     gradient=np.float64,
 )
 class GradientSteps:
-    """An image, a kernel, their answer, a loss, and its gradient; arrays are float64, read-only.
+    """An image, a kernel, their output, a loss, and its gradient; arrays are float64, read-only.
 
     Attributes
     ----------
@@ -29,9 +29,9 @@ class GradientSteps:
     output : ndarray of shape (h, w)
         Correlation of the two where the kernel fits: h = H - kh + 1, w = W - kw + 1.
     upstream : ndarray of shape (h, w)
-        Slope of the loss in each cell of the answer.
+        Gradient of the loss with respect to the output.
     gradient : ndarray of shape (kh, kw)
-        Slope of the loss in each weight.
+        Gradient of the loss with respect to the kernel.
     loss : float
     """
 
@@ -87,9 +87,9 @@ def valid_correlation(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 def kernel_gradient(
     image: np.ndarray, kernel: np.ndarray, target: np.ndarray | None = None, loss: str = "squares"
 ) -> GradientSteps:
-    """Compute how a loss of the answer changes with every weight of the kernel, by hand.
+    """Compute the gradient of a loss of the output with respect to the kernel, by hand.
 
-    Each weight takes part in every cell of the answer, so its slope is a sum over all places:
+    Each weight contributes to every position of the output: its gradient is a sum over positions:
     ``dL/dw[a, b] = sum of upstream[i, j] * picture[i + a, j + b]``. For all weights together this
     is the correlation of the image with the upstream gradient.
 
@@ -98,10 +98,10 @@ def kernel_gradient(
     image : real ndarray of shape (H, W)
     kernel : real ndarray of shape (kh, kw)
     target : real ndarray of shape (h, w), optional
-        What the answer should be; zeros if left out. Only for "squares".
+        What the output should be; zeros if left out. Only for "squares".
     loss : {"squares", "sum", "middle"}
-        Half the sum of the squared differences to the target; the sum of all cells of the answer;
-        or its middle cell alone.
+        Half the sum of the squared differences to the target; the sum of the output; or
+        its middle position alone.
 
     Returns
     -------
@@ -150,9 +150,9 @@ def _loss_and_gradient(
         return float(output.sum()), np.ones(output.shape)
     if loss == "middle":
         middle = output.shape[0] // 2, output.shape[1] // 2
-        slope = np.zeros(output.shape)
-        slope[middle] = 1
-        return float(output[middle]), slope
+        gradient = np.zeros(output.shape)
+        gradient[middle] = 1
+        return float(output[middle]), gradient
     raise InvalidParameterError(f"There is no loss {loss!r}. Choose one of: {', '.join(LOSSES)}.")
 
 

@@ -122,11 +122,11 @@ class LayerSteps:
     kernel : ndarray of shape (n, n)
         As it is laid on the image: turned already if the operation is "convolve".
     partial : ndarray of shape (h, w, C)
-        The answer to each channel.
+        The output of each channel.
     output : ndarray of shape (h, w)
         All channels and the bias together.
     rectified : ndarray of shape (h, w)
-        After the ReLU; without one the answer itself.
+        After the ReLU; without one the output itself.
     pooled : ndarray of shape (h', w')
         After pooling; without it the same again.
     settings : LayerSettings
@@ -197,7 +197,7 @@ def apply_layer(
         If the image has another shape or is not finite.
     InvalidParameterError
         If the kernel has no center, or does not fit on the image, or the pooling window not on
-        the answer.
+        the output.
 
     Examples
     --------

@@ -58,7 +58,7 @@ class LineSteps:
         return self.dilation * (len(self.kernel) - 1) + 1
 
     def places(self, cell: int) -> np.ndarray:
-        """Where the kernel's numbers lie on `padded` for one cell of the answer, int64 (F,).
+        """Where the kernel's numbers lie on `padded` for one position of the output, int64 (F,).
 
         Raises
         ------
@@ -91,7 +91,7 @@ def slide_along(
     operation : {"correlate", "convolve"}
         Whether the kernel is used as it is, as networks do, or turned first.
     padding : int
-        Zeros at each end. With F - 1 of them and no dilation the answer is the full one of
+        Zeros at each end. With F - 1 of them and no dilation the output is the full one of
         `numpy.convolve`, with none its valid part.
     stride, dilation : int
         Step of the kernel, and distance of its numbers.
@@ -99,7 +99,7 @@ def slide_along(
     Returns
     -------
     LineSteps
-        ``answer[i] = sum of padded[stride·i + dilation·j] * kernel[j]``.
+        ``output[i] = sum of padded[stride·i + dilation·j] * kernel[j]``.
 
     Raises
     ------

@@ -27,7 +27,7 @@ def correlate(image: np.ndarray, kernel: np.ndarray, *, border: str = "reflect")
     Returns
     -------
     float32 ndarray of shape (h, w)
-        ``answer[y, x] = sum of image[y + i, x + j] * kernel[i, j]``, i and j counted from the
+        ``output[y, x] = sum of image[y + i, x + j] * kernel[i, j]``, i and j counted from the
         kernel's center.
 
     Raises

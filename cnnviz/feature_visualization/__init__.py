@@ -1,4 +1,4 @@
-"""Images that excite a filter: objectives, bases, transforms, and the climb itself.
+"""Images that activate a filter: objectives, bases, transforms and the optimizer.
 
 The names are loaded when they are used: recipes and atlases can be read without TensorFlow.
 """

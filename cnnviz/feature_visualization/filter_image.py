@@ -10,7 +10,7 @@ from cnnviz.arrays import frozen_arrays
 @dataclass(frozen=True, slots=True, eq=False)
 @frozen_arrays(pixels=np.uint8, objective_history=np.float32)
 class FilterImage:
-    """An image that was made to excite something in a network.
+    """An image that was optimized to activate something in a network.
 
     Attributes
     ----------
@@ -20,7 +20,7 @@ class FilterImage:
         What was maximized, before each step, for the image as it was moved.
     seed : int
     name : str
-        What it excites.
+        What it activates.
     frames : tuple of (int, uint8 ndarray)
         Steps, and the image after so many; the first is the beginning.
     start, reached : float

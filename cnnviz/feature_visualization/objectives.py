@@ -1,4 +1,4 @@
-"""What an image shall excite: channels, single cells, directions, classes, whole layers."""
+"""What an image is to activate: channels, single units, directions, classes, whole layers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -35,7 +35,7 @@ class Term:
     factor : float
     cosine_power : float
         Above 0 the value is multiplied by that power of the cosine between channels and weights,
-        so that the image excites this direction and no other.
+        so that the image activates this direction and no other.
     """
 
     layer_name: str
@@ -145,7 +145,7 @@ def _before_dropout(model: "LoadedModel", layer_name: str) -> str:
 
 
 def channel(model: "LoadedModel", layer_name: str, index: int) -> Objective:
-    """Excite one channel everywhere: the mean over its map.
+    """Activate one channel everywhere: the mean over its map.
 
     Raises
     ------
@@ -158,7 +158,7 @@ def channel(model: "LoadedModel", layer_name: str, index: int) -> Objective:
 
 
 def neuron(model: "LoadedModel", layer_name: str, index: int) -> Objective:
-    """Excite one channel in the middle cell only; errors as in `channel`."""
+    """Activate one channel at the center only; errors as in `channel`."""
     weights = _one_of(model.layer_shapes[model.checked_maps(layer_name)][-1], index, "channel")
     term = Term(_before_dropout(model, layer_name), "centre", weights)
     return Objective((term,), f"{layer_name}, cell of {index}")
@@ -167,7 +167,7 @@ def neuron(model: "LoadedModel", layer_name: str, index: int) -> Objective:
 def direction(
     model: "LoadedModel", layer_name: str, vector: np.ndarray, cosine_power: float = 1.0
 ) -> Objective:
-    """Excite a mixture of channels: dot product × cosine to the power of `cosine_power`.
+    """Activate a mixture of channels: dot product × cosine to the power of `cosine_power`.
 
     Raises
     ------
@@ -187,7 +187,7 @@ def direction(
 def class_score(
     model: "LoadedModel", class_index: int, *, against_others: bool = False
 ) -> Objective:
-    """Excite a class: its logit, or its logit minus the mean of all others.
+    """Activate a class: its logit, or its logit minus the mean of all others.
 
     Raises
     ------
@@ -202,7 +202,7 @@ def class_score(
 
 
 def whole_layer(model: "LoadedModel", layer_name: str) -> Objective:
-    """Excite whatever a layer answers already: the mean of all squares (deep dream).
+    """Amplify whatever a layer responds to already: the mean of all squares (deep dream).
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""The climb itself: many images at once, in compiled chunks, so that it can be watched."""
+"""The optimizer: many images at once, in compiled chunks, so that it can be watched."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel
 
 MAX_SEED = 2**31 - 1
-MAX_BATCH = 64  # images that are climbed at once
+MAX_BATCH = 64  # images that are optimized at once
 NUM_FRAMES = 16  # of the animation, besides its first
 _CHUNK_S = 0.3  # between two looks at the clock
 _RESTARTS = 3
@@ -32,7 +32,7 @@ _BETAS, _EPSILON = (0.9, 0.999), 1e-8  # of Adam, as in its paper
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Progress:
-    """How far a climb is.
+    """How far an optimization is.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ def visualize_filter(
     recipe: Recipe | None = None,
     on_step: Callable[[Progress], None] | None = None,
 ) -> FilterImage:
-    """Make an image that excites one filter, by gradient ascent in input space.
+    """Make an image that activates one filter, by gradient ascent in input space.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def visualize_filter(
     recipe : Recipe, optional
         `suggested_recipe` of the model and the filter if left out.
     on_step : callable, optional
-        Called from time to time with a `Progress`; what it raises ends the climb.
+        Called from time to time with a `Progress`; what it raises ends the optimization.
 
     Returns
     -------
@@ -145,10 +145,10 @@ def visualize(
         raise InvalidParameterError(f"Seeds must be from 0 to {MAX_SEED}, got {seeds}.")
     check_size(model, objectives[0], recipe)
     recipe = _fitting_colors(model, recipe)
-    climb = _Optimization(model, objectives[0], recipe, weights, seeds)
-    climb.begin(begin_with)
-    climb.run(on_step)
-    return climb.results(objectives)
+    run = _Optimization(model, objectives[0], recipe, weights, seeds)
+    run.begin(begin_with)
+    run.run(on_step)
+    return run.results(objectives)
 
 
 def _fitting_colors(model: "LoadedModel", recipe: Recipe) -> Recipe:
@@ -208,7 +208,7 @@ class _Optimization:
         self.frames = [(0, self.pixels(self._numbers))]
 
     def run(self, on_step: Callable[[Progress], None] | None) -> None:
-        """Climb to the last step; report after every chunk."""
+        """Optimize to the last step; report after every chunk."""
         steps = self._recipe.steps
         wanted = {round(i * steps / NUM_FRAMES) for i in range(1, NUM_FRAMES + 1)}
         wanted |= {2**i for i in range(13) if 2**i <= steps}
@@ -238,7 +238,7 @@ class _Optimization:
     def _optimize(
         self, step: int, count: int, keep: Sequence[int] = ()
     ) -> list[tuple[int, np.ndarray]]:
-        """Climb some steps; give the images after the steps to keep, and after the last."""
+        """Take some steps; give the images after the steps to keep, and after the last."""
         random_transforms = tf.constant(
             parameterization.random_transforms(self._seeds, step, count)
         )
@@ -282,7 +282,7 @@ class _Optimization:
         return np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels
 
     def results(self, objectives: Sequence[Objective]) -> tuple[FilterImage, ...]:
-        """Hand the images over, with what they excite."""
+        """Hand the images over, with what they activate."""
         before = np.asarray(self._answers(self._draw(self._beginning)))
         after = np.asarray(self._answers(self._draw(self._numbers)))
         return tuple(

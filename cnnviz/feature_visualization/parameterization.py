@@ -1,4 +1,4 @@
-"""The image while it is climbed: its basis, its colors, and how it is moved before each step."""
+"""The image while it is optimized: its basis, its colors, and how it is moved before each step."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -58,7 +58,7 @@ def frequency_scale(height: int, width: int, decay_power: float) -> np.ndarray:
 
 
 def start(recipe: Recipe, count: int, channels: int, seed: int, amplitude: float = 1.0) -> Any:
-    """Draw the numbers that a climb begins with: near gray, from a seed."""
+    """Draw the numbers that an optimization begins with: near gray, from a seed."""
     height, width = recipe.shape
     shape: tuple[int, ...] = (count, height, width, channels)
     if recipe.basis == "fourier":

@@ -1,4 +1,4 @@
-"""How an image is climbed to: its basis, the transforms that rob it of tricks, the steps."""
+"""How an image is optimized: its basis, the transforms that regularize it, the steps."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ class Recipe:
     steps : int
         1 to 4096.
     basis : {"fourier", "pixels"}
-        What is climbed: frequencies, scaled so that all matter alike, or the pixels themselves.
+        What is optimized: frequencies, scaled so that all matter alike, or the pixels themselves.
     colors : {"none", "imagenet", "svhn"}
         Colors in which the pixels of those images are uncorrelated; none for single channels.
     jitter_px : float

@@ -1,4 +1,4 @@
-"""Which images of a collection excite each filter most, and where."""
+"""Which images of a collection activate each filter most, and where."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

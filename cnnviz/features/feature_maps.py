@@ -1,4 +1,4 @@
-"""What each filter of a layer answers to an image, and what the answers have in common."""
+"""How each filter of a layer responds to an image, and what the responses have in common."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How strongly the channels of a network answer to stripes of every direction."""
+"""How strongly the channels of a network respond to stripes of every direction."""
 
 import math
 from collections.abc import Sequence
@@ -20,8 +20,9 @@ def network_tuning(
     """Show gratings to a network and measure each channel of a layer.
 
     Gratings have black and white stripes and the size of the network's input; each direction is
-    shown in two phases, a quarter of a wave apart. A channel's answer is the mean size of its map,
-    without the outer quarter on each side, where the border speaks; the stronger phase counts.
+    shown in two phases, a quarter of a wave apart. A channel's response is the mean
+    magnitude of its map, without the outer quarter on each side, where the border dominates; the
+    stronger phase counts.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Banks of many kinds: slopes, blobs, wavelets, textures; and how useful their filters are."""
+"""Banks of many kinds: gradients, blobs, wavelets, textures; and their redundancy."""
 
 import math
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from cnnviz.filter_banks.spectra import magnitude_spectrum
 
 MAX_LEVELS = 4
 _CELLS_AT_ONCE = 1 << 14  # bounds the memory
-_PLAIN = 1e-9  # of a bank's strongest answer: below this a filter says nothing
+_PLAIN = 1e-9  # of a bank's strongest response: below this a filter says nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def gradient_bank(base: str = "sobel", num_thetas: int = 8) -> FilterBank:
     """
     smooth = {"sobel": (1, 2, 1), "scharr": (3, 10, 3)}
     if base not in smooth:
-        raise InvalidParameterError(f"There is no slope {base!r}. Choose one of: sobel, scharr.")
+        raise InvalidParameterError(f"There is no gradient {base!r}. Choose one of: sobel, scharr.")
     across = np.outer(smooth[base], (-1, 0, 1))
     thetas = _directions(num_thetas)
     kernels = [math.cos(t) * across + math.sin(t) * across.T for t in thetas]
@@ -318,7 +318,7 @@ BANKS = {
 
 
 def _bank(kernels: list[np.ndarray], names: list[str]) -> FilterBank:
-    """Give every kernel unit norm, so that answers can be compared."""
+    """Give every kernel unit norm, so that responses can be compared."""
     scaled = [kernel / np.linalg.norm(kernel) for kernel in kernels]
     return FilterBank(np.stack(scaled).astype(np.complex128), names=tuple(names))
 

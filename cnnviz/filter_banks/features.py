@@ -1,4 +1,4 @@
-"""An image as a short list of numbers: mean and spread of every filter's answer."""
+"""An image as a short list of numbers: mean and variance of every filter's response."""
 
 import numpy as np
 from scipy import fft
@@ -10,7 +10,7 @@ _AT_ONCE = 250  # images; bounds the memory
 
 
 def bank_features(bank: FilterBank, images: np.ndarray) -> np.ndarray:
-    """Describe many images of one size by what a bank answers.
+    """Describe many images of one size by the responses of a bank.
 
     Parameters
     ----------

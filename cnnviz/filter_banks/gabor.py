@@ -31,9 +31,9 @@ _OPERATIONS = {"correlate": correlate, "convolve": convolve}
 @dataclass(frozen=True, slots=True, eq=False)
 @frozen_arrays(real=np.float32, imaginary=np.float32)
 class GaborResponse:
-    """Answer of one complex Gabor filter to a gray image, each array float32 (h, w).
+    """Response of one complex Gabor filter to a gray image, each array float32 (h, w).
 
-    `real` is the answer of the even (cosine) part, `imaginary` of the odd (sine) part,
+    `real` is the response of the even (cosine) part, `imaginary` of the odd (sine) part,
     `magnitude` the square root of the sum of their squares: never negative.
     """
 
@@ -42,7 +42,7 @@ class GaborResponse:
 
     @property
     def magnitude(self) -> np.ndarray:
-        """Strength of the answer whatever its phase, float32 (h, w)."""
+        """Magnitude of the response, whatever its phase, float32 (h, w)."""
         return np.hypot(self.real, self.imaginary)
 
 
@@ -110,7 +110,7 @@ class FilterBank:
         image : ImageInput or float ndarray of shape (h, w)
             Of a color image the luminance is taken. Borders are mirrored.
         part : {"magnitude", "real", "imaginary"}
-            Magnitude is the strength of the answer, whether line or edge, and never negative.
+            Magnitude is the strength of the response, whether line or edge, and never negative.
 
         Returns
         -------
@@ -119,7 +119,7 @@ class FilterBank:
         Raises
         ------
         InvalidParameterError
-            If the part has another name, or the answers are more than `MAX_RESPONSE_VALUES`.
+            If the part has another name, or the responses are more than `MAX_RESPONSE_VALUES`.
         InvalidImageError
             If the array is not a finite gray image of floats.
         """
@@ -175,7 +175,7 @@ def gabor_kernel(
         three standard deviations of the wider direction, whatever theta is (in scikit-image the
         shape changes with theta).
     remove_dc : bool
-        Take the bell, weighted, away from the wave, so that plain brightness gives no answer
+        Take the bell, weighted, away from the wave, so that constant brightness gives no response
         (the sum is 0): a Morlet wavelet.
     normalize : bool
         Divide by the Euclidean norm of the complex kernel, so that filters can be compared.
@@ -221,7 +221,7 @@ def gabor_kernel(
 def sigma_for_bandwidth(frequency: float, bandwidth_octaves: float = 1.0) -> float:
     """Tie sigma to frequency: the bell under which a wave lets a band of some octaves pass.
 
-    The filter answers at least half as strongly from f·a to f·b where b/a = 2^octaves. Tied by
+    The filter responds at least half as strongly from f·a to f·b where b/a = 2^octaves. Tied by
     one octave, all filters of a bank have the same number of stripes.
 
     Parameters
@@ -314,7 +314,7 @@ def gabor_response(
         If a number is outside its range, or the operation has another name.
     InvalidImageError
         If the array is not a finite gray image of floats: whole numbers (uint8) would cut the
-        negative answers off.
+        negative responses off.
 
     Examples
     --------
@@ -353,7 +353,7 @@ def gabor_bank(
     """Make a Gabor filter for each combination of frequency, theta and sigma.
 
     Sigma changes fastest, then theta. All kernels have the size of the largest, unless `size_px`
-    says another. They have unit norm, so that their answers can be compared.
+    says another. They have unit norm, so that their responses can be compared.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Orientation tuning: how strongly filters answer to stripes of every direction."""
+"""Orientation tuning: how strongly filters respond to stripes of every direction."""
 
 import math
 from collections.abc import Sequence
@@ -42,11 +42,11 @@ def grating(size_px: int, frequency: float, theta: float, phase: float = 0.0) ->
 
 
 def kernel_tuning(kernel: np.ndarray, frequency: float, thetas: Sequence[float]) -> np.ndarray:
-    """Compute how strongly a kernel answers to a grating of each direction.
+    """Compute how strongly a kernel responds to a grating of each direction.
 
-    The answer to an endless wave is a wave; its amplitude is the magnitude of the kernel's Fourier
-    transform there, so nothing has to be slid. Of a complex kernel it is that of the wave running
-    the way of theta or against it, whichever is stronger.
+    The response to an endless wave is a wave; its amplitude is the magnitude of the kernel's
+    Fourier transform there, so no convolution is needed. Of a complex kernel it
+    is that of the wave running the way of theta or against it, whichever is stronger.
 
     Parameters
     ----------

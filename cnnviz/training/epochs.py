@@ -23,7 +23,7 @@ class Evaluation:
     """How well a network does on held-out images.
 
     `confusion` is int64 (num_classes, num_classes): a row for each true class, a column for each
-    answer. `answers` is int64 (N,): what the network said to each image.
+    answer. `predictions` is int64 (N,): the predicted class of each image.
     """
 
     accuracy: float

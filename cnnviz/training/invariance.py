@@ -1,4 +1,4 @@
-"""Whether a network gives the same answer to an image and to changed versions of it."""
+"""Whether a network gives the same prediction for an image and for changed versions of it."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ class Invariance:
     predictions : int64 ndarray of shape (N,)
         The most probable class of each version.
     certainties : float32 ndarray of shape (N,)
-        The probability of that answer.
+        The probability of that class.
     """
 
     class_index: int
@@ -35,7 +35,7 @@ class Invariance:
 
     @property
     def stays(self) -> np.ndarray:
-        """Whether a version gets the same answer as the image, bool (N,)."""
+        """Whether a version gets the same prediction as the image, bool (N,)."""
         return self.predictions == self.class_index
 
     @property
@@ -55,7 +55,7 @@ class Invariance:
 
 
 def measure_invariance(before: np.ndarray, after: np.ndarray) -> Invariance:
-    """Compare the answers to changed versions of an image with the answer to the image.
+    """Compare the predictions for changed versions of an image with that for the image.
 
     Parameters
     ----------

@@ -79,7 +79,7 @@ class NetworkView:
 
 
 def network_parts(model: "keras.Model") -> tuple[NetworkPart, ...]:
-    """List what of a network was trained and what was frozen, from image to answer.
+    """List what of a network was trained and what was frozen, from image to prediction.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def _kernels(model: "keras.Model") -> dict[str, list[np.ndarray]]:
 
 
 def view_of(name: str, image: ImageInput) -> NetworkView:
-    """Ask one network about an image: its answer, and Grad-CAM for every class.
+    """Apply one network to an image: its prediction, and Grad-CAM for every class.
 
     The network is built for this and let go: a handful of them never stay in memory together.
 

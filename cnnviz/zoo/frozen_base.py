@@ -51,7 +51,7 @@ def frozen_part(full: "keras.Model", layer_name: str, size_px: int | None = None
 
 
 def joined(base: "keras.Model", top: "keras.Model") -> "keras.Model":
-    """Put a trained top on its frozen base: one network from images to answers.
+    """Put a trained top on its frozen base: one network from images to predictions.
 
     `top` is a chain: each layer takes what the one before it gives.
     """

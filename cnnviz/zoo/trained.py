@@ -43,9 +43,9 @@ class TrainingRecord:
     accuracy : float
         Share of the held-out images that it classifies correctly.
     confusion : int64 ndarray of shape (num_classes, num_classes)
-        Held-out images: a row for each true class, a column for each answer.
+        Held-out images: a row for each true class, a column for each predicted class.
     examples : dict
-        For (true class, answer) positions of a few such images in the held-out part.
+        For (true class, predicted class) positions of a few such images in the test set.
     class_names : tuple of str
     history : dict of float64 ndarray of shape (epochs,)
         ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy`` and ``seconds`` of every epoch.

@@ -49,7 +49,7 @@ def test_slopes_of_any_direction_come_from_two() -> None:
     np.testing.assert_allclose(across * math.sqrt(12), [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
     np.testing.assert_allclose(down, across.T, atol=1e-15)
     np.testing.assert_allclose(diagonal, (across + down) / math.sqrt(2), atol=1e-12)
-    with pytest.raises(InvalidParameterError, match="no slope 'roberts'"):
+    with pytest.raises(InvalidParameterError, match="no gradient 'roberts'"):
         gradient_bank("roberts")
     with pytest.raises(InvalidParameterError, match="Directions go from 2 to 32"):
         gradient_bank("sobel", 1)

@@ -1,4 +1,4 @@
-"""Images changed a little on purpose: does the answer stay, does the map follow?"""
+"""Images changed a little on purpose: does the prediction stay, does the map follow?"""
 
 from dataclasses import dataclass
 

@@ -16,7 +16,7 @@ _POSITION_PX = 42
 
 
 def confusion_figure(confusion: np.ndarray, class_names: Sequence[str]) -> "go.Figure":
-    """Draw a confusion matrix: a row for each true class, a column for each answer.
+    """Draw a confusion matrix: a row for each true class, a column for each predicted class.
 
     Colors are the share of the row, so that classes of any size compare; numbers are images.
     """

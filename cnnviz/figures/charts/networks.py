@@ -52,7 +52,7 @@ def activations_figure(rows: Sequence[LayerFacts]) -> "go.Figure":
 
 
 def parts_figure(networks: Mapping[str, Sequence[NetworkPart]]) -> "go.Figure":
-    """Draw some networks below each other, each a strip of its parts from image to answer.
+    """Draw some networks below each other, each a strip of its parts from image to prediction.
 
     Parts that were trained are blue, frozen ones gray; below each run of one color stands how
     many parameters it has. A part is as wide as its name, whatever it holds.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def polar_tuning(thetas: np.ndarray, curves: Mapping[str, np.ndarray]) -> "go.Figure":
-    """Draw answers to gratings of every direction, each as a share of its own maximum.
+    """Draw responses to gratings of every direction, each as a share of its own maximum.
 
     Parameters
     ----------

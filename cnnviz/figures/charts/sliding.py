@@ -1,4 +1,4 @@
-"""A convolution in one dimension: the kernel on the signal, and the answer below."""
+"""A convolution in one dimension: the kernel on the signal, and the output below."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ def sliding_line_figure(
     centers: np.ndarray,
     cell: int,
 ) -> "go.Figure":
-    """Draw a signal, the kernel where it lies, and the answer, one below the other.
+    """Draw a signal, the kernel where it lies, and the output, one below the other.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def sliding_line_figure(
     centers : ndarray of shape (size,)
         Middle of the window of each cell, on `padded`: the cell is drawn below it.
     cell : int
-        The cell of the answer that is being computed.
+        The position of the output that is being computed.
     """
     figure = _three_rows("signal (gray: padding)" if padding else "signal")
     positions = np.arange(len(padded)) - padding

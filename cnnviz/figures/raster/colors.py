@@ -159,7 +159,7 @@ def heatmap_scale(values: np.ndarray, color_map: str, *, percentile: float = 100
 
 
 def direction_image(thetas: np.ndarray, strength: np.ndarray) -> np.ndarray:
-    """Paint directions as colors of the wheel, dark where there is no answer, uint8 RGB.
+    """Paint directions as colors of the wheel, dark where there is no response, uint8 RGB.
 
     Parameters
     ----------

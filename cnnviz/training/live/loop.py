@@ -99,7 +99,7 @@ def train_live(
 
 
 def first_look(settings: LiveSettings) -> LiveLook:
-    """Look at the network before any training: its kernels are noise, its answers are guesses.
+    """Look at the network before any training: its kernels are noise, its predictions are guesses.
 
     Raises
     ------
@@ -229,7 +229,7 @@ class _Onlooker:
         return np.concatenate(parts)
 
     def look(self, on_batch: Callable[[], None]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Give the first kernels, the answers to the ten images, and the confusion matrix."""
+        """Give the first kernels, the predictions for the ten images, and the confusion matrix."""
         outputs = self.outputs(on_batch)
         result: Evaluation = count_predictions(outputs, self._held_out)
         return self._first.get_weights()[0], outputs[ten_places(self._held_out)], result.confusion

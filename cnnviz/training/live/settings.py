@@ -205,7 +205,7 @@ class LiveLook:
     predictions : float32 ndarray of shape (10, num_classes)
         Probabilities for the ten images of `ten_images`.
     confusion : int64 ndarray of shape (num_classes, num_classes)
-        Held-out images: a row for each true class, a column for each answer.
+        Held-out images: a row for each true class, a column for each predicted class.
     """
 
     epochs_done: int

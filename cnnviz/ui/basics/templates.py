@@ -51,7 +51,7 @@ def example() -> tuple[str, str]:
 
 
 def show(picked: PickedImage) -> None:
-    """Show how a linear classifier comes to its answer, and what it compares with."""
+    """Show how a linear classifier comes to its prediction, and what it compares with."""
     left, right = frame.columns()
     with left:
         data_name = _choose_data()

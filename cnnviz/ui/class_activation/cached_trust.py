@@ -1,4 +1,4 @@
-"""Whether maps can be trusted: pixels taken away, layers that forget, images with an answer."""
+"""Whether maps can be trusted: pixels removed, weights randomized, mosaics of known classes."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any

@@ -24,7 +24,7 @@ def show_one_position(picked: PickedImage) -> None:
 
 
 def show_cell(steps: LayerSteps, grid: Grid) -> None:
-    """Write one number of the answer out, product by product."""
+    """Write one position of the output out, product by product."""
     height, width = steps.output.shape
     keep_within("cell_row", height)
     keep_within("cell_column", width)

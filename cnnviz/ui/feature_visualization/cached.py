@@ -1,4 +1,4 @@
-"""Images that excite filters, and how they came to be."""
+"""Images that activate filters, and how they came to be."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ from cnnviz.ui.shell.server import keep_server_fast
 if TYPE_CHECKING:
     from cnnviz.feature_visualization.filter_image import FilterImage
 
-_BATCH = 8  # filters that climb together
+_BATCH = 8  # filters that are optimized together
 
 
 def filter_images(
@@ -31,7 +31,7 @@ def filter_images(
     begin_with: ImageInput | None,
     show: Callable[[Any], None],
 ) -> "tuple[FilterImage, ...] | None":
-    """Make images that excite some targets; None while they are being made.
+    """Make images that activate some targets; None while they are being made.
 
     They are kept on disk, but never those that begin with an image or come from a network of a
     visitor: what a visitor brings is gone with the session.

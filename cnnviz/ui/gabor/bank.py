@@ -253,7 +253,7 @@ def _show_decomposition(image: ImageInput, label: str) -> None:
 
 
 def _show_winners(bank: BankSettings, image: ImageInput, label: str) -> None:
-    """Show at every pixel the direction and the frequency of the filter that answers most."""
+    """Show at every pixel the direction and the frequency of the filter that responds most."""
     responses = cached.bank_responses(image, bank)
     waves = np.array(cached.preferred_waves(bank))
     winners = responses.argmax(axis=0)

@@ -7,7 +7,7 @@ from cnnviz.images import ImageInput, shrink_to_fit
 from cnnviz.ui.shared.networks import model, training_record
 from cnnviz.ui.shell.cache import remembered
 
-_EXAMPLE_BYTES, _LEAST_IMAGES = 48 << 20, 20  # what is kept of all filters' answers to images
+_EXAMPLE_BYTES, _LEAST_IMAGES = 48 << 20, 20  # what is kept of all filters' responses to images
 
 
 @remembered(32)

@@ -1,4 +1,4 @@
-"""Feature maps: what filters answer, where it comes from, what is lost without them."""
+"""Feature maps: what filters respond to, where it comes from, what is lost without them."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any

@@ -1,6 +1,6 @@
-"""Networks as they are: their answers, their layers, how they were trained."""
+"""Networks as they are: their predictions, their layers, how they were trained."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
@@ -13,8 +13,11 @@ from cnnviz.ui.shell.cache import remembered
 from cnnviz.ui.shell.server import keep_server_fast
 from cnnviz.zoo import TrainingRecord
 
+if TYPE_CHECKING:  # TensorFlow is loaded when there is a model, not before
+    from cnnviz.network.inspected_model import LoadedModel
 
-def model(model_name: str):  # type: ignore[no-untyped-def]  # the type would load TensorFlow
+
+def model(model_name: str) -> "LoadedModel":
     """Give a network of the zoo; the process keeps the last few itself.
 
     They are not in Streamlit's cache, because any visitor can clear that.
@@ -23,7 +26,7 @@ def model(model_name: str):  # type: ignore[no-untyped-def]  # the type would lo
         return loaded(model_name)
 
 
-def loaded(model_name: str):  # type: ignore[no-untyped-def]  # the type would load TensorFlow
+def loaded(model_name: str) -> "LoadedModel":
     """Give a network of the zoo to a job, which must not draw."""
     keep_server_fast()
     from cnnviz.network.loading import load_model

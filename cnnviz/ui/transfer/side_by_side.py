@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from cnnviz import figures, zoo
+from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.statistics import wilson_interval
 from cnnviz.training.transfer_comparison import NETWORKS
 from cnnviz.training.weight_drift import LayerDrift
@@ -192,7 +193,7 @@ def _share(probability: float) -> str:
     return f"{probability:.1%}" if probability < 0.9995 else "more than 99.9%"
 
 
-def _map_of(view: "NetworkView", class_name: str):  # type: ignore[no-untyped-def]
+def _map_of(view: "NetworkView", class_name: str) -> ClassHeatmap:
     place = view.prediction if class_name == _PREDICTED else view.class_names.index(class_name)
     return view.heatmaps[place]
 

@@ -25,7 +25,7 @@ _imagenet_card = partial(
 )
 
 # The first EfficientNet-B0 is left out: given a path instead of "imagenet", Keras 3.15 builds it
-# without one of its scaling layers, and its answers are wrong.
+# without one of its scaling layers, and its predictions are wrong.
 CARDS = (
     _imagenet_card(
         name="vgg16",
