@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from cnnviz.errors import InvalidParameterError
+from cnnviz.figures.raster import fonts
 from cnnviz.figures.raster.colors import Scale, colorize
 
 _PAPER = (38, 41, 51)  # behind a table of images
@@ -131,10 +132,9 @@ def mosaic(
 
 
 def in_a_row(images: Sequence[np.ndarray], title: str, *, height_px: int = 320) -> np.ndarray:
-    """Set RGB images side by side at one height on white, under a line of text, uint8 RGB.
+    """Set RGB images side by side at one height on white, under a line of text, uint8 RGB."""
+    from PIL import Image, ImageDraw
 
-    The text is drawn with OpenCV's letters: plain ASCII only.
-    """
     gap, line_px = 3 * GAP_PX, 34
     tiles = []
     for pixels in images:
@@ -148,9 +148,11 @@ def in_a_row(images: Sequence[np.ndarray], title: str, *, height_px: int = 320) 
     for tile in tiles:
         sheet[line_px : line_px + height_px, left : left + tile.shape[1]] = tile
         left += tile.shape[1] + gap
-    place = (gap, line_px - 11)
-    cv2.putText(sheet, title, place, cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 0, 0), 1, cv2.LINE_AA)
-    return sheet
+    drawing = Image.fromarray(sheet)
+    font = fonts.fitting_font(title, round(0.6 * line_px), width - 2 * gap)
+    place = (gap, line_px // 2)
+    ImageDraw.Draw(drawing).text(place, title, fill=(0, 0, 0), font=font, anchor="lm")
+    return np.asarray(drawing)
 
 
 def _fit(pixels: np.ndarray, side_px: int) -> np.ndarray:
@@ -187,22 +189,25 @@ def number_grid(
     text : str
         How numbers are written, as for `str.format`.
     """
+    from PIL import Image, ImageDraw
+
     scale = scale or Scale(0, 255, "gray")
     cells = colorize(values, scale)
     sheet = cells.repeat(cell_px, axis=0).repeat(cell_px, axis=1)
     sheet[::cell_px] = sheet[:, ::cell_px] = 128
+    drawing = Image.fromarray(sheet)
+    pen = ImageDraw.Draw(drawing)
     for (row, column), value in np.ndenumerate(values):
-        written = text.format(round(float(value), 6) + 0.0)
-        size = min(0.5, 0.1 + cell_px / 90) * min(1, 5 / len(written))
-        (width, height), _ = cv2.getTextSize(written, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
-        left = column * cell_px + (cell_px - width) // 2
-        bottom = row * cell_px + (cell_px + height) // 2
+        written = text.format(round(float(value), 6) + 0.0).replace("-", "−")
         is_dark = cells[row, column] @ np.array([0.299, 0.587, 0.114]) < 128
-        color = (255, 255, 255) if is_dark else (0, 0, 0)
-        cv2.putText(
-            sheet, written, (left, bottom), cv2.FONT_HERSHEY_SIMPLEX, size, color, 1, cv2.LINE_AA
+        pen.text(
+            (column * cell_px + cell_px // 2, row * cell_px + cell_px // 2),
+            written,
+            fill=(255, 255, 255) if is_dark else (0, 0, 0),
+            font=fonts.fitting_font(written, round(0.45 * cell_px), 0.88 * cell_px),
+            anchor="mm",
         )
-    return sheet
+    return np.asarray(drawing)
 
 
 def enlarged_with_frame(
@@ -236,15 +241,15 @@ def labeled_grid(
     tile_px : int
         The longer side of a tile.
     """
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
     size_px = max(14, tile_px // 7)
-    font = ImageFont.load_default(size=size_px)
+    font = fonts.font(size_px)
     line = round(1.3 * size_px)
 
-    def broken(text: str) -> list[str]:
-        width = round(tile_px / (0.56 * size_px))
-        return [part for line in text.splitlines() for part in textwrap.wrap(line, width)]
+    def broken(name: str) -> list[str]:
+        width = round(tile_px / (0.5 * size_px))
+        return [part for line in name.splitlines() for part in textwrap.wrap(line, width)]
 
     heads = [broken(name) for name in column_names]
     left, top = tile_px + GAP_PX, max(map(len, heads), default=0) * line + GAP_PX

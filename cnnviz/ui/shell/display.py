@@ -89,7 +89,16 @@ def number(value: float, num_digits: int = 3) -> str:
     """Write a number with as many digits as are sensible; zero is 0."""
     is_plain = 100 <= abs(value) < 1e6  # without an exponent
     written = f"{value:,.0f}" if is_plain else f"{value:.{num_digits}g}"
-    return written.replace("-", "−") if value else "0"
+    if not value:
+        return "0"
+    mantissa, _, exponent = written.replace("-", "−").partition("e")
+    return (
+        f"{mantissa} × 10{_superscript(int(exponent.replace('−', '-')))}" if exponent else mantissa
+    )
+
+
+def _superscript(exponent: int) -> str:
+    return str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def likelihood(prediction: Prediction, num_decimals: int = 1) -> str:
