@@ -15,8 +15,10 @@ from tests import machine
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 LONG = (  # files that take minutes
-    *("test_app.py", "test_pages.py", "test_training.py", "test_ascent.py", "test_vetting.py"),
-    *("test_class_activation.py", "test_live.py", "test_feature_maps.py", "test_atlas.py"),
+    *("test_app.py", "test_inspected_model_against_keras.py", "test_pages.py", "test_transfer.py"),
+    *("test_class_activation.py", "test_loop.py", "test_tools.py", "test_layout.py", "test_run.py"),
+    *("test_augmentation.py", "test_reading.py", "test_map_layout.py", "test_timeline.py"),
+    *("test_optimizer.py", "test_own_networks.py", "test_train.py", "test_app_server.py"),
 )
 REPOSITORY = machine.REPOSITORY
 NUM_CLASSES = 3
@@ -39,7 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, and skip the slow tests unless asked for."""
-    items.sort(key=lambda item: item.path.name not in LONG)
+    rank = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(LONG)))
     if os.environ.get("CNNVIZ_SLOW_TESTS"):
         return
     reason = "takes long: set CNNVIZ_SLOW_TESTS=1 to run it"

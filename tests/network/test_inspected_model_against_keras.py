@@ -1,5 +1,6 @@
 """Networks as people bring them: every number equals plain Keras and GradientTape."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,13 @@ from tests.builders.networks import APPLICATIONS, NETWORKS, Sample, application,
 from tests.conftest import slow_unless
 
 IMAGE = image_from_pixels(photograph())
-QUICK_APPLICATIONS = ("VGG16", "MobileNetV2")  # others take long to save
+QUICK_APPLICATIONS = ("VGG16",)  # others take long to save
+ASCENDED = {  # an ascent of a middle layer depends on input, precision and body, not on the head
+    *("plain", "preprocess_input of DenseNet", "without channel axis", "uint8 input", "any size"),
+    *("not square", "gray", "fixed batch size", "backbone with two outputs", "shared layer"),
+    *("names that TensorFlow dislikes", "mixed_float16", "float16", "bfloat16", "float64"),
+    *("vision transformer with class token", "squeeze and excite", "transposed convolution"),
+}
 FILE_TOO_LARGE = ("ConvNeXtXLarge", "ConvNeXtLarge")  # above the 600 MB of a file
 
 
@@ -145,7 +152,8 @@ def test_a_network_gives_the_numbers_of_plain_keras(
     if sample.head == "linear":
         own = squashed("linear", own, num_units)
     np.testing.assert_allclose(told[-len(own) :], own, atol=max(1e-5, sample.precision))
-    check_one_step(sample, model)
+    if name in ASCENDED or os.environ.get("CNNVIZ_SLOW_TESTS"):
+        check_one_step(sample, model)
     if not needs_code:
         check_table(sample.model, tmp_path / "mine.keras", capsys)
 
