@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from cnnviz.ui.pages import PAGES
 from tests.browser.conftest import Server
@@ -11,9 +11,12 @@ from tests.browser.test_app import open_page
 from tests.conftest import slow_unless
 
 pytestmark = pytest.mark.browser
+LONGEST = ["/train?view=train", "/gabor?view=filter-bank", "/feature_maps?view=whole-network"]
 VIEWS = [f"/{page.name}?view={view.slug}" for page in PAGES for view in page.views]
 FIRST = [f"/{page.name}?view={page.views[0].slug}" for page in PAGES]
 BOX = "(name) => document.querySelector(`.st-key-${name}`)?.getBoundingClientRect().toJSON()"
+HEIGHT = """() => document.querySelector('[data-testid="stMainBlockContainer"]')
+                     .getBoundingClientRect().height"""
 IS_CLIPPED = """() => {
   const main = document.querySelector('[data-testid="stMain"]');
   return main.scrollWidth > main.clientWidth + 1;
@@ -64,6 +67,25 @@ def test_on_a_phone_the_result_comes_before_the_controls(
     assert stage["top"] < controls["top"]
     assert stage["top"] < 844 * 0.7
     assert stage["width"] > 340
+
+
+@pytest.mark.parametrize("path", slow_unless(LONGEST, VIEWS))
+def test_a_view_is_at_most_two_screens_long(server: Server, page: Page, path: str) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    open_page(page, server.url + path)
+    # all of it: what still runs shows that in the header
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=90_000)
+    assert page.evaluate(HEIGHT) <= 2 * 720
+
+
+def test_a_map_of_many_units_is_whole(server: Server, page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    open_page(page, f"{server.url}/feature_maps?view=trace")  # 112 × 112 units
+    feature_map = page.get_by_role("slider", name="Units of channel").locator("img")
+    frame = feature_map.bounding_box()
+    assert frame is not None
+    assert frame["width"] == pytest.approx(frame["height"], rel=0.02)
+    assert frame["y"] + frame["height"] < 720
 
 
 def test_a_finger_can_hit_the_thumbnail_of_a_layer(server: Server, page: Page) -> None:

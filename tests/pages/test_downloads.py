@@ -13,7 +13,7 @@ VIEWS = [(page.name, view.slug) for page in PAGES for view in page.views]
 QUICK = [  # those whose files are put together in the page
     *(("class_activation", view) for view in ("heat-map", "compare")),
     *(("timeline", "timeline"), ("augmentation", "random-draws"), ("convolution", "step-by-step")),
-    *(("feature_maps", view) for view in ("all-maps", "trace")),
+    ("feature_maps", "all-maps"),
     ("filters", "one-filter"),
 ]
 

@@ -315,17 +315,26 @@ def test_a_class_that_nothing_speaks_for_is_said() -> None:
     pytest.fail("no class without evidence found")
 
 
-@pytest.mark.parametrize("bank", [kind.title for kind in BANKS.values()])
-@pytest.mark.parametrize("view", ["filter-bank", "ten-images"])
-def test_every_bank_works_in_every_view(bank: str, view: str) -> None:
-    app = open_page("pages/gabor.py", view=view, bank=bank)
+@pytest.mark.parametrize("bank", BANKS)
+@pytest.mark.parametrize(
+    ("view", "part", "text"),
+    [
+        ("filter-bank", "responses", "Magnitude of the"),
+        ("filter-bank", "redundancy", "about as much information as"),
+        ("filter-bank", "strongest", "Frequency of the strongest response"),
+        ("ten-images", "", "differs most between the ten images"),
+    ],
+)
+def test_every_bank_works_in_every_view(bank: str, view: str, part: str, text: str) -> None:
+    app = open_page("pages/gabor.py", view=view, bank=bank, **({"show": part} if part else {}))
     assert not app.exception
     assert not app.error
+    assert not app.warning
+    assert text in texts(app)
     if view == "ten-images":
-        app.radio(key="many").set_value("Ten digits").run()
+        app.radio(key="ten_images").set_value("digits").run()
         assert not app.exception
-    else:
-        assert "about as much information as" in texts(app)
+        assert "Columns: 0, 1" in texts(app)
 
 
 def test_a_bank_can_combine_several_sigmas_and_haar_takes_images_apart() -> None:
@@ -333,8 +342,10 @@ def test_a_bank_can_combine_several_sigmas_and_haar_takes_images_apart() -> None
     app.multiselect(key="sigmas").select(2.0).select(4.0).run()
     assert not app.exception
     assert "64 responses" in texts(app)
-    app.selectbox(key="bank").select("Haar wavelets").run()
+    app.selectbox(key="bank").select("haar").run()
+    app.segmented_control(key="bank_part").set_value("decomposition").run()
     assert not app.exception
+    assert app.query_params["show"] == "decomposition"
     assert "no pixel differs by more than" in texts(app)
 
 
@@ -343,6 +354,7 @@ def test_filters_as_features_are_compared_with_a_network() -> None:
     assert not app.exception
     assert not app.error
     assert app.metric[0].value.endswith("accuracy")
+    app.segmented_control(key="features_part").set_value("neighbors").run()
     app.selectbox(key="like").select(150).run()
     assert not app.exception
     assert "of the 7 nearest neighbors have the same class" in texts(app)
@@ -366,7 +378,9 @@ def test_filter_and_channel_are_compared(network: str) -> None:
 def test_learned_kernels_are_fitted_and_handed_to_the_sliders() -> None:
     app = open_page("pages/gabor.py", view="learned-kernels", network="svhn-gabor")
     assert not app.exception
+    app.segmented_control(key="learned_part").set_value("all-kernels").run()
     assert "kernels are Gabor functions for more than 80 %" in texts(app)
+    app.segmented_control(key="learned_part").set_value("one-kernel").run()
     app.button(key="hand_over").click().run()
     assert not app.exception
     assert app.segmented_control(key="gabor_view").value == "one-filter"
@@ -478,10 +492,13 @@ def test_every_network_can_be_looked_into(view: str, network: str) -> None:
     app = open_page("pages/models.py", view=view, network=network)
     assert not app.exception
     assert not app.error
-    if view == "Layers":
+    if view == "layers":
+        assert len(app.get("plotly_chart")) == 1
+        app.segmented_control(key="layers_part").set_value("table").run()
         assert len(app.dataframe) == 1
+        app.segmented_control(key="layers_part").set_value("formulas").run()
         assert "Parameters of" in texts(app)
-    elif view == "Training" and network != "EfficientNet-Lite0":
+    elif view == "training" and zoo.has_training_record(network):
         assert "classified correctly" in texts(app)
         assert "SHA-256" in texts(app)
         app.slider(key="smoothing").set_value(0.9).run()
@@ -489,7 +506,7 @@ def test_every_network_can_be_looked_into(view: str, network: str) -> None:
 
 
 def test_the_numbers_of_a_layer_are_written_out() -> None:
-    app = open_page("pages/models.py", network="fashion-cnn")
+    app = open_page("pages/models.py", network="fashion-cnn", show="formulas")
     assert "3·3·1·32 + 32 = **320**" in texts(app)
     assert "3·3·1·26·26·32 = **194,688**" in texts(app)
     app.selectbox(key="written_out").select("conv3").run()
@@ -663,7 +680,8 @@ def test_a_network_of_a_visitor_works_on_every_page_until_it_is_closed(
         assert not app.exception
         assert not app.error
     app.segmented_control(key="models_view").set_value("layers").run()
-    assert "**my net** has 3 layers" in texts(app)
+    assert "my net" in app.selectbox(key="network").proto.options
+    assert "3 layers" in texts(app)
     app.segmented_control(key="models_view").set_value("own-network").run()
     next(button for button in app.button if button.label == "Close this network").click().run()
     assert not app.exception
@@ -732,6 +750,7 @@ def test_the_networks_page_counts_shared_weights_once(
     assert not app.exception
     assert "**470** parameters" in texts(app)
     assert "Shared weights are counted once; used again by conv@2." in texts(app)
+    app.segmented_control(key="layers_part").set_value("formulas").run()
     app.selectbox(key="written_out").select("conv@2").run()
     assert "shared with `conv` and counted there" in texts(app)
     assert "3·3·3·8·8·3 = **5,184**" in texts(app)
@@ -811,14 +830,16 @@ def test_ablating_a_needed_channel_lowers_its_class() -> None:
     assert "0 to 23" in app.error[0].value
 
 
-def test_a_held_out_part_that_is_not_here_is_explained() -> None:
-    app = open_page("pages/feature_maps.py", view="one-filter", full_search="true")
+def test_a_test_set_that_is_not_here_is_explained() -> None:
+    app = open_page("pages/feature_maps.py", view="one-filter", show="images", full_search="true")
     assert "not trained here" in app.error[0].value
 
 
 def test_the_traced_number_is_the_networks_own() -> None:
-    app = open_page("pages/feature_maps.py", view="trace", network="fashion-gabor")
-    assert "The activation, recomputed step by step" in [element.value for element in app.subheader]
+    app = open_page(
+        "pages/feature_maps.py", view="trace", network="fashion-gabor", show="calculation"
+    )
+    assert "CSV" in app.get("download_button")[0].proto.label
     computed = re.search(r"computed \*\*([\d.]+)\*\* .* result is \*\*([\d.]+)\*\*", texts(app))
     assert computed is not None
     assert float(computed[1]) == pytest.approx(float(computed[2]), rel=1e-5)

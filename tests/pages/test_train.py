@@ -73,15 +73,21 @@ def test_the_first_look_says_what_to_do_and_shows_an_untrained_network() -> None
     assert not app.error
     assert app.title[0].value == "Live training"
     assert "Press **Start**" in app.info[0].value
-    assert len(app.image) == 11  # ten images and the kernels
-    assert len(app.get("plotly_chart")) == 2  # the drawing and the confusions
+    assert len(app.image) == 1  # the kernels
+    assert len(app.get("plotly_chart")) == 1  # the drawing
+    app.segmented_control(key="live_part").set_value("predictions").run()
+    assert len(app.image) == 10
+    app.segmented_control(key="live_part").set_value("confusion").run()
+    assert len(app.get("plotly_chart")) == 1
+    app.segmented_control(key="live_part").set_value("runs").run()
+    assert "No run has ended yet" in said(app)
     assert (is_disabled(app, "Start"), is_disabled(app, "Pause")) == (False, True)
 
 
 def test_the_page_stands_alone_without_app_py() -> None:
     app = AppTest.from_file(str(REPOSITORY / PAGE), default_timeout=120).run()
     assert not app.exception
-    assert len(app.image) == 11
+    assert len(app.image) == 1
 
 
 def test_moved_controls_change_the_number_of_parameters_at_once() -> None:
@@ -103,7 +109,8 @@ def test_a_whole_training_ends_with_the_commands_figures_and_opens_elsewhere() -
     assert run.trained.history[-1]["val_loss"] == plain.history[-1]["val_loss"]
     assert "accuracy on validation images after 2 epochs" in said(app)
     assert "Trained on little data" in texts(app)
-    assert len(app.dataframe) == 1  # the comparison
+    app.segmented_control(key="live_part").set_value("runs").run()
+    assert len(app.dataframe) == 1
     press(app, "Open on all pages")
     name = run.settings.name
     assert app.session_state["own_model"].name == name

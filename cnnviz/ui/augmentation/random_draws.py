@@ -1,6 +1,7 @@
 """Randomly augmented versions of an image, and whether the prediction stays."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -13,12 +14,13 @@ from cnnviz.ui.augmentation import cached
 from cnnviz.ui.augmentation.controls import TILE_PX, settings
 from cnnviz.ui.controls import PickedImage
 from cnnviz.ui.controls.recipe_words import described
-from cnnviz.ui.shell import frame
+from cnnviz.ui.shell import address, frame
 from cnnviz.ui.shell.display import download, show_chart, show_image
 
 _SAME, _OTHER = (11, 138, 143), (209, 96, 31)  # borders, in the colors of the bars
 _SHEET = (128, 128, 128)  # what a sheet is made of
-_COLUMNS = 4  # of the sheet of draws
+_COLUMNS = 6  # of the sheet of draws
+_PARTS = {"samples": "Samples", "probabilities": "Probabilities"}
 _MAX_LABEL = 17  # letters of a class beside its bar
 
 
@@ -39,8 +41,11 @@ def show_draws(
     measured = cached.invariance(model_name, picked.image, augmentation, num, seed)
     network = shared.model(model_name)
     label = network.class_names[measured.class_index]
-    _show_summary(zoo.model_view(network.card, picked.image), picked, measured, label)
     sheet = _sheet(versions, measured)
+    if address.tabs(_PARTS, key="draws_part") == "probabilities":
+        _show_probabilities(network.class_names, measured, label)
+        return
+    _show_summary(zoo.model_view(network.card, picked.image), picked, measured, label)
     show_image(
         sheet,
         f"{num} samples as in training, seed {seed}, {_size(versions[0])} px, with the probability "
@@ -49,55 +54,59 @@ def show_draws(
         f"{num} augmented versions of {picked.label}; {_kept(measured)} keep the prediction "
         f"{label}",
     )
-    bars, words = st.columns([1.1, 1], gap="medium")
-    with bars:
-        show_chart(
-            figures.draws_figure(
-                [_short(network.class_names[i]) for i in measured.predictions],
-                *(measured.probabilities, measured.stays, measured.before),
-            ),
-            f"Probability of {label} for each sample",
-            key="draws",
-        )
-        st.markdown(
-            f":small[Probability of “{label}” for each sample, with the predicted class on the "
-            f"left. Dotted: the image without augmentation, {measured.before:.0%}.]"
-        )
-    with words:
-        _explain_draws(measured, label, augmentation)
+    _explain_draws(measured, label, augmentation)
     _suggest(model_name, num)
     _offer_files(sheet, model_name, picked, augmentation, num, seed)
 
 
-def _show_summary(view: np.ndarray, picked: PickedImage, found: Invariance, label: str) -> None:
+def _show_probabilities(class_names: Sequence[str], measured: Invariance, label: str) -> None:
+    show_chart(
+        figures.draws_figure(
+            [_short(class_names[i]) for i in measured.predictions],
+            *(measured.probabilities, measured.stays, measured.before),
+        ),
+        f"Probability of {label} for each sample",
+        key="draws",
+    )
+    st.markdown(
+        f":small[Probability of “{label}” for each sample, with the predicted class on the left. "
+        f"Dotted: the image without augmentation, {measured.before:.0%}.]"
+    )
+    st.markdown(
+        f"Probability of “{label}”: {measured.mean:.1%} on average, standard deviation "
+        f"{100 * measured.spread:.1f} percentage points."
+    )
+
+
+def _show_summary(view: np.ndarray, picked: PickedImage, measured: Invariance, label: str) -> None:
     image, numbers = st.columns([1, 2.6], gap="medium")
     with image:
         show_image(
             view, f"{picked.label}, {_size(view)} px", f"{picked.label}, without augmentation"
         )
     with numbers:
-        st.markdown(f"Prediction without augmentation: **{label}** ({found.before:.1%}).")
+        st.markdown(f"Prediction without augmentation: **{label}** ({measured.before:.1%}).")
         same, mean, spread = st.columns(3)
-        same.metric("Same prediction", _kept(found).replace(" of ", "/"))
-        mean.metric("Mean", f"{found.mean:.0%}", help="Mean probability of that class.")
+        same.metric("Same prediction", _kept(measured).replace(" of ", "/"))
+        mean.metric("Mean", f"{measured.mean:.0%}", help="Mean probability of that class.")
         spread.metric(
-            *("Spread", f"±{100 * found.spread:.0f}%"),
+            *("Spread", f"±{100 * measured.spread:.0f}%"),
             help="Standard deviation of that probability over the samples, in percentage points.",
         )
-        st.progress(found.share, f"Same prediction for {found.share:.0%} of the samples")
+        st.progress(measured.share, f"Same prediction for {measured.share:.0%} of the samples")
 
 
-def _sheet(versions: np.ndarray, found: Invariance) -> np.ndarray:
+def _sheet(versions: np.ndarray, measured: Invariance) -> np.ndarray:
     tiles = [
         _marked(figures.enlarge(pixels, TILE_PX), bool(stays))
-        for pixels, stays in zip(versions, found.stays, strict=True)
+        for pixels, stays in zip(versions, measured.stays, strict=True)
     ]
     return figures.mosaic(
         tiles,
         [None] * len(tiles),
         columns=_COLUMNS,
         tile_px=max(tiles[0].shape),
-        numbers=[f"{i}: {100 * p:.0f}%" for i, p in enumerate(found.probabilities, start=1)],
+        numbers=[f"{i}: {100 * p:.0f}%" for i, p in enumerate(measured.probabilities, start=1)],
         strip_px=40,
     )
 
@@ -109,13 +118,11 @@ def _marked(pixels: np.ndarray, stays: bool) -> np.ndarray:
     return figures.with_border(figures.with_border(pixels, _SAME, width_px=5), _SHEET, width_px=11)
 
 
-def _explain_draws(found: Invariance, label: str, augmentation: Augmentation) -> None:
+def _explain_draws(measured: Invariance, label: str, augmentation: Augmentation) -> None:
     st.markdown(
         f"**What you see.** Random augmentations of the image: {described(augmentation)}. "
-        f"{_verdict(found, label)} Training on such samples teaches a network that the class does "
-        "not change.\n\n"
-        f"Probability of “{label}”: {found.mean:.1%} on average, standard deviation "
-        f"{100 * found.spread:.1f} percentage points."
+        f"{_verdict(measured, label)} Training on such samples teaches a network that the class "
+        "does not change."
     )
 
 
@@ -132,12 +139,12 @@ def _suggest(model_name: str, num: int) -> None:
     )
 
 
-def _verdict(found: Invariance, label: str) -> str:
-    if found.share == 1:
+def _verdict(measured: Invariance, label: str) -> str:
+    if measured.share == 1:
         return f"The prediction “{label}” is the same for all samples."
-    if found.share >= 0.5:
-        return f"The prediction “{label}” is the same for {_kept(found)} samples."
-    kept = f"only {_kept(found)} samples" if found.share else "no sample"
+    if measured.share >= 0.5:
+        return f"The prediction “{label}” is the same for {_kept(measured)} samples."
+    kept = f"only {_kept(measured)} samples" if measured.share else "no sample"
     return (
         f"The prediction “{label}” is the same for {kept}: the network is not invariant to these "
         "transforms."
@@ -164,9 +171,9 @@ def _offer_files(
     recipe = {
         "augmentation": asdict(augmentation),
         "seed": seed,
-        "draws": num,
+        "samples": num,
         "network": model_name,
-        "picture": picked.label,
+        "image": picked.label,
         "use": "cnnviz.training.Augmentation(**augmentation)",
     }
     left, right = st.columns(2)
@@ -178,8 +185,8 @@ def _offer_files(
         )
 
 
-def _kept(found: Invariance) -> str:
-    return f"{int(found.stays.sum())} of {len(found.predictions)}"
+def _kept(measured: Invariance) -> str:
+    return f"{int(measured.stays.sum())} of {len(measured.predictions)}"
 
 
 def _size(pixels: np.ndarray) -> str:

@@ -10,7 +10,7 @@ from cnnviz.images import as_gray
 from cnnviz.ui import shared
 from cnnviz.ui.basics import cached
 from cnnviz.ui.controls import PickedImage, keep_within
-from cnnviz.ui.shell import frame
+from cnnviz.ui.shell import address, frame
 from cnnviz.ui.shell.display import added, exact, number, show_image
 
 _CUT, _RANDOM = "Part of the image", "Random numbers"
@@ -21,6 +21,7 @@ _FORMULAS = {
     "sum": r"L = \sum_{ij} y_{ij}, \qquad g_{ij} = 1",
     "middle": r"L = y_\mathrm{center}, \qquad g_{ij} = 1 \text{ at the center, else } 0",
 }
+_PARTS = {"one-weight": "One weight", "all-weights": "All weights"}
 _SIDE = 3  # of the kernels
 _BY_TITLE = {
     kernel.title: kernel.values for kernel in KERNELS if kernel.values.shape == (_SIDE, _SIDE)
@@ -45,10 +46,13 @@ def show(picked: PickedImage) -> None:
             wanted = _BY_TITLE[title]
     target = valid_correlation(image, wanted)
     steps = kernel_gradient(image, kernel, target, loss)
-    with right:
+    with left:
         row, column = _choose_weight()
-        _show_forward(steps, target, loss, row, column)
-        _show_weight(steps, row, column)
+    with right:
+        if address.tabs(_PARTS, key="gradient_part") == "one-weight":
+            _show_forward(steps, target, loss, row, column)
+            _show_weight(steps, row, column)
+            return
         compared = _show_all(steps, row, column)
         _explain(steps, target, loss)
     with compared:
@@ -100,9 +104,8 @@ def _show_cut(gray: np.ndarray, top: int, left: int, side: int, label: str) -> N
 
 
 def _choose_weight() -> tuple[int, int]:
-    first, second = st.columns(2)
-    row = first.slider("Weight: row a", 0, _SIDE - 1, 0, key="weight_row", bind="query-params")
-    column = second.slider(
+    row = st.slider("Weight: row a", 0, _SIDE - 1, 0, key="weight_row", bind="query-params")
+    column = st.slider(
         "Weight: column b", 0, _SIDE - 1, 2, key="weight_column", bind="query-params"
     )
     return row, column
@@ -204,7 +207,9 @@ def _show_automatic(steps: GradientSteps, target: np.ndarray, loss: str) -> None
         _rows(steps.image), _rows(steps.kernel), _rows(target), loss
     )
     difference = float(np.abs(gradient - steps.gradient).max())
-    same = "the same numbers" if difference < 1e-9 else f"largest difference {difference:.1g}"
+    same = (
+        "the same numbers" if difference < 1e-9 else f"largest difference {number(difference, 1)}"
+    )
     _grid(
         gradient,
         f"TensorFlow's `GradientTape`: {same}, loss {number(value, 4)}",

@@ -10,7 +10,7 @@ from cnnviz.ui import shared
 from cnnviz.ui.class_activation import cached, heat_map
 from cnnviz.ui.class_activation.heat_map import AttributionRequest
 from cnnviz.ui.controls import PickedImage, keep_within
-from cnnviz.ui.shell import frame
+from cnnviz.ui.shell import address, frame
 from cnnviz.ui.shell.display import number, show_chart, show_map, show_scale
 
 _NUM_SHOWN = 6  # maps shown one by one
@@ -43,15 +43,24 @@ def show(model_name: str, picked: PickedImage) -> None:
         if observation is None:
             return
         maps = observation.activations[request.layer_name]
-        _show_parts(model_name, request, maps, maps * weights)
-        _show_proof(model_name, picked, request)
+        titles = {"contributions": "Contributions", "partial-sum": "Partial sum"}
+        if _has_logit_identity(model_name, request):
+            titles["logit"] = "Map and logit"
+        part = address.tabs(titles, key="decomposition_part")
+        if part == "contributions":
+            _show_contributions(model_name, request, maps, maps * weights)
+        elif part == "partial-sum":
+            label = heat_map.target_label(model_name, request.target)
+            _show_total(request, maps * weights, label)
+        else:
+            _show_logit(model_name, picked, request)
 
 
-def _show_parts(
+def _show_contributions(
     model_name: str, request: AttributionRequest, maps: np.ndarray, parts: np.ndarray
 ) -> None:
     totals = parts.sum(axis=(0, 1), dtype=np.float64)
-    order = np.argsort(-np.abs(totals), kind="stable")
+    order = _by_contribution(parts)
     shown = order[:_NUM_SHOWN]
     label = heat_map.target_label(model_name, request.target)
     show_chart(
@@ -82,8 +91,16 @@ def _show_parts(
         alt="The feature maps with the largest contributions",
     )
     show_scale(part_scale)
-    st.markdown(":small[Lower row: red supports the class, blue opposes it.]")
-    _show_total(request, parts, order, label)
+    st.markdown(
+        "**What you see.** The heat map is a weighted sum of feature maps. Lower row: red supports "
+        "the class, blue opposes it.\n\n"
+        "**Try this.** Open *Partial sum* and add the maps one by one."
+    )
+
+
+def _by_contribution(parts: np.ndarray) -> np.ndarray:
+    """Order the channels by what each adds to the map, the largest magnitude first."""
+    return np.argsort(-np.abs(parts.sum(axis=(0, 1), dtype=np.float64)), kind="stable")
 
 
 def _own_scale(values: np.ndarray) -> Scale:
@@ -94,10 +111,9 @@ def _sums(totals: np.ndarray) -> list[str]:
     return [f"sum {number(float(total))}" for total in totals]
 
 
-def _show_total(
-    request: AttributionRequest, parts: np.ndarray, order: np.ndarray, label: str
-) -> None:
-    st.subheader("Partial sum")
+def _show_total(request: AttributionRequest, parts: np.ndarray, label: str) -> None:
+    """Add up the contributions from the largest on, as many as wanted."""
+    order = _by_contribution(parts)
     depth = len(order)
     keep_within(_ADDED, depth + 1)
     added = int(
@@ -132,19 +148,25 @@ def _likeness(first: np.ndarray, second: np.ndarray) -> float:
     return max(0.0, float(np.corrcoef(first.ravel(), second.ravel())[0, 1]))
 
 
-def _show_proof(model_name: str, picked: PickedImage, request: AttributionRequest) -> None:
-    """Show for heads that allow it that the mean of CAM and the bias are the logit."""
+def _has_logit_identity(model_name: str, request: AttributionRequest) -> bool:
+    """Tell whether the mean of CAM plus the bias is the logit that was asked for."""
+    target = request.target
+    has_head = cam.gap_head(shared.model(model_name)) is not None
+    return has_head and not target.is_probability and len(target.weights) == 1
+
+
+def _show_logit(model_name: str, picked: PickedImage, request: AttributionRequest) -> None:
+    """Show that the mean of CAM and the bias are the logit."""
     model = shared.model(model_name)
     head = cam.gap_head(model)
-    if head is None or request.target.is_probability or len(request.target.weights) != 1:
-        return
+    assert head is not None
     _, _, bias = head
     class_index = request.target.class_index
     heatmap = cached.heatmap(model_name, picked.image, "cam", head[0][0], request.target)
     if heatmap is None:
         return
     mean, offset = float(heatmap.values.mean(dtype=np.float64)), float(bias[class_index])
-    st.subheader("Mean of the map plus bias = logit")
+    st.subheader("Mean of the map + bias = logit")
     st.markdown(
         f"This network averages `{head[0][0]}` and applies one dense layer. So the mean of CAM "
         "plus "

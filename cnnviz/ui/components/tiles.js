@@ -1,8 +1,9 @@
 // One image made of equal tiles: a click or the arrow keys pick one of them.
 const SMALLEST_PX = 28; // of a tile that a finger can hit; wider sheets scroll sideways
+                        // (not maps of many units: they stay whole, arrow keys step through them)
 
 export default function ({ data, parentElement, setStateValue }) {
-  const { src, columns, count, cell, edge, size, picked, labels, alt, height, width } = data;
+  const { src, columns, count, cell, edge, size, picked, labels, alt, height, width, whole } = data;
   const box = parentElement.querySelector(".tiles");
   const picture = parentElement.querySelector("img");
   const mark = parentElement.querySelector(".mark");
@@ -52,7 +53,7 @@ export default function ({ data, parentElement, setStateValue }) {
 
   box.style.maxHeight = height ? `${height}px` : "none";
   box.style.maxWidth = width ? `${width}px` : "none";
-  picture.parentElement.style.minWidth = `${columns * SMALLEST_PX}px`;
+  picture.parentElement.style.minWidth = whole ? "0" : `${columns * SMALLEST_PX}px`;
   box.tabIndex = 0;
   box.setAttribute("role", "slider");
   box.setAttribute("aria-label", alt);

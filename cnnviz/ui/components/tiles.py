@@ -55,6 +55,7 @@ def pick_tile(
     on_pick: Callable[[int], None],
     max_height_px: int = 0,
     max_width_px: int = 0,
+    is_whole: bool = False,
 ) -> None:
     """Show an image made of tiles; `on_pick` gets the number of the one that is picked.
 
@@ -75,6 +76,8 @@ def pick_tile(
         Higher images scroll; 0 for no limit.
     max_width_px : int
         Wider columns are not filled; 0 for no limit.
+    is_whole : bool
+        Fit the width, however small the tiles become.
     """
     content = base64.b64encode(_encoded(sheet)).decode()
 
@@ -97,6 +100,7 @@ def pick_tile(
             "alt": alt,
             "height": max_height_px,
             "width": max_width_px,
+            "whole": is_whole,
         },
         on_tile_change=handed_over,
     )

@@ -29,7 +29,7 @@ def columns(
 
     `at_share`, 0 to 1, is the relative depth of the default layer.
     """
-    shown = _blocks(model_name)
+    shown = blocks(model_name)
     names = [block.last for block in shown]
     glances = shared.overview(model_name, picked.image)
     model = shared.model(model_name)
@@ -71,7 +71,14 @@ def columns(
     return chosen, column, stage
 
 
-def _blocks(model_name: str) -> list[Block]:
+def blocks(model_name: str) -> list[Block]:
+    """Return the blocks of a network whose layers have feature maps, from input to output.
+
+    Raises
+    ------
+    CnnvizError
+        If no layer has feature maps.
+    """
     model = shared.model(model_name)
     layer_blocks = [
         block for block in figures.blocks(shared.layers(model_name)) if block.last in model.grids

@@ -32,8 +32,15 @@ _SCALES = {
     "network": "per network",
     "raw": "fixed, −1 to 1",
 }
+_FILTER_PARTS = {
+    "map": "Feature map",
+    "images": "Maximally activating images",
+    "kernel": "Kernel",
+    "histogram": "Histogram",
+}
+_HIERARCHY_PARTS = {"maps": "Maps of each layer", "activations": "Number of activations"}
 _MAX_SLICES = 64
-_MAX_ROWS = 10  # layers in the view of the whole network
+_MAX_ROWS = 8  # layers in the view of the whole network
 
 
 def show_all(model_name: str, picked: PickedImage) -> None:
@@ -224,7 +231,7 @@ def _show_dead(model_name: str, layer_name: str, numbers: MapStatistics) -> None
 
 
 def show_one(model_name: str, picked: PickedImage) -> None:
-    """Show one filter: its map, kernel, histogram and maximally activating images."""
+    """Show one filter: its map, kernel, histogram or maximally activating images."""
     layer_name, column, stage = layer_strip.columns(model_name, picked)
     with stage:
         _draw_tile(model_name, picked, layer_name, column)
@@ -237,34 +244,43 @@ def _draw_tile(
     numbers = shared.layer_statistics(model_name, picked.image, layer_name)
     with column:
         channel = layer_strip.choose_channel(values.shape[-1])
-    one = values[..., channel]
-    scale = layer_strip.value_scale(one)
-    model = shared.model(model_name)
+    part = address.tabs(_FILTER_PARTS, key="filter_part")
+    if part == "map":
+        _show_feature_map(model_name, picked, values[..., channel], channel)
+        _show_numbers(numbers, channel)
+    elif part == "kernel":
+        _show_slices(model_name, picked, layer_name, channel)
+    elif part == "histogram":
+        show_chart(
+            figures.value_histogram(values[..., channel], "units"),
+            f"Histogram of the activations of channel {channel}",
+            key="map histogram",
+        )
+        _show_numbers(numbers, channel)
+    else:
+        _show_examples(model_name, layer_name, channel, column)
+
+
+def _show_feature_map(
+    model_name: str, picked: PickedImage, feature_map: np.ndarray, channel: int
+) -> None:
+    """Show a feature map on its own grid, and upsampled over the image."""
+    scale = layer_strip.value_scale(feature_map)
     image = shared.smaller(picked.image, 768)
-    seen = zoo.seen_part(model.card, image)
+    seen = zoo.seen_part(shared.model(model_name).card, image)
     grid, over = st.columns(2)
     with grid:
-        caption = f"Channel {channel} at its own resolution, {layer_strip.size_text(one.shape)}"
-        show_map(one, scale, caption, "Feature map")
-        _show_numbers(numbers, channel)
+        size = layer_strip.size_text(feature_map.shape)
+        caption = f"Channel {channel} at its own resolution, {size}"
+        show_map(feature_map, scale, caption, "Feature map")
     with over:
-        pixels = figures.overlay_part(image.pixels, one, scale, 0.6, seen)
+        pixels = figures.overlay_part(image.pixels, feature_map, scale, 0.6, seen)
         show_painted(
             pixels,
             scale,
             f"The same map, upsampled over {picked.label}",
             "Feature map over the image",
         )
-    left, right = st.columns(2)
-    with left:
-        _show_slices(model_name, picked, layer_name, channel)
-    with right:
-        show_chart(
-            figures.value_histogram(one, "units"),
-            f"Histogram of the activations of channel {channel}",
-            key="map histogram",
-        )
-    _show_examples(model_name, layer_name, channel)
 
 
 def _show_slices(model_name: str, picked: PickedImage, layer_name: str, channel: int) -> None:
@@ -304,9 +320,8 @@ def _show_slices(model_name: str, picked: PickedImage, layer_name: str, channel:
     )
 
 
-def _show_examples(model_name: str, layer_name: str, channel: int) -> None:
-    st.subheader("Maximally activating images")
-    full = st.toggle(
+def _show_examples(model_name: str, layer_name: str, channel: int, column: DeltaGenerator) -> None:
+    full = column.toggle(
         "Search the test set",
         key="full_search",
         bind="query-params",
@@ -325,9 +340,9 @@ def _show_examples(model_name: str, layer_name: str, channel: int) -> None:
     model = shared.model(model_name)
     field = layer_strip.facts_of(model_name, layer_name)
     whole, patches = [], []
-    for place, row, column in best:
-        view = zoo.model_view(model.card, images.images[place])
-        rows, columns = layer_strip.pixels_of(field, row, column, view.shape)
+    for index, row, place in best:
+        view = zoo.model_view(model.card, images.images[index])
+        rows, columns = layer_strip.pixels_of(field, row, place, view.shape)
         whole.append(figures.enlarged_with_frame(view, rows, columns, side_px=256, width_px=4))
         patches.append(view[rows.start : rows.stop, columns.start : columns.stop])
     sheet = figures.mosaic(
@@ -350,17 +365,25 @@ def _show_examples(model_name: str, layer_name: str, channel: int) -> None:
 
 
 def show_hierarchy(model_name: str, picked: PickedImage) -> None:
-    """Show up to ten layers, a row each: their most active maps and a unit's receptive field."""
-    shown = layer_strip._blocks(model_name)
+    """Show the most active maps of layers from input to output, or their activation counts."""
+    if address.tabs(_HIERARCHY_PARTS, key="hierarchy_part") == "maps":
+        _show_layers(model_name, picked)
+    else:
+        _show_activations(model_name)
+
+
+def _show_layers(model_name: str, picked: PickedImage) -> None:
+    """Show some layers, a row each: their most active maps and a unit's receptive field."""
+    shown = layer_strip.blocks(model_name)
     places = np.unique(np.linspace(0, len(shown) - 1, min(len(shown), _MAX_ROWS)).astype(int))
     glances = shared.overview(model_name, picked.image)
     view = zoo.model_view(shared.model(model_name).card, picked.image)
-    for place in places:
-        name = shown[place].last
+    for index in places:
+        name = shown[index].last
         facts, glance = layer_strip.facts_of(model_name, name), glances[name]
         height, width, channels = facts.output_shape
         rows, columns = layer_strip.pixels_of(facts, height // 2, width // 2, view.shape)
-        text, maps, seen = st.columns([1.4, 4, 0.8], vertical_alignment="center")
+        text, maps, seen = st.columns([1.5, 4, 0.6], vertical_alignment="center")
         text.markdown(
             f"`{name}`\n\n:small[{height} × {width} positions, {channels} channels; receptive "
             f"field {len(rows)} × {len(columns)} pixels]"
@@ -389,7 +412,11 @@ def show_hierarchy(model_name: str, picked: PickedImage) -> None:
         "**What you see.** Each row shows a layer's most active maps on one color scale. The green "
         "frame is the center unit's receptive field: it grows with depth."
     )
-    st.subheader("Number of activations per layer")
+
+
+def _show_activations(model_name: str) -> None:
+    """Show how many positions, channels and activations each layer has."""
+    shown = layer_strip.blocks(model_name)
     table = [layer_strip.facts_of(model_name, block.last) for block in shown]
     show_chart(
         figures.activations_figure(table),

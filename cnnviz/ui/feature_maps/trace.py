@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,13 +14,18 @@ from cnnviz.network import IMAGE
 from cnnviz.ui import shared
 from cnnviz.ui.components import tiles
 from cnnviz.ui.controls import PickedImage, keep_within, layer_strip
+from cnnviz.ui.feature_maps.words import gradient_spread, same_value
+from cnnviz.ui.shell import address
 from cnnviz.ui.shell.display import download, number, show_image, show_painted, show_scale
 
 if TYPE_CHECKING:
     from cnnviz.features.unit_trace import UnitTrace, WindowStep
 
 _ROW, _COLUMN = "trace_row", "trace_column"
+_PARTS = {"field": "Receptive field", "calculation": "Calculation"}
 _MAX_SIDE_PX = 448
+_GRADIENT_ALPHA = 0.65  # of the gradient over the image
+_MIN_FRAME = 0.08  # side of the frame, of the image
 _MAX_CELLS = 49  # entries of the largest kernel shown as numbers
 _MAX_SUMMANDS = 12
 
@@ -36,20 +42,43 @@ def _draw(model_name: str, picked: PickedImage, layer_name: str, column: DeltaGe
     height, width, num_channels = values.shape
     with column:
         channel = layer_strip.choose_channel(num_channels)
-    one = values[..., channel]
-    strongest = np.unravel_index(int(one.argmax()), one.shape)
+    feature_map = values[..., channel]
+    default_row, default_column = telling_unit(feature_map)
     with column:
-        row = _choose("Row", _ROW, height, int(strongest[0]))
-        place = _choose("Column", _COLUMN, width, int(strongest[1]))
+        row = _choose("Row", _ROW, height, default_row)
+        place = _choose("Column", _COLUMN, width, default_column)
     trace = shared.unit_trace(model_name, picked.image, layer_name, channel, row, place)
-    left, right = st.columns(2, gap="medium")
+    if address.tabs(_PARTS, key="trace_part") == "calculation":
+        _show_steps(trace, layer_name)
+        return
+    left, middle, right = st.columns(3)
     with left:
-        _show_map(one, row, place, layer_name, channel)
-    with right:
-        _show_field(model_name, picked, trace)
-    _explain_field(trace)
-    st.subheader("The activation, recomputed step by step")
-    _show_steps(trace, layer_name)
+        _show_map(feature_map, row, place, layer_name, channel)
+    _show_field(zoo.model_view(shared.model(model_name).card, picked.image), trace, middle, right)
+    _explain_field(trace, _num_windows(model_name, layer_name))
+
+
+def telling_unit(feature_map: np.ndarray) -> tuple[int, int]:
+    """Return row and column of a unit whose gradient is worth a look.
+
+    It is the strongest one that is not clipped by an activation such as ReLU6 (several units then
+    share the maximum), and not at the border, where padding is part of the receptive field.
+    """
+    margin = 1 if min(feature_map.shape) >= 5 else 0
+    inner = feature_map[margin : len(feature_map) - margin, margin : feature_map.shape[1] - margin]
+    is_clipped = (inner == inner.max()) & ((inner == inner.max()).sum() > 1)
+    candidates = np.where(is_clipped, -np.inf, inner)
+    if np.isneginf(candidates).all():  # a constant map
+        return feature_map.shape[0] // 2, feature_map.shape[1] // 2
+    row, column = np.unravel_index(int(candidates.argmax()), inner.shape)
+    return int(row) + margin, int(column) + margin
+
+
+def _num_windows(model_name: str, layer_name: str) -> int:
+    """Count the convolution and pooling layers up to a layer, on all branches."""
+    rows = shared.layers(model_name)
+    last = next(place for place, row in enumerate(rows) if row.name == layer_name)
+    return sum(row.kernel is not None for row in rows[: last + 1])
 
 
 def _choose(label: str, key: str, length: int, default: int) -> int:
@@ -57,10 +86,12 @@ def _choose(label: str, key: str, length: int, default: int) -> int:
     return int(st.number_input(label, 0, length - 1, default, key=key, bind="query-params"))
 
 
-def _show_map(one: np.ndarray, row: int, column: int, layer_name: str, channel: int) -> None:
-    scale = layer_strip.value_scale(one)
-    height, width = one.shape
-    sheet = figures.enlarge(figures.colorize(one, scale), _MAX_SIDE_PX)
+def _show_map(
+    feature_map: np.ndarray, row: int, column: int, layer_name: str, channel: int
+) -> None:
+    scale = layer_strip.value_scale(feature_map)
+    height, width = feature_map.shape
+    sheet = figures.enlarge(figures.colorize(feature_map, scale), _MAX_SIDE_PX)
     factor = len(sheet) // height
 
     def pick(place: int) -> None:
@@ -71,34 +102,53 @@ def _show_map(one: np.ndarray, row: int, column: int, layer_name: str, channel: 
         tiles.Grid(width, height * width, factor, factor, 0),
         key="cells",
         picked=row * width + column,
-        labels=[f"row {place // width}, column {place % width}" for place in range(one.size)],
+        labels=[f"row {i}, column {j}" for i, j in np.ndindex(height, width)],
         alt=f"Units of channel {channel} of {layer_name}",
         on_pick=pick,
+        is_whole=True,
     )
     show_scale(scale)
     st.markdown(f":small[Channel {channel} of `{layer_name}`: click a unit.]")
 
 
-def _show_field(model_name: str, picked: PickedImage, trace: "UnitTrace") -> None:
-    view = zoo.model_view(shared.model(model_name).card, picked.image)
-    scale = figures.unsigned_scale(trace.gradient, color_map="inferno")
-    painted = figures.overlay(view, figures.colorize(trace.gradient, scale), 0.65)
-    if trace.seen_rows and trace.seen_columns:
-        large = figures.enlarged_with_frame(
-            painted, trace.seen_rows, trace.seen_columns, side_px=_MAX_SIDE_PX
+def _show_field(
+    view: np.ndarray, trace: "UnitTrace", whole: DeltaGenerator, enlarged: DeltaGenerator
+) -> None:
+    """Show where the receptive field lies on the network's input, and the gradient within it."""
+    rows = trace.seen_rows or range(view.shape[0])
+    columns = trace.seen_columns or range(view.shape[1])
+    with whole:
+        show_image(
+            figures.enlarged_with_frame(
+                view,
+                _at_least(rows, _MIN_FRAME * len(view)),
+                _at_least(columns, _MIN_FRAME * view.shape[1]),
+                side_px=_MAX_SIDE_PX,
+                width_px=4,
+            ),
+            "In the green frame: the receptive field on the network's input.",
+            "The receptive field on the image",
         )
-    else:
-        large = figures.enlarge(painted, _MAX_SIDE_PX)
-    show_painted(
-        large,
-        scale,
-        "Green frame: the receptive field. Brightness: |∂ unit / ∂ pixel|, the mean over the color "
-        "channels.",
-        "The receptive field on the image",
-    )
+    part = slice(rows.start, rows.stop), slice(columns.start, columns.stop)
+    gradient = trace.gradient[part]
+    scale = figures.unsigned_scale(gradient, color_map="inferno")
+    with enlarged:
+        show_painted(
+            figures.overlay(view[part], figures.colorize(gradient, scale), _GRADIENT_ALPHA),
+            scale,
+            "The receptive field, enlarged. Brightness: |∂ unit / ∂ pixel|, the mean over the "
+            "color channels.",
+            "The gradient within the receptive field",
+        )
 
 
-def _explain_field(trace: "UnitTrace") -> None:
+def _at_least(span: range, length: float) -> range:
+    """Widen a span that is too short for a visible frame."""
+    more = max(0, math.ceil((length - len(span)) / 2))
+    return range(max(span.start - more, 0), span.stop + more)
+
+
+def _explain_field(trace: "UnitTrace", num_windows: int) -> None:
     if trace.seen_rows is None or trace.seen_columns is None:
         st.markdown(
             "The receptive field of this unit is unknown: an earlier layer has an unsupported type."
@@ -110,15 +160,10 @@ def _explain_field(trace: "UnitTrace") -> None:
         return
     area = len(rows) * len(columns)
     gradients = np.sort(trace.gradient.ravel())[::-1]
-    told = (
-        "The gradient is zero at every pixel: a ReLU is inactive, or saturated at its upper limit."
-    )
+    half = 0
     if gradients[0] > 0:
         half = int(np.searchsorted(gradients.cumsum(), gradients.sum() / 2)) + 1
-        told = (
-            f"Half of the gradient magnitude lies in **{half:,}** of them (**{half / area:.0%}**): "
-            "the effective receptive field is smaller."
-        )
+    told = gradient_spread(half, area, num_windows)
     st.markdown(
         f"**What you see.** The receptive field spans rows {rows[0]} to {rows[-1]} and columns "
         f"{columns[0]} to {columns[-1]}: {len(rows)} × {len(columns)} = {area:,} pixels. {told}"
@@ -145,11 +190,7 @@ def _show_steps(trace: "UnitTrace", layer_name: str) -> None:
             st.markdown(f"**{name}{step.kind}**: {step.formula} = **{number(step.value, 6)}**")
     rebuilt = trace.rebuilt
     assert rebuilt is not None
-    st.markdown(
-        f"The network computed **{number(trace.value, 6)}** in 32-bit floating point; in 64-bit "
-        f"the result is **{number(rebuilt, 6)}**. The difference is "
-        f"{abs(trace.value - rebuilt):.1g}, a rounding error."
-    )
+    st.markdown(same_value(trace.value, rebuilt))
 
 
 def _show_window(step: "WindowStep") -> None:
@@ -158,7 +199,7 @@ def _show_window(step: "WindowStep") -> None:
         st.markdown(
             f"**`{step.layer_name}`, {step.kind}**: the "
             f"{'maximum' if 'Max' in step.kind else 'mean'} of a {size} window on channel "
-            f"{step.channels[0]} of `{step.source}` = **{number(step.value, 6)}**"
+            f"{step.channels[0]} of {_source(step)} = **{number(step.value, 6)}**"
         )
         if step.patch[..., 0].size <= _MAX_CELLS:
             cells = np.nan_to_num(step.patch[..., 0])
@@ -171,7 +212,7 @@ def _show_window(step: "WindowStep") -> None:
     order = np.argsort(-np.abs(sums), kind="stable")
     st.markdown(
         f"**`{step.layer_name}`, {step.kind}**: a {size} window on {len(names)} "
-        f"channel{'s' if len(names) > 1 else ''} of `{step.source}`. Each channel contributes a "
+        f"channel{'s' if len(names) > 1 else ''} of {_source(step)}. Each channel contributes a "
         "weighted sum. The sums and the bias are added."
     )
     place = int(
@@ -196,6 +237,10 @@ def _show_window(step: "WindowStep") -> None:
         f"{step.layer_name.replace('/', '-')}-unit.csv",
         lambda: factors_csv(step),
     )
+
+
+def _source(step: "WindowStep") -> str:
+    return "the image" if step.source == IMAGE else f"`{step.source}`"
 
 
 def _summand(value: float) -> str:

@@ -1,7 +1,7 @@
 """Images that maximize the filters of one layer."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -14,11 +14,8 @@ from cnnviz.feature_visualization.recipe import suggested_recipe
 from cnnviz.ui import controls, shared
 from cnnviz.ui.controls import PickedImage, layer_strip
 from cnnviz.ui.feature_visualization import cached
-from cnnviz.ui.shell.display import show_image
-
-if TYPE_CHECKING:
-    pass
 from cnnviz.ui.feature_visualization.tiles import GRID_COLUMNS, layer_atlas, tile_px
+from cnnviz.ui.shell.display import show_image
 
 _GRID = 64  # filters in the view of a whole layer
 _CHOICES = ("64 in order", "the 16 most active", "16 at random")

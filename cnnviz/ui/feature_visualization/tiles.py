@@ -1,14 +1,8 @@
 """What the views of feature visualization share: an atlas, and the size of its tiles."""
 
-from typing import TYPE_CHECKING
-
 from cnnviz.feature_visualization.atlas import LayerAtlas, find_atlas
 
-if TYPE_CHECKING:
-    pass
-
-
-GRID_COLUMNS = 8
+GRID_COLUMNS = 10
 
 
 def layer_atlas(model_name: str, layer_name: str) -> LayerAtlas | None:

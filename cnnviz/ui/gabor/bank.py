@@ -1,4 +1,4 @@
-"""The parts of the filter bank views: all responses, what they are worth, many images."""
+"""The views of filter banks: all responses, their redundancy, ten images, features."""
 
 import math
 from typing import Any
@@ -16,12 +16,13 @@ from cnnviz.ui import shared
 from cnnviz.ui.controls import PickedImage
 from cnnviz.ui.gabor import cached
 from cnnviz.ui.gabor.one_filter import MAX_SIDE_PX
-from cnnviz.ui.shell import frame
+from cnnviz.ui.shell import address, frame
 from cnnviz.ui.shell.display import number, show_image, show_map, show_painted, show_scale
 
 _MOST_LEVELS = 5
+_FEATURE_PARTS = {"accuracy": "Accuracy", "neighbors": "Nearest neighbors"}
 _RIVAL = "fashion-cnn"
-_TITLES = {kind.title: name for name, kind in BANKS.items()}
+_TITLES = {name: kind.title for name, kind in BANKS.items()}
 _SIGMAS = (1.5, 2.0, 3.0, 4.0, 6.0)
 _ROOMY_PX = 64  # images of this side have room for the bell of the lowest wave
 _MANY_FILTERS = 8  # columns of the view of many images
@@ -34,24 +35,47 @@ def show(picked: PickedImage) -> None:
     with column:
         image = shared.smaller(picked.image, MAX_SIDE_PX)
         chosen = bank_choice(min(image.pixels.shape[:2]))
-        settings = tile_settings(len(cached.filter_bank(chosen).names))
     with stage:
-        show_bank(image, picked.label, chosen, **settings)
+        parts = {
+            "responses": "Responses",
+            "redundancy": "Redundancy",
+            "strongest": "Strongest filter at each pixel",
+        }
+        if chosen.kind == "haar":
+            parts["decomposition"] = "Haar decomposition"
+        part = address.tabs(parts, key="bank_part")
+    if part == "responses":
+        with column:
+            settings = tile_settings(len(cached.filter_bank(chosen).names))
+        with stage:
+            show_bank(image, picked.label, chosen, **settings)
+        return
+    with stage:
+        if part == "redundancy":
+            _show_redundancy(chosen, image)
+        elif part == "strongest":
+            _show_strongest(chosen, image, picked.label)
+        else:
+            _show_decomposition(image, picked.label)
 
 
 def show_ten_images() -> None:
     """Show the responses of a bank to one image of each class."""
     column, stage = frame.columns()
     with column:
+        images = address.radio(
+            "Images",
+            {"clothing": "Ten kinds of clothing", "digits": "Ten digits"},
+            key="ten_images",
+        )
         chosen = bank_choice(_DIGIT_PX)
     with stage:
-        show_many(chosen)
+        show_many(chosen, are_digits=images == "digits")
 
 
 def bank_choice(side_px: int) -> BankSettings:
     """Ask for a bank for images of a side."""
-    title = st.selectbox("Bank", [*_TITLES], key="bank", bind="query-params")
-    kind = BANKS[_TITLES[title]]
+    kind = BANKS[address.selectbox("Bank", _TITLES, key="bank")]
     num_frequencies, num_thetas = 4, 8
     sigmas: list[float] = []
     if kind.name == "gabor":
@@ -113,11 +137,11 @@ def show_bank(
     tiles: str,
     enlarged: int | None,
 ) -> None:
-    """Show all responses in one image, one of them large, and what each filter is worth."""
+    """Show all responses or kernels in one image, and one filter large."""
     filters = cached.filter_bank(bank)
     responses = cached.bank_responses(image, bank)
-    worth = cached.bank_redundancy(image, bank)
-    order = np.argsort(-worth.energy, kind="stable") if by_energy else np.arange(len(responses))
+    energy = cached.bank_redundancy(image, bank).energy
+    order = np.argsort(-energy, kind="stable") if by_energy else np.arange(len(responses))
     maps = responses if tiles == "responses" else filters.kernels.real
     scale_of = figures.unsigned_scale if tiles == "responses" else figures.signed_scale
     common = scale_of(maps)
@@ -136,12 +160,8 @@ def show_bank(
         show_painted(sheet, common, caption, what)
     else:
         show_image(sheet, f"{caption} Each tile has its own scale.", what)
-    strongest = int(worth.energy.argmax())
+    strongest = int(energy.argmax())
     _show_tile(bank, image, strongest if enlarged is None else min(enlarged, len(maps) - 1))
-    _show_worth(bank, image)
-    if bank.kind == "haar":
-        _show_decomposition(image, label)
-    _show_winners(bank, image, label)
 
 
 def _columns(bank: BankSettings) -> int:
@@ -185,20 +205,19 @@ def _show_tile(bank: BankSettings, image: ImageInput, place: int) -> None:
         )
 
 
-def _show_worth(bank: BankSettings, image: ImageInput) -> None:
+def _show_redundancy(bank: BankSettings, image: ImageInput) -> None:
     """Say in numbers which filters are useful for this image."""
-    st.subheader("Redundancy of the bank")
-    worth, names = cached.bank_redundancy(image, bank), cached.filter_bank(bank).names
-    share = worth.energy / max(float(worth.energy.sum()), 1e-300)
+    redundancy, names = cached.bank_redundancy(image, bank), cached.filter_bank(bank).names
+    share = redundancy.energy / max(float(redundancy.energy.sum()), 1e-300)
     most = np.sort(share)[::-1].cumsum()
     enough = int(np.searchsorted(most, 0.9)) + 1
     st.markdown(
         f"The {len(names)} responses carry about as much information as "
-        f"**{worth.effective_filters:.1f}** independent ones. The **{enough}** with the most "
+        f"**{redundancy.effective_filters:.1f}** independent ones. The **{enough}** with the most "
         "energy "
         "hold 90 % of it."
     )
-    twins = [worth.twin(place) for place in range(len(names))]
+    twins = [redundancy.twin(place) for place in range(len(names))]
     st.dataframe(
         [
             {
@@ -211,7 +230,7 @@ def _show_worth(bank: BankSettings, image: ImageInput) -> None:
             for place, (twin, likeness) in enumerate(twins)
         ],
         hide_index=True,
-        height=300,
+        height=420,
         column_config={
             "Number": st.column_config.NumberColumn(width=60),
             "Filter": st.column_config.TextColumn(width=125),
@@ -229,7 +248,6 @@ def _show_worth(bank: BankSettings, image: ImageInput) -> None:
 
 def _show_decomposition(image: ImageInput, label: str) -> None:
     """Take the image apart by Haar's wavelets, and put it together again."""
-    st.subheader("Haar decomposition")
     levels = min(_MOST_LEVELS, int(math.log2(min(image.pixels.shape[:2]))) - 1)
     num_levels = st.slider("Levels", 1, max(levels, 2), 2, key="levels", bind="query-params")
     parts = haar_decomposition(image, num_levels)
@@ -248,17 +266,16 @@ def _show_decomposition(image: ImageInput, label: str) -> None:
         "**What you see.** Every level halves the image: averages in the corner, differences "
         "around "
         "it. The transform is invertible: after reconstruction no pixel differs by more than "
-        f"{parts.error:.0e}. Most differences are near zero, which compression exploits."
+        f"{number(parts.error, 1)}. Most differences are near zero, which compression exploits."
     )
 
 
-def _show_winners(bank: BankSettings, image: ImageInput, label: str) -> None:
+def _show_strongest(bank: BankSettings, image: ImageInput, label: str) -> None:
     """Show at every pixel the direction and the frequency of the filter that responds most."""
     responses = cached.bank_responses(image, bank)
     waves = np.array(cached.preferred_waves(bank))
     winners = responses.argmax(axis=0)
     strength = responses.max(axis=0)
-    st.subheader("Which filter responds most, and where?")
     left, right = st.columns(2)
     with left:
         if bank.kind == "blobs":
@@ -287,33 +304,22 @@ _DIRECTIONS = (
 )
 
 
-def show_many(bank: BankSettings) -> None:
-    """Ask the same bank about ten images at once."""
-    title = st.radio(
-        "Images",
-        ["Ten kinds of clothing", "Ten digits"],
-        key="many",
-        bind="query-params",
-        horizontal=True,
-    )
-    images, names, responses = cached.responses_to_ten(title == "Ten digits", bank)
+def show_many(bank: BankSettings, *, are_digits: bool) -> None:
+    """Show the responses of a bank to ten images, one of each class."""
+    images, names, responses = cached.responses_to_ten(are_digits, bank)
     filters = cached.filter_bank(bank)
-    energies = np.array(
-        [[float((response**2).mean()) for response in answers] for answers in responses]
-    )
+    energies = np.array([[float((response**2).mean()) for response in maps] for maps in responses])
     tells_apart = energies.std(axis=0) / np.maximum(energies.mean(), 1e-12)
     chosen = np.sort(np.argsort(-tells_apart)[:_MANY_FILTERS])
-    top = figures.unsigned_scale(np.stack([answers[chosen] for answers in responses]))
-    tiles: list[np.ndarray] = []
-    scales: list[figures.Scale | None] = []
-    for image, answers in zip(images, responses, strict=True):
-        tiles += [image.pixels, *answers[chosen]]
-        scales += [None, *[top] * len(chosen)]
-    sheet = figures.mosaic(tiles, scales, columns=len(chosen) + 1, tile_px=96, first_number=None)
+    top = figures.unsigned_scale(np.stack([maps[chosen] for maps in responses]))
+    tiles = [image.pixels for image in images]
+    tiles += [maps[channel] for channel in chosen for maps in responses]
+    scales = [*[None] * len(images), *[top] * (len(tiles) - len(images))]
+    sheet = figures.mosaic(tiles, scales, columns=len(images), tile_px=96, first_number=None)
     listed = ", ".join(f"{place} ({filters.names[place]})" for place in chosen)
     show_image(
         sheet,
-        f"Rows: images ({', '.join(names)}); then the response magnitude of filters {listed}.",
+        f"Columns: {', '.join(names)}. Rows below: the response magnitude of filters {listed}.",
         f"Responses of {len(chosen)} filters to ten images",
     )
     show_scale(top)
@@ -331,6 +337,9 @@ def show_features() -> None:
     """Compare a classifier on filter energies with a trained network, and find neighbors."""
     samples = datasets.fashion_mnist_samples()
     classifier, features = cached.bank_classifier(), cached.sample_features()
+    if address.tabs(_FEATURE_PARTS, key="features_part") == "neighbors":
+        _show_neighbors(samples, classifier.standardized(features))
+        return
     by_bank = classifier.predictions(features)
     by_network = shared.predictions_of_samples(_RIVAL, "fashion-mnist")
     record = shared.training_record(_RIVAL)
@@ -352,12 +361,10 @@ def show_features() -> None:
     ):
         with column:
             _show_samples(np.flatnonzero(chosen)[:12], f"{title}: {int(chosen.sum())} of 200", 4)
-    _show_neighbours(samples, classifier.standardized(features))
 
 
-def _show_neighbours(samples: LabeledImages, described: np.ndarray) -> None:
+def _show_neighbors(samples: LabeledImages, described: np.ndarray) -> None:
     """Show an image and its nearest by what the filters say, float (N, K)."""
-    st.subheader("Nearest neighbors by filter features")
     titles = [
         f"{samples.class_names[label]} {i % 20 + 1}" for i, label in enumerate(samples.labels)
     ]

@@ -1,6 +1,7 @@
 """Orientation tuning, and learned kernels against designed ones."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import streamlit as st
@@ -19,6 +20,7 @@ from cnnviz.ui.shell import address, frame
 from cnnviz.ui.shell.display import number, show_chart, show_map
 
 _NUM_THETAS = 24
+_LEARNED_PARTS = {"one-kernel": "One kernel", "all-kernels": "All kernels"}
 
 
 def show_tuning(model_name: str) -> None:
@@ -93,25 +95,29 @@ def show_learned(model_name: str) -> None:
             "7 × 7 or more, such as Fashion Gabor CNN or SVHN Gabor CNN."
         )
     fits = _all_fits(model_name, layer_name, weights)
-    places = sorted(fits, key=lambda place: -fits[place].r_squared)
-    place = st.selectbox(
-        "Kernel",
-        places,
-        format_func=lambda one: f"{one}: R² {fits[one].r_squared:.2f}",
-        key="fitted_kernel",
-        bind="query-params",
-    )
-    _show_fit(fits[place], place)
-    st.subheader("All kernels")
+    if address.tabs(_LEARNED_PARTS, key="learned_part") == "one-kernel":
+        channel = _choose_kernel(fits)
+        _show_fit(fits[channel], channel)
+    else:
+        _show_all_fits(fits, weights.shape[-1])
+
+
+def _choose_kernel(fits: Mapping[int, GaborFit]) -> int:
+    ordered = sorted(fits, key=lambda channel: -fits[channel].r_squared)
+    titles = {str(channel): f"{channel}: R² {fits[channel].r_squared:.2f}" for channel in ordered}
+    return int(address.selectbox("Kernel", titles, key="fitted_kernel"))
+
+
+def _show_all_fits(fits: Mapping[int, GaborFit], num_kernels: int) -> None:
     figure = figures.polar_fits(
-        [(one, fit.theta, fit.frequency, fit.r_squared) for one, fit in fits.items()]
+        [(channel, fit.theta, fit.frequency, fit.r_squared) for channel, fit in fits.items()]
     )
     show_chart(figure, "Orientation and frequency of all fits", key="fits")
     good = sum(fit.r_squared > 0.8 for fit in fits.values())
     st.markdown(
         "**What you see.** Each point is a kernel: its angle is the orientation of the fitted "
         "sinusoid, its radius the frequency in cycles per pixel; larger points are better fits. "
-        f" **{good} of {weights.shape[-1]}** kernels are Gabor functions for more than 80 % "
+        f"**{good} of {num_kernels}** kernels are Gabor functions for more than 80 % "
         "of their variance, learned from labels alone. Jones and Palmer found similar receptive "
         "fields in the visual cortex of cats (1987).\n\n"
         "**Try this.** Copy a fit to the sliders and apply it to an image."

@@ -9,6 +9,8 @@ from cnnviz.training.live.settings import LiveLook, LiveSettings, available_data
 from cnnviz.ui.shell.cache import remembered
 from cnnviz.ui.shell.server import keep_server_fast
 
+_DRAWING_PX = 270  # height, beside the kernels on one screen
+
 
 @remembered(1, ttl=600)
 def live_data() -> tuple[str, ...]:
@@ -41,4 +43,5 @@ def live_drawing(settings: LiveSettings) -> tuple[Any, tuple[LayerFacts, ...]]:
 
     network = build_blocks(settings.network, settings.name, settings.seed)
     rows = layer_table(wrap_model(network, zoo.card_for_model(network, settings.name)))
-    return figures.architecture_figure(rows, settings.network.input_shape), rows
+    figure = figures.architecture_figure(rows, settings.network.input_shape)
+    return figure.update_layout(height=_DRAWING_PX), rows

@@ -34,6 +34,12 @@ from cnnviz.ui.shell.server import keep_server_fast
 ABSENCE_SECONDS = 10.0  # a tab that was closed for so long ends its training
 _EARLIER = "live_earlier"  # session key: rows of the runs before
 _MAX_EARLIER = 8
+_PARTS = {
+    "curves": "Curves and kernels",
+    "predictions": "Ten predictions",
+    "confusion": "Confusion matrix",
+    "runs": "Your runs",
+}
 
 
 class _Presence:
@@ -60,7 +66,6 @@ def show() -> None:
     with stage:
         show_buttons(settings)
         show_training(settings)
-        show_comparison()
 
 
 def _shown(settings: LiveSettings) -> LiveRun | None:
@@ -129,15 +134,21 @@ def _watch(settings: LiveSettings, was_active: bool) -> None:
     look = run.look if run is not None else None
     look = look or cached.live_first_look(_untrained(settings))
     _say_state(run, settings, look)
-    history = _with_running_epoch(look)
-    if len(history["loss"]):
-        _show_curves(history, settings)
+    part = address.tabs(_PARTS, key="live_part")
+    if part == "curves":
+        history = _with_running_epoch(look)
+        if len(history["loss"]):
+            _show_curves(history, settings)
+        else:
+            _show_network(settings)
+        _show_kernels(look)
+        _explain(settings, look, history)
+    elif part == "predictions":
+        _show_ten(cached.live_ten(settings.data), look)
+    elif part == "confusion":
+        _show_confusion(settings, look)
     else:
-        _show_network(settings)
-    _show_kernels(look)
-    _show_ten(cached.live_ten(settings.data), look)
-    _show_confusion(settings, look)
-    _explain(settings, look, history)
+        _show_runs()
 
 
 def _untrained(settings: LiveSettings) -> LiveSettings:
@@ -241,7 +252,6 @@ def _layer_row(row: LayerFacts) -> dict[str, object]:
 
 
 def _show_ten(ten: LabeledImages, look: LiveLook) -> None:
-    st.subheader("Predictions for ten validation images")
     columns = [*st.columns(5), *st.columns(5)]
     for place, column in enumerate(columns):
         true, prediction = ten.class_names[place], int(look.predictions[place].argmax())
@@ -261,7 +271,6 @@ def _show_kernels(look: LiveLook) -> None:
 
 
 def _show_confusion(settings: LiveSettings, look: LiveLook) -> None:
-    st.subheader("Confusion matrix")
     names = cached.live_ten(settings.data).class_names
     figure = figures.confusion_figure(look.confusion, names)
     figure.update_layout(height=480)
@@ -283,7 +292,6 @@ def _explain(settings: LiveSettings, look: LiveLook, history: Mapping[str, np.nd
     ]
     if len(history["val_accuracy"]):
         lines[0] += f" {words.progress_verdict(history, 2.5 * guess)}"
-    lines.append(_formula(settings))
     if settings.data == SAMPLES:
         lines.append(
             "Trained on little data: with 150 images accuracy stays low and is not comparable with "
@@ -293,12 +301,13 @@ def _explain(settings: LiveSettings, look: LiveLook, history: Mapping[str, np.nd
         "**Try this.** Take fewer training images and more epochs: when do the curves separate? "
         "Then a learning rate ten times larger, and ten times smaller."
     )
-    lines.append(
-        f":small[{ten.origin} Training images, validation images and the ten images do not "
-        "overlap. The same settings and seed give the same result on this computer. Closing "
-        "or reloading this tab ends the training. Adam: Kingma and Ba, 2015, arXiv:1412.6980.]"
-    )
     st.markdown("\n\n".join(lines))
+    st.expander("How it works").markdown(
+        f"{_formula(settings)}\n\n:small[{ten.origin} Training images, validation images and the "
+        "ten images do not overlap. The same settings and seed give the same result on this "
+        "computer. Closing or reloading this tab ends the training. Adam: Kingma and Ba, 2015, "
+        "arXiv:1412.6980.]"
+    )
 
 
 def _formula(settings: LiveSettings) -> str:
@@ -367,23 +376,25 @@ def zipped(trained: LiveTrained) -> bytes:
     return content.getvalue()
 
 
-def show_comparison() -> None:
+def _show_runs() -> None:
     """Compare the training runs of this session."""
     run = current_run()
     rows = list(st.session_state.get(_EARLIER, ()))
     if run is not None and not run.is_active and run.trained is not None:
         rows.append(_row(run.trained))
-    if rows:
-        st.subheader("Your training runs")
-        st.dataframe(
-            rows,
-            hide_index=True,
-            column_config={
-                key: st.column_config.NumberColumn(format="percent")
-                for key in ("Training", "Validation")
-            },
-            alt="Table of the training runs of this session",
-        )
+    if not rows:
+        st.info("No run has ended yet. Press **Start**; each finished run becomes a row here.")
+        return
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_config={
+            key: st.column_config.NumberColumn(format="percent")
+            for key in ("Training", "Validation")
+        },
+        alt="Table of the training runs of this session",
+    )
+    st.markdown(f":small[Accuracy after the last epoch. The latest {_MAX_EARLIER + 1} runs.]")
 
 
 def _row(trained: LiveTrained) -> dict[str, object]:

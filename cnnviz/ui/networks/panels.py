@@ -12,49 +12,68 @@ from cnnviz.ui import shared
 from cnnviz.ui.controls import PickedImage, card_of
 from cnnviz.ui.networks.confusion import show_confusion
 from cnnviz.ui.networks.words import curves_verdict
-from cnnviz.ui.shell import frame
+from cnnviz.ui.shell import address, frame
 from cnnviz.ui.shell.display import number, show_bars, show_chart, show_image, show_painted
 from cnnviz.zoo import ModelCard, TrainingRecord
 
+_LAYER_PARTS = {"drawing": "Drawing", "table": "Table", "formulas": "Formulas of one layer"}
 _MAX_TILES = 64
 
 
 def show_architecture(model_name: str, picked: PickedImage) -> None:
-    """Show what goes in, the network as a drawing, what comes out, and the table."""
-    model = shared.model(model_name)
+    """Show what goes in and what comes out, and the layers as a drawing or a table."""
     rows = shared.layers(model_name)
+    column, stage = frame.columns()
+    with column:
+        _show_input_and_output(model_name, picked, rows)
+    with stage:
+        part = address.tabs(_LAYER_PARTS, key="layers_part")
+        if part == "drawing":
+            _show_drawing(model_name)
+        elif part == "table":
+            _show_table(model_name, rows)
+        else:
+            _explain_layer(rows, column)
+
+
+def _show_input_and_output(
+    model_name: str, picked: PickedImage, rows: Sequence[LayerFacts]
+) -> None:
+    model = shared.model(model_name)
+    view = zoo.model_view(model.card, picked.image)
+    size = " × ".join(map(str, model.input_shape))
+    show_image(view, f"Input: {picked.label}, {size}", f"{picked.label} at {size}")
+    show_bars(shared.predictions(model_name, picked.image, 3))
     totals = table_totals(model, rows)
     parameters = totals.num_parameters
-    image, answer = st.columns([1, 2.4], gap="medium")
-    with image:
-        view = zoo.model_view(model.card, picked.image)
-        size = " × ".join(map(str, model.input_shape))
-        show_image(view, f"Input: {picked.label}, {size}", f"{picked.label} at {size}")
-    with answer:
-        st.markdown(
-            f"**{model.card.title}** has {len(rows)} layers, **{parameters:,}** parameters "
-            f"({parameters * 4 / 1e6:.1f} MB as float32) and needs "
-            f"**{_short(totals.num_multiplications)}** multiplications for one image."
-        )
-        if totals.notes:
-            st.markdown(f":small[{' '.join(totals.notes)}]")
-        show_bars(shared.predictions(model_name, picked.image, 3))
-    show_chart(shared.drawing(model_name), f"Drawing of {model.card.title}", key="draw")
+    st.markdown(
+        f"{len(rows)} layers, **{parameters:,}** parameters "
+        f"({parameters * 4 / 1e6:.1f} MB as float32), "
+        f"**{_short(totals.num_multiplications)}** multiplications for one image."
+    )
+    if totals.notes:
+        st.markdown(f":small[{' '.join(totals.notes)}]")
+
+
+def _show_drawing(model_name: str) -> None:
+    title = shared.model(model_name).card.title
+    show_chart(shared.drawing(model_name), f"Drawing of {title}", key="draw")
     st.markdown(
         ":small[Height of a block: height of its maps; width: number of channels; both on a log "
         "scale. "
         "Arcs are skip connections. Hover for details, drag to zoom, double-click to reset. ReLU, "
         "batch normalization, dropout and padding belong to the block before them.]"
     )
-    st.subheader("Layer by layer")
+
+
+def _show_table(model_name: str, rows: Sequence[LayerFacts]) -> None:
     st.dataframe(
         [_row(row) for row in rows],
         hide_index=True,
         height=min(38 * len(rows) + 40, 520),
         column_config=_COLUMNS,
-        alt=f"Table of the layers of {model.card.title}",
+        alt=f"Table of the layers of {shared.model(model_name).card.title}",
     )
-    _explain_layer(model_name, rows)
 
 
 def _row(row: LayerFacts) -> dict[str, object]:
@@ -103,16 +122,14 @@ _COLUMNS = {
 }
 
 
-def _explain_layer(model_name: str, rows: Sequence[LayerFacts]) -> None:
+def _explain_layer(rows: Sequence[LayerFacts], column: DeltaGenerator) -> None:
     """Write out the numbers of one layer."""
     counted = [row for row in rows if row.parameter_formula or row.multiplication_formula]
     if not counted:
         return
     default = next((i for i, row in enumerate(counted) if row.kernel), 0)
     names = [row.name for row in counted]
-    name = st.selectbox(
-        "Write out a layer", names, index=default, key="written_out", bind="query-params"
-    )
+    name = column.selectbox("Layer", names, index=default, key="written_out", bind="query-params")
     row = next(row for row in counted if row.name == name)
     lines = [_parameters_of(row)]
     if row.multiplication_formula:
@@ -163,7 +180,7 @@ def show_training(model_name: str) -> None:
         _show_card(card)
         st.info(
             f"{card.title} was not trained here, so there is no history. Choose one of the "
-            "networks that were: their names begin with Digits, Fashion, SVHN or Pets."
+            "networks that were: their names begin with Digits, Fashion, SVHN or Cats vs. dogs."
         )
         return
     record = shared.training_record(card.name)

@@ -128,6 +128,48 @@ def selectbox(
     return choice(parameter or key, slugs, default or slugs[0], ask, key=key)
 
 
+def radio(label: str, titles: Mapping[str, str], *, key: str, **options: Any) -> str:
+    """Ask for one of several slugs, all in sight, as `selectbox` does."""
+    slugs = [*titles]
+
+    def ask(key: str) -> str:
+        chosen = st.radio(label, slugs, format_func=titles.__getitem__, key=key, **options)
+        return chosen or slugs[0]
+
+    return choice(key, slugs, slugs[0], ask, key=key)
+
+
+def tabs(titles: Mapping[str, str], *, key: str) -> str:
+    """Ask which part of a view to show, as buttons above it; only that part is computed.
+
+    Parameters
+    ----------
+    titles : mapping
+        Slug → what the part is called on screen.
+    key : str
+        Of the buttons; in the address, all views share the parameter `show`.
+
+    Returns
+    -------
+    str
+        The slug of the part, the first one until another is chosen.
+    """
+    slugs = [*titles]
+
+    def ask(key: str) -> str:
+        chosen = st.segmented_control(
+            "Show",
+            slugs,
+            format_func=titles.__getitem__,
+            key=key,
+            required=True,
+            label_visibility="collapsed",
+        )
+        return chosen or slugs[0]
+
+    return choice("show", slugs, slugs[0], ask, key=key)
+
+
 def begin_page(name: str) -> None:
     """Take what the page before wrote out of the address; its choices are kept.
 

@@ -231,12 +231,14 @@ def _weights_moved(timeline: TrainingTimeline, farthest: str, nearest: str) -> s
 
 def _explain_all() -> None:
     st.markdown(
+        "**Try this.** Stop at steps 30, 100 and 300: which comes first, structured kernels or the "
+        "correct prediction? Choose a wrong class for the heat map. Add a second network."
+    )
+    st.expander("How it works").markdown(
         "All panels are computed from the same weights. Color scales are the same for all steps, "
         "so a faint map *is* weak. For the weights $w$ of a layer with initial values $w_0$:\n\n"
         "$$\\text{change} = \\frac{\\lVert w - w_0 \\rVert}{\\lVert w_0 \\rVert}, \\qquad "
         "\\text{cosine} = \\frac{w \\cdot w_0}{\\lVert w \\rVert\\,\\lVert w_0 \\rVert}$$\n\n"
-        "**Try this.** Stop at steps 30, 100 and 300: which comes first, structured kernels or the "
-        "correct prediction? Choose a wrong class for the heat map. Add a second network.\n\n"
         ":small[Weights were stored in half precision. Cosine: Carbonnelle and De Vleeschouwer "
         "2018, arXiv:1806.01603. Gabor fits: Jones and Palmer 1987. Heat maps: Grad-CAM, Selvaraju "
         "et al. 2017, arXiv:1610.02391.]"

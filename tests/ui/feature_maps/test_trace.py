@@ -11,7 +11,7 @@ from cnnviz.errors import InvalidParameterError
 from cnnviz.features.unit_trace import WindowStep, trace_unit
 from cnnviz.network.loading import load_model
 from cnnviz.ui.feature_maps.contrast import parse_channels
-from cnnviz.ui.feature_maps.trace import factors_csv
+from cnnviz.ui.feature_maps.trace import factors_csv, telling_unit
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,21 @@ def test_an_empty_tile_is_gray_and_looks_like_no_map() -> None:
     assert (tile[..., 0] == tile[..., 1]).all()
     assert (tile == np.rot90(tile)).all()
     assert len(np.unique(tile)) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "unit"),
+    [
+        ({(3, 4): 5.0, (2, 2): 4.0}, (3, 4)),  # the strongest
+        ({(0, 4): 9.0, (2, 2): 4.0}, (2, 2)),  # not at the border
+        ({(3, 4): 6.0, (3, 3): 6.0, (2, 2): 4.0}, (2, 2)),  # not clipped, as by ReLU6
+        ({}, (3, 3)),  # nothing responds: the center
+    ],
+)
+def test_the_first_unit_has_a_gradient_to_show(
+    changes: dict[tuple[int, int], float], unit: tuple[int, int]
+) -> None:
+    feature_map = np.zeros((6, 6), np.float32)
+    for place, value in changes.items():
+        feature_map[place] = value
+    assert telling_unit(feature_map) == unit
