@@ -1,4 +1,8 @@
-"""How sure a share is that was counted on a few images."""
+"""How sure a share or a mean is that was measured on a few images."""
+
+from collections.abc import Sequence
+
+import numpy as np
 
 from cnnviz.errors import InvalidParameterError
 
@@ -39,3 +43,37 @@ def wilson_interval(num_right: int, num_all: int) -> tuple[float, float]:
 
     low, high = binomtest(num_right, num_all).proportion_ci(0.95, method="wilson")
     return float(low), float(high)
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Return the mean of a few measurements and the half width of its 95 % confidence interval.
+
+    Parameters
+    ----------
+    values : sequence of float
+        Measurements that do not depend on each other, at least two.
+
+    Returns
+    -------
+    mean, half_width : float
+        Student's t interval: mean ± t(0.975, n − 1) · s / √n.
+
+    Raises
+    ------
+    InvalidParameterError
+        If there are fewer than two.
+
+    References
+    ----------
+    Student, "The probable error of a mean", Biometrika 6, 1908.
+
+    Examples
+    --------
+    >>> [round(number, 3) for number in mean_interval([1.0, 2.0, 3.0])]
+    [2.0, 2.484]
+    """
+    if len(values) < 2:
+        raise InvalidParameterError(f"expected at least two values, got {len(values)}.")
+    from scipy.stats import sem, t
+
+    return float(np.mean(values)), float(sem(values) * t.ppf(0.975, len(values) - 1))

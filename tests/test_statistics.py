@@ -1,12 +1,13 @@
-"""Wilson's interval, against its defining equation and published figures."""
+"""Intervals, against their defining equations, published figures and SciPy."""
 
 import math
 from statistics import NormalDist
 
 import pytest
+import scipy.stats
 
 from cnnviz.errors import InvalidParameterError
-from cnnviz.statistics import wilson_interval
+from cnnviz.statistics import mean_interval, wilson_interval
 
 
 @pytest.mark.parametrize(("right", "total"), [(0, 5), (3, 8), (60, 100), (991, 1000)])
@@ -32,3 +33,12 @@ def test_left_and_right_are_mirrored() -> None:
 def test_impossible_counts_are_refused(right: int, total: int) -> None:
     with pytest.raises(InvalidParameterError, match=f"got {right} of {total}"):
         wilson_interval(right, total)
+
+
+def test_the_interval_of_a_mean_is_students() -> None:
+    values = [0.2, 0.4, 0.1, 0.7]
+    mean, half_width = mean_interval(values)
+    expected = scipy.stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert (mean - half_width, mean + half_width) == pytest.approx(tuple(expected))
+    with pytest.raises(InvalidParameterError, match="at least two"):
+        mean_interval([1.0])

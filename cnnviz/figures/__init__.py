@@ -53,6 +53,7 @@ from cnnviz.figures.raster.mosaic import (
     labeled_grid,
     mosaic,
     number_grid,
+    stacked,
     with_border,
 )
 
@@ -111,6 +112,7 @@ __all__ = [
     "signed_scale",
     "sliding_line_figure",
     "smoothed",
+    "stacked",
     "unsigned_scale",
     "value_histogram",
     "weight_histogram",

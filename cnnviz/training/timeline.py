@@ -78,7 +78,7 @@ class TrainingTimeline:
     kernel_layer_name, layer_name, cam_layer_name : str
         Where kernels, maps and heatmaps come from.
     class_index : int
-        The class that the heatmaps argue for.
+        The target class of the heat maps.
     class_names : tuple of str
     frames : tuple of TimelineFrame
     """
@@ -143,7 +143,7 @@ def training_timeline(
     layer_name : str
         The layer whose maps are kept.
     class_index : int, optional
-        The class that the heatmaps argue for; that of the highest score at the end if left out.
+        The target class of the heat maps; the one predicted at the end if left out.
     cam_layer_name : str, optional
         The layer on whose grid they lie; the last one with maps if left out.
     on_progress : callable, optional

@@ -307,7 +307,7 @@ PAGES = (
                 "heat-map",
                 "Heat map",
                 heat_map.show,
-                "Which pixels support the predicted class? Bright regions raise its logit.",
+                "Which pixels support the predicted class?",
             ),
             View(
                 "decomposition",

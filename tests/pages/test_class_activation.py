@@ -1,6 +1,7 @@
 """Class activation in every view, with every method; its Python gives the same map."""
 
 import io
+import re
 from typing import Any
 
 import numpy as np
@@ -176,20 +177,25 @@ def test_methods_stand_side_by_side(against: str) -> None:
     assert not app.exception
     assert not app.error
     assert app.image
-    app.toggle(key="row_scale").set_value(True).run()
-    assert "largest map of the row" in texts(app)
-    for name in METHODS:
-        app.checkbox(key=f"row {name}").set_value(False)
-    app.run()
+    app.toggle(key="method_scale").set_value(True).run()
+    assert "the method's largest map" in texts(app)
+    app.multiselect(key="methods").set_value([]).run()
     assert "at least one method" in texts(app)
 
 
-def test_holes_can_be_filled_and_quarters_found() -> None:
-    query = {"view": "faithfulness", "network": "svhn-gabor"}
-    app = finished(finished(open_page(PAGE, road="true", mosaic="true", **query)))
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        ("road", "the mask itself is invisible"),
+        ("pointing", r"lies in the correct quadrant|not sure of four"),
+        ("mean", r"10 of 100 drawn house numbers .*\. The method (is|cannot be)"),
+    ],
+)
+def test_a_map_is_evaluated_in_several_ways(part: str, expected: str) -> None:
+    app = open_page(PAGE, view="faithfulness", network="svhn-gabor", show=part)
+    app = finished(finished(app))
     assert not app.exception
-    assert "the mask itself is invisible" in texts(app)
-    assert "lies in the correct quadrant" in texts(app) or "not sure of four" in texts(app)
+    assert re.search(expected, texts(app))
     app.slider(key="gone_share").set_value(100).run()
     app.selectbox(key="gone").select("noise").run()
     app = finished(app)
@@ -199,7 +205,7 @@ def test_holes_can_be_filled_and_quarters_found() -> None:
 
 def test_the_lever_of_weight_randomization_moves() -> None:
     app = finished(open_page(PAGE, view="sanity-check", network="fashion-cnn"))
-    lever = app.select_slider(key="forgotten")
+    lever = app.select_slider(key="randomized")
     assert list(lever.options) == ["0", "1", "2", "3", "4", "5"]
     lever.set_value(5).run()
     assert not app.exception
@@ -331,8 +337,9 @@ def test_the_table_marks_methods_that_are_slow_on_this_network() -> None:
         for job in jobs._jobs.values():
             job.stop()
         finished(app)
-        labels = {name: app.checkbox(key=f"row {name}").label for name in METHODS}
-        marked[model] = {name for name, label in labels.items() if label.endswith(" (slow)")}
+        (note,) = [c.value for c in app.caption if c.value.startswith("Slow on this network")]
+        titles = note.removeprefix("Slow on this network: ").removesuffix(".").split(", ")
+        marked[model] = {name for name, method in METHODS.items() if method.title in titles}
     many = {"integrated-gradients", "occlusion", "rise"}
     assert marked["svhn-gabor"] == many
     assert marked["efficientnet-lite0"] == many | {"score-cam", "ablation-cam", "smoothgrad"}
@@ -364,5 +371,5 @@ def test_every_download_is_made() -> None:
 def test_a_map_that_became_empty_is_called_so() -> None:
     app = finished(open_page(PAGE, view="sanity-check"))  # nothing argues for the cat any more
     assert "No position supports the class any more: the map is empty." in texts(app)
-    app.select_slider(key="forgotten").set_value(0).run()
+    app.select_slider(key="randomized").set_value(0).run()
     assert "the map is empty" not in texts(app)

@@ -105,7 +105,9 @@ def test_the_bundled_example_is_trained_at_once() -> None:
     app = shown(**OWN)
     assert "59 of 60" in texts(app)
     assert "3,843" in texts(app)
-    assert len(app.image) == 3  # what it learned from, what went wrong, the image in the sidebar
+    assert len(app.image) == 1  # what is misclassified
+    app.segmented_control(key="own_part").set_value("images").run()
+    assert "The first 8 images of each class" in texts(app)
 
 
 def test_too_few_or_too_many_kinds_are_explained() -> None:
@@ -134,6 +136,7 @@ def test_a_head_on_images_of_ones_own_is_trained_and_opens_on_all_pages() -> Non
     assert not app.exception
     assert "again.png (“blue things”) is the same image as 20.png" in texts(app)
     assert "**17 of 17**" in texts(app)
+    app.segmented_control(key="own_part").set_value("prediction").run()
     next(button for button in app.button if button.label == "Open it on all pages").click().run()
     app = finished(app)
     assert not app.exception

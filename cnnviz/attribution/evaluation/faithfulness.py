@@ -72,7 +72,7 @@ def pixel_ranks(values: np.ndarray, height: int, width: int, *, seed: int = 0) -
 
 
 def control_maps(height: int, width: int, *, seed: int = 0) -> dict[str, np.ndarray]:
-    """Make the two maps that know nothing of the image: noise, and a bump in the middle."""
+    """Return two maps that do not depend on the image: noise, and a centered Gaussian."""
     rows, columns = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)
     noise = np.random.default_rng(seed).random((height, width))
     bump = np.exp(-2 * (rows**2 + columns**2))
@@ -93,7 +93,7 @@ def pixel_curves(
     Parameters
     ----------
     observation : Observation
-        Network, image, and what is argued for: curves show its probability.
+        Network, image and target: curves show the probability of its class.
     values : ndarray of shape (h, w)
         The map, on any grid.
     kind : str
@@ -389,7 +389,7 @@ def curves_with_controls(
     seed: int = 0,
     on_progress: Callable[..., Any] | None = None,
 ) -> dict[str, PixelCurves]:
-    """Measure several maps, and beside them a random order and a bump in the middle.
+    """Measure several maps, a random order and a centered Gaussian.
 
     `on_progress` is called with (done, in all, what there is so far).
     """

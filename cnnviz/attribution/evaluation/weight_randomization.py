@@ -76,7 +76,7 @@ def randomized_maps(
     seed: int = 0,
     on_progress: Callable[..., None] | None = None,
 ) -> tuple[Level, ...]:
-    """Make the map again and again while a copy of the network forgets, layer after layer.
+    """Compute the map while the weights of a copy are randomized, layer by layer from the top.
 
     Weights and biases of each layer are drawn from a normal distribution with the mean and spread
     that they had; the paper draws them as before the training. Normalisation layers keep their
@@ -115,7 +115,7 @@ def randomized_maps(
 
     for stop in stops.astype(int).tolist():
         for name in from_top[done:stop]:
-            _forget(copy.operations[name], rng)
+            _randomize(copy.operations[name], rng)
         done = stop
         observation = observe(copy, image, target, method.needed_layers(layer_name))
         heatmap = attribution_map(observation, method, layer_name, settings, tell)
@@ -162,7 +162,7 @@ def _learned_layers(model: "LoadedModel") -> list[str]:
     return list(seen.values())
 
 
-def _forget(operation: Any, rng: np.random.Generator) -> None:
+def _randomize(operation: Any, rng: np.random.Generator) -> None:
     drawn = [
         rng.normal(weights.mean(), weights.std(), weights.shape)
         for weights in operation.get_weights()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def smoothed(values: Sequence[float] | np.ndarray, weight: float) -> np.ndarray:
-    """Smooth a curve by a running mean that forgets: the share `weight` of the past stays.
+    """Smooth a curve by an exponential moving average with the weight `weight` of the past.
 
     The first values are not drawn towards zero: the weights are divided by their sum.
 

@@ -42,7 +42,7 @@ def pixel_curves_figure(
         )
     figure.add_vline(x=mark, line={"color": PURPLE, "width": 2})
     return figure.update_layout(
-        height=380,
+        height=300,
         margin=margin(),
         xaxis={"title": title, "tickformat": ".0%", "range": [0, 1]},
         yaxis={"title": "probability", "tickformat": ".0%", "rangemode": "tozero"},
@@ -53,7 +53,7 @@ def pixel_curves_figure(
 def weight_randomization_figure(
     num_layers: Sequence[int], curves: Mapping[str, Sequence[float]], mark: int
 ) -> "go.Figure":
-    """Draw how alike a map stays while layers forget, from none to all, and mark a number."""
+    """Draw the similarity with the original map while layers are randomized; mark a number."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
@@ -71,7 +71,7 @@ def weight_randomization_figure(
     return figure.update_layout(
         height=300,
         margin=margin(),
-        xaxis={"title": "layers that forgot, from the top"},
-        yaxis={"title": "like the map of the network as it is", "range": [-0.6, 1.05]},
+        xaxis={"title": "randomized layers, from the top"},
+        yaxis={"title": "similarity with the original map", "range": [-0.6, 1.05]},
         legend=lying_legend(1.14),
     )

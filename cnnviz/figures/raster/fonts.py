@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont, ImageFont
 
+_WEIGHT = 500  # medium: readable on colors; the file begins with the thinnest
 _APP_FONT = "static/static/media/SourceSansVF-Upright*.woff2"  # in the package of Streamlit
 
 
@@ -28,7 +29,9 @@ def font(size_px: int) -> "FreeTypeFont | ImageFont":
     package = importlib.util.find_spec("streamlit")
     if package is not None and package.origin:
         for path in sorted(Path(package.origin).parent.glob(_APP_FONT)):
-            return ImageFont.truetype(path, size_px)
+            lettering = ImageFont.truetype(path, size_px)
+            lettering.set_variation_by_axes([_WEIGHT])
+            return lettering
     return ImageFont.load_default(size_px)
 
 

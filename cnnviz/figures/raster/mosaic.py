@@ -273,8 +273,22 @@ def labeled_grid(
             if tile is not None:
                 sheet.paste(Image.fromarray(_fit(tile, tile_px)), (x, y))
             for place, part in enumerate(captions[row][column].splitlines()[:2]):
-                pen.text((x, y + tile_px + place * line), part, fill=(235, 235, 235), font=font)
+                fitting = fonts.fitting_font(part, size_px, tile_px)
+                pen.text((x, y + tile_px + place * line), part, fill=(235, 235, 235), font=fitting)
     return np.asarray(sheet)
+
+
+def stacked(sheets: Sequence[np.ndarray]) -> np.ndarray:
+    """Set tables of images below each other, aligned at the left, uint8 RGB."""
+    width = max(sheet.shape[1] for sheet in sheets)
+    return np.concatenate(
+        [
+            cv2.copyMakeBorder(
+                sheet, 0, 0, 0, width - sheet.shape[1], cv2.BORDER_CONSTANT, value=_PAPER
+            )
+            for sheet in sheets
+        ]
+    )
 
 
 def framed(pixels: np.ndarray, rows: range, columns: range, *, width_px: int = 2) -> np.ndarray:

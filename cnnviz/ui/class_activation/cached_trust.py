@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from cnnviz.attribution.evaluation.weight_randomization import Level
     from cnnviz.network.inspected_model import LoadedModel
 
+_MOST_IMAGES = 10  # of the mean over images
+
 
 @in_background("Deleting and inserting pixels")
 def pixel_curves(
@@ -98,6 +100,43 @@ def _drop(
     from cnnviz.attribution.evaluation.faithfulness import masked_drop as drop
 
     return drop(observed(model_name, image, target, (), _network), heatmap.values)
+
+
+@in_background("Deleting and inserting pixels of several images")
+def mean_scores(
+    report: Report,
+    model_name: str,
+    method_name: str,
+    layer_name: str,
+    settings: tuple[tuple[str, Any], ...],
+    kind: str,
+    images: Collection,
+) -> dict[str, list[float]]:
+    """Measure insertion minus deletion for some images, each for its predicted class.
+
+    Returns the differences of the areas, one for each image, of the method and of both baselines.
+    """
+    from cnnviz.attribution.evaluation.faithfulness import curves_with_controls
+
+    network = loaded(model_name)
+    places = np.linspace(0, len(images.images) - 1, min(len(images.images), _MOST_IMAGES))
+    scores: dict[str, list[float]] = {}
+    for part, place in enumerate(places.astype(int)):
+        image = images.images[place]
+        target = one_class(network.predict(image, top=1)[0].class_index)
+        tell = part_of(report, part, len(places))
+        heatmap = explain(
+            network, image, method_name, layer_name=layer_name, target=target, **dict(settings)
+        )
+        curves = curves_with_controls(
+            observed(model_name, image, target, (), network),
+            {words.MAP: heatmap.values},
+            kind=kind,
+            on_progress=lambda done, total, _, tell=tell: tell(done, total),
+        )
+        for name, measured in curves.items():
+            scores.setdefault(name, []).append(measured.score)
+    return scores
 
 
 @in_background("Imputing removed pixels")

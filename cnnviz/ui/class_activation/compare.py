@@ -11,7 +11,7 @@ from cnnviz.attribution.registry import METHODS
 from cnnviz.attribution.targets import Target, one_class
 from cnnviz.figures import Scale
 from cnnviz.ui import controls, shared
-from cnnviz.ui.class_activation import cached, heat_map
+from cnnviz.ui.class_activation import cached, heat_map, words
 from cnnviz.ui.controls import PickedImage
 from cnnviz.ui.shell import frame
 from cnnviz.ui.shell.display import download, likelihood, number, show_scale
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _AGAINST = ("layers", "classes", "networks")
 _NUM_COLUMNS = 4
-_DEFAULT = ["cam", "grad-cam", "grad-cam++", "hires-cam", "layer-cam", "xgrad-cam", "eigen-cam"]
-_DEFAULT += ["gradient", "guided-grad-cam"]
+_DEFAULT = ("cam", "grad-cam", "grad-cam++", "layer-cam", "eigen-cam", "gradient")
+_BAND, _TILE_PX = 6, 150  # methods beside each other, and the side of a map
 _SHARE = Scale(0.0, 1.0, "inferno")
 _OPACITY = 0.65
 _SIDE_PX = 256
@@ -38,23 +38,25 @@ def show(model_name: str, picked: PickedImage) -> None:
         with st.popover("Methods", width="stretch"):
             network = shared.model(model_name)
             layer_name = network.default_cam_layer
-            rows = [
-                name
-                for name, method in METHODS.items()
-                if st.checkbox(
-                    method.title + " (slow)" * method.is_slow(network, layer_name),
-                    name in _DEFAULT,
-                    key=f"row {name}",
-                )
-            ]
+            rows = st.multiselect(
+                "Methods",
+                [*METHODS],
+                _DEFAULT,
+                format_func=lambda name: METHODS[name].title,
+                key="methods",
+                bind="query-params",
+            )
+            slow = [m.title for m in METHODS.values() if m.is_slow(network, layer_name)]
+            st.caption(f"Slow on this network: {', '.join(slow)}.")
+            rows = [name for name in METHODS if name in rows]
         predictions = shared.predictions(model_name, picked.image, _NUM_COLUMNS)
         class_index = controls.class_picker(model_name, predictions[0])
         columns, names = _columns(against, model_name, picked, class_index)
         is_common = st.toggle(
-            "Common scale for each row",
-            key="row_scale",
+            "Common scale for each method",
+            key="method_scale",
             bind="query-params",
-            help="Off: each map ends at its own maximum. On: at the largest of its row.",
+            help="Off: each map ends at its own maximum. On: at the largest of its method.",
         )
         heat_map.show_predictions(model_name, predictions, one_class(class_index))
     with results:
@@ -142,13 +144,23 @@ def _show(
                 continue
             reach = top if is_common else _reach(cell.heatmap)
             tiles[-1].append(_tile(name, picked, cell.heatmap, reach))
-            score = "" if cell.score is None else f"\nfaithfulness {cell.score:+.2f}"
+            score = "" if cell.score is None else f"\nfaithfulness {words.signed(cell.score, 2)}"
             captions[-1].append(f"max {number(_reach(cell.heatmap), 2)}{score}")
     titles = [METHODS[name].title for name in rows]
-    sheet = figures.labeled_grid(tiles, titles, names, captions, tile_px=150)
+    bands = [
+        figures.labeled_grid(
+            [*zip(*tiles[first : first + _BAND], strict=True)],
+            names,
+            titles[first : first + _BAND],
+            [*zip(*captions[first : first + _BAND], strict=True)],
+            tile_px=_TILE_PX,
+        )
+        for first in range(0, len(titles), _BAND)
+    ]
+    sheet = figures.stacked(bands)
     st.image(figures.encode_jpeg(sheet), width="stretch", alt="Maps of all methods")
     show_scale(_SHARE)
-    of_what = "the largest map of the row" if is_common else "its own maximum"
+    of_what = "the method's largest map" if is_common else "its own maximum"
     st.markdown(
         f":small[Colors: fraction of {of_what}. "
         "Below each map: its maximum and its faithfulness (insertion minus deletion AUC).]"
@@ -177,11 +189,11 @@ def _tile(model_name: str, picked: PickedImage, heatmap: ClassHeatmap, reach: fl
 def _explain(against: str, model_name: str, class_index: int) -> None:
     label = shared.model(model_name).class_names[class_index]
     said = {
-        "layers": f"Each row is a method, each column a layer; the target is *{label}*. Early "
+        "layers": f"Each column is a method, each row a layer; the target is *{label}*. Early "
         "layers are fine but not class-specific, late layers are coarse and class-specific.",
-        "classes": "Each row is a method, each column one of the top classes. If all maps of a row "
-        "look alike, the method does not distinguish classes.",
-        "networks": "Each row is a method, each column a network; the target is the class that it "
+        "classes": "Each column is a method, each row one of the top classes. If all maps of a "
+        "column look alike, the method does not distinguish classes.",
+        "networks": "Each column is a method, each row a network; the target is the class that it "
         "predicts.",
     }[against]
     st.markdown(

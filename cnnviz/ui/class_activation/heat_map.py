@@ -18,7 +18,7 @@ from cnnviz.images import ImageInput
 from cnnviz.network import IMAGE
 from cnnviz.network.prediction import Prediction
 from cnnviz.ui import controls, shared
-from cnnviz.ui.class_activation import cached
+from cnnviz.ui.class_activation import cached, words
 from cnnviz.ui.controls import PickedImage
 from cnnviz.ui.shell import address, frame
 from cnnviz.ui.shell.display import (
@@ -283,11 +283,10 @@ def _show_maps(
         if not heatmap.has_support:
             st.warning("No region supports this class: the map has no positive values.")
     with small:
-        cut = "; colors end at the 99th percentile" if heatmap.layer_name == IMAGE else ""
         show_map(
             heatmap.values,
             scale,
-            f"The map: {cells}, maximum {number(heatmap.maximum)}{cut}",
+            f"The map: {cells}, maximum {number(heatmap.maximum)}",
             f"Heat map for {label}, {cells}, layer {heatmap.layer_name}",
         )
         view = zoo.model_view(shared.model(model_name).card, picked.image)
@@ -352,8 +351,8 @@ def _origin(model_name: str, picked: PickedImage, heatmap: ClassHeatmap) -> Mapp
         "preprocessing": model.card.preprocessing.name,
         "input_scaling": str(model.input_scaling),
         "output": model.output_name,
-        "picture": picked.label,
-        "picture_digest": picked.image.digest,
+        "image": picked.label,
+        "image_digest": picked.image.digest,
     }
 
 
@@ -436,12 +435,13 @@ def explain(model_name: str, request: AttributionRequest, heatmap: ClassHeatmap)
     else:
         where = "The map has one value for each pixel of the network's input $x$. "
         more = "Draw a contour at 50 %: is the object inside? "
+    colors = words.color_note(heatmap.values, scale_of(heatmap), is_on_a_layer=method.is_on_a_layer)
     st.markdown(
         f"**How it works.** {where}{method.summary} $S$ is the logit of {label}: "
         f"{number(dict(heatmap.diagnostics).get('score', heatmap.logit))}.\n\n"
         f"$${method.formula}$$\n\n"
         f"{_facts(heatmap)}"
-        "The color scale ends at the maximum of this map.\n\n"
+        f"{colors}\n\n"
         f"**Try this.** {more}Choose a class that is not in the image, or contrast two classes. "
         "Then open *Faithfulness*.\n\n"
         f":small[{method.paper}.]"

@@ -11,11 +11,12 @@ from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.masking import BASELINES
 from cnnviz.attribution.targets import one_class, probability
 from cnnviz.images import ImageInput
+from cnnviz.statistics import mean_interval
 from cnnviz.ui import shared
 from cnnviz.ui.class_activation import cached, cached_trust, heat_map, words
 from cnnviz.ui.class_activation.heat_map import MAX_SIDE_PX, AttributionRequest, OverlayStyle
 from cnnviz.ui.controls import PickedImage
-from cnnviz.ui.shell import frame
+from cnnviz.ui.shell import address, frame
 from cnnviz.ui.shell.display import (
     likelihood,
     number,
@@ -29,6 +30,20 @@ from cnnviz.ui.shell.display import (
 if TYPE_CHECKING:
     from cnnviz.attribution.evaluation.faithfulness import PixelCurves
 
+_FAITHFULNESS_PARTS = {
+    "pixels": "Deletion and insertion",
+    "mean": "Mean over several images",
+    "road": "ROAD",
+    "pointing": "Pointing game",
+}
+_SANITY_PARTS = {"weights": "Weight randomization", "saturation": "Logit or probability"}
+_FILLED = {
+    "black": "are black",
+    "mean": "have the mean color",
+    "blurred": "are blurred",
+    "noise": "are replaced by noise",
+}
+_RANDOMIZED = "randomized"
 _LOOK = OverlayStyle(0.5, "inferno", 0.0, False, True)
 
 
@@ -45,17 +60,23 @@ def show_faithfulness(model_name: str, picked: PickedImage) -> None:
             st.slider("Removed pixels (%)", 0, 100, 20, 5, key="gone_share", bind="query-params")
             / 100
         )
-        with_road = st.toggle("ROAD (imputed pixels)", key="road", bind="query-params")
-        with_mosaic = st.toggle("Pointing game on a mosaic", key="mosaic", bind="query-params")
     with results:
+        part = address.tabs(_FAITHFULNESS_PARTS, key="faithfulness_part")
+        if part == "pointing":
+            if heat_map.fits(model_name, request):
+                _show_mosaic(model_name, request)
+            return
+        if part == "mean":
+            if heat_map.fits(model_name, request):
+                _show_mean(model_name, request, kind)
+            return
         heatmap = heat_map.heatmap_of(model_name, picked, request)
         if heatmap is None:
             return
-        _show_curves(model_name, picked, request, heatmap, kind, share)
-        if with_road:
+        if part == "road":
             _show_road(model_name, picked, request, heatmap, share)
-        if with_mosaic:
-            _show_mosaic(model_name, request)
+        else:
+            _show_curves(model_name, picked, request, heatmap, kind, share)
 
 
 def _show_curves(
@@ -92,11 +113,10 @@ def _show_curves(
     mine = curves[words.MAP]
     left, right = st.columns(2)
     for place, name, title in (
-        (left, "deletion", "fraction of pixels removed"),
-        (right, "insertion", "fraction of pixels inserted"),
+        (left, "deletion", "deletion: fraction of pixels removed"),
+        (right, "insertion", "insertion: fraction of pixels inserted"),
     ):
         with place:
-            st.markdown(f"**{name.capitalize()}**")
             lines = {one: getattr(found, name) for one, found in curves.items()}
             figure = figures.pixel_curves_figure(mine.shares, lines, share, title)
             show_chart(figure, f"{name.capitalize()} curves", key=name)
@@ -111,7 +131,7 @@ def _show_curves(
         "are deleted and rises quickly when they are inserted. The vertical line is the fraction "
         "shown above.\n\n"
         "**Try this.** Move *Removed pixels*. Change the replacement: black pixels are themselves "
-        "a visible edge. Compare with the method *Gradient*.\n\n"
+        "a visible edge. One image can mislead: open *Mean over several images*.\n\n"
         ":small[Petsiuk et al., BMVC 2018, arXiv:1806.07421; average drop: Chattopadhay et al., "
         "arXiv:1710.11063.]"
     )
@@ -131,6 +151,37 @@ def _table(curves: "dict[str, PixelCurves]") -> str:
     return "\n".join(lines)
 
 
+def _show_mean(model_name: str, request: AttributionRequest, kind: str) -> None:
+    """Measure the method on several bundled images: one image can mislead."""
+    images = shared.independent_images(model_name)
+    scores = cached_trust.mean_scores(
+        model_name,
+        request.method.name,
+        request.layer_name,
+        request.settings,
+        kind,
+        images,
+    )
+    if scores is None:
+        return
+    intervals = {name: mean_interval(values) for name, values in scores.items()}
+    num_images = len(scores[words.MAP])
+    rows = "\n".join(
+        f"| {'this method' if name == words.MAP else name} | "
+        f"**{words.signed(mean)}** | ±{half_width:.3f} |"
+        for name, (mean, half_width) in intervals.items()
+    )
+    st.markdown(
+        f"| pixel order | mean of insertion − deletion | 95 % confidence interval |\n"
+        f"|---|---|---|\n{rows}\n\n"
+        f"**What you see.** {num_images} of {images.title}, each for its predicted class; removed "
+        f"pixels {_FILLED[kind]}. {words.mean_verdict(scores)} Many photos show their object in "
+        "the center, so a centered Gaussian does well without looking at the image.\n\n"
+        "**Try this.** Compare *Grad-CAM* with *Gradient*.\n\n"
+        ":small[Student's t interval over the images.]"
+    )
+
+
 def _show_road(
     model_name: str,
     picked: PickedImage,
@@ -138,7 +189,6 @@ def _show_road(
     heatmap: ClassHeatmap,
     share: float,
 ) -> None:
-    st.subheader("ROAD: removed pixels are imputed")
     curves = cached_trust.road_curves(model_name, picked.image, heatmap, request.target)
     if curves is None:
         return
@@ -154,7 +204,6 @@ def _show_road(
 
 
 def _show_mosaic(model_name: str, request: AttributionRequest) -> None:
-    st.subheader("Does the map point to the correct quadrant?")
     images = shared.collection_for(model_name, full=False)
     check = cached_trust.mosaic_check(model_name, request.method.name, request.layer_name, images)
     if check is None:
@@ -176,7 +225,7 @@ def _show_mosaic(model_name: str, request: AttributionRequest) -> None:
 
 
 def show_sanity(model_name: str, picked: PickedImage) -> None:
-    """Show what saturation does, and whether the map depends on the weights at all."""
+    """Show whether the map depends on the weights, and what saturation does to it."""
     settings, results = frame.columns()
     with settings:
         predictions = shared.predictions(model_name, picked.image)
@@ -185,14 +234,15 @@ def show_sanity(model_name: str, picked: PickedImage) -> None:
     with results:
         if not heat_map.fits(model_name, request):
             return
-        _show_weight_randomization(model_name, picked, request)
-        _show_saturation(model_name, picked, request)
+        if address.tabs(_SANITY_PARTS, key="sanity_part") == "weights":
+            _show_weight_randomization(model_name, picked, request)
+        else:
+            _show_saturation(model_name, picked, request)
 
 
 def _show_weight_randomization(
     model_name: str, picked: PickedImage, request: AttributionRequest
 ) -> None:
-    st.subheader("Weight randomization")
     levels = cached_trust.weight_randomization(
         model_name,
         picked.image,
@@ -204,9 +254,15 @@ def _show_weight_randomization(
     if levels is None:
         return
     counts = [level.num_layers for level in levels]
-    if st.session_state.get("forgotten") not in counts:
-        st.session_state["forgotten"] = counts[min(1, len(counts) - 1)]
-    num = st.select_slider("Randomized layers, from the top", counts, key="forgotten")
+    if st.session_state.get(_RANDOMIZED, counts[0]) not in counts:
+        del st.session_state[_RANDOMIZED]
+    num = st.select_slider(
+        "Randomized layers, from the top",
+        counts,
+        counts[min(1, len(counts) - 1)],
+        key=_RANDOMIZED,
+        bind="query-params",
+    )
     level = levels[counts.index(num)]
     image = shared.smaller(picked.image, MAX_SIDE_PX)
     for place, shown, said in zip(
@@ -228,7 +284,7 @@ def _show_weight_randomization(
         "structural similarity (SSIM)": [level.ssim for level in levels],
     }
     figure = figures.weight_randomization_figure(counts, likeness, num)
-    show_chart(figure, "Similarity with the original map", key="forgetting")
+    show_chart(figure, "Similarity with the original map", key="randomization")
     lowest = f", down to `{level.lowest}`" if level.lowest else ""
     empty = (
         " No position supports the class any more: the map is empty."
@@ -247,7 +303,6 @@ def _show_weight_randomization(
 
 
 def _show_saturation(model_name: str, picked: PickedImage, request: AttributionRequest) -> None:
-    st.subheader("Logit or probability?")
     index = request.target.class_index
     targets = {"the logit": one_class(index), "the probability": probability(index)}
     asked_for = {

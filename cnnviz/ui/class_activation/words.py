@@ -1,8 +1,13 @@
 """Sentences of the page: numbers in, Markdown out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from cnnviz.attribution.evaluation.faithfulness import CENTER, RANDOM
+from cnnviz.figures import Scale
+from cnnviz.statistics import mean_interval
+from cnnviz.ui.shell.display import number
 
 MAP = "this map"
 _CHANGES = 0.005  # of the probability before
@@ -54,3 +59,47 @@ def masked_change(before: float, after: float, label: str) -> str:
     if after > before and drop <= -_CHANGES:
         return f"{start}, an increase."
     return f"{start}, hardly at all."
+
+
+def color_note(values: np.ndarray, scale: Scale, *, is_on_a_layer: bool) -> str:
+    """Say what the colors of a map mean, and where they end.
+
+    Parameters
+    ----------
+    values : ndarray
+    scale : Scale
+        From a negative low end on, its colors are those of signed values.
+    is_on_a_layer : bool
+        Whether the map is one of a layer; unsigned maps of pixels show magnitudes of gradients.
+    """
+    largest = float(np.abs(values).max())
+    meaning = "Bright regions support the class."
+    if not is_on_a_layer:
+        meaning = "Bright pixels change the logit most."
+    if scale.low < 0:
+        meaning = "Red regions support the class, blue ones oppose it, white ones do neither."
+    if scale.high >= largest * (1 - 1e-6):
+        return f"{meaning} The colors end at the largest value of this map."
+    return (
+        f"{meaning} The colors end at the 99th percentile, {number(scale.high)}; the largest value "
+        f"is {number(largest)}."
+    )
+
+
+def mean_verdict(scores: Mapping[str, Sequence[float]]) -> str:
+    """Compare a method with both baselines on several images, image by image.
+
+    Parameters
+    ----------
+    scores : mapping
+        Insertion area minus deletion area of `MAP`, `RANDOM` and `CENTER`, one for each image.
+    """
+    told = []
+    for name, title in ((RANDOM, "a random order"), (CENTER, "a centered Gaussian")):
+        differences = np.subtract(scores[MAP], scores[name])
+        mean, half_width = mean_interval(differences.tolist())
+        if abs(mean) <= half_width:
+            told.append(f"cannot be told apart from {title} with so few images")
+        else:
+            told.append(f"is {'better' if mean > 0 else 'worse'} than {title}")
+    return f"The method {told[0]}. It {told[1]}."

@@ -98,7 +98,9 @@ def explain(steps: LayerSteps, grid: Grid, kernel: np.ndarray) -> None:
             f" With dilation {settings.dilation}, the kernel of size {len(steps.kernel)} spans "
             f"F = {settings.dilation}·({len(steps.kernel)} − 1) + 1 = {window} pixels."
         )
-    rounded = f"Rounded down: the last {left_over} columns are never covered. " if left_over else ""
+    rounded = (
+        f"Rounded down: the last {left_over} columns are never covered.\n\n" if left_over else ""
+    )
     st.markdown(f"**What is the output size?**{dilated} Along the width:")
     st.latex(
         rf"\frac{{W - F + 2P}}{{S}} + 1 = \frac{{{length} - {window} + 2\cdot{steps.padding}}}"

@@ -8,7 +8,7 @@ from cnnviz.ui.shared.confusions import (
     confusion_examples,
     predictions_of_samples,
 )
-from cnnviz.ui.shared.images import collection_for, smaller, test_images
+from cnnviz.ui.shared.images import collection_for, independent_images, smaller, test_images
 from cnnviz.ui.shared.maps import (
     ablated,
     ablation,
@@ -37,6 +37,7 @@ __all__ = [
     "confusion_examples",
     "drawing",
     "examples",
+    "independent_images",
     "layer_maps",
     "layer_statistics",
     "layers",

@@ -17,7 +17,7 @@ def smaller(image: ImageInput, max_side_px: int) -> ImageInput:
 
 
 def collection_for(model_name: str, full: bool) -> Collection:
-    """Images of the kind that a network was made for: bundled ones, or the held-out part.
+    """Images of the kind that a network was made for: bundled ones, or the test set.
 
     Raises
     ------
@@ -33,6 +33,17 @@ def collection_for(model_name: str, full: bool) -> Collection:
         images = datasets.collection(known.collection if known else "photographs")
     num_channels = sum(shape[2] for shape in model(model_name).map_shapes.values())
     return images.thinned(max(_LEAST_IMAGES, _EXAMPLE_BYTES // (16 * num_channels)))
+
+
+def independent_images(model_name: str) -> Collection:
+    """Return bundled images that do not overlap, of the kind that a network was made for."""
+    images = collection_for(model_name, full=False)
+    if images.name != "photographs":
+        return images
+    names = datasets.sample_names("natural")
+    whole = tuple(datasets.sample_image("natural", name) for name in names)
+    labels = tuple(datasets.sample_label("natural", name) for name in names)
+    return Collection("whole photographs", f"{len(names)} bundled photographs", whole, labels)
 
 
 @remembered(2, "Reading the test images…", is_shared=True)

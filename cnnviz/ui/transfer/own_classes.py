@@ -37,6 +37,11 @@ _EXAMPLE = ("Sneaker", "Bag", "Shirt")
 _A_ROW = 8  # images of a class in the overview
 _MAX_WRONG = 16
 _MAX_PROBLEMS = 10  # that are written out
+_PARTS = {
+    "accuracy": "Accuracy",
+    "prediction": "Prediction and download",
+    "images": "Training images",
+}
 _CLASSES, _PROBLEMS = "own_classes", "own_class_problems"  # session keys: what was brought
 _PENDING = "own_classes_pending"  # session key: files that are being read
 _FEATURES, _HEAD = "own_class_features", "own_class_head"  # session keys: what was computed
@@ -147,14 +152,18 @@ def show_head(classes: CheckedClasses, picked: PickedImage) -> None:
             f"To train a head, add more:\n\n{lines}\n\nUntil then, the bundled example is shown."
         )
         classes = bundled_classes(_EXAMPLE)
-    _show_images(classes)
+    part = address.tabs(_PARTS, key="own_part")
+    if part == "images":
+        _show_images(classes)
     head = _own_head(classes) if is_own else _bundled_head(classes)
     if head is None:
         return
-    _show_result(classes, head)
-    _show_prediction(head, picked)
-    _take_along(head)
-    _explain(classes, head)
+    if part == "accuracy":
+        _show_result(classes, head)
+        _explain(classes, head)
+    elif part == "prediction":
+        _show_prediction(head, picked)
+        _take_along(head)
 
 
 def _bundled_head(classes: CheckedClasses) -> "TrainedHead | None":
@@ -192,7 +201,6 @@ def _show_images(classes: CheckedClasses) -> None:
 
 
 def _show_result(classes: CheckedClasses, head: "TrainedHead") -> None:
-    st.subheader("Accuracy of the head")
     low, high = wilson_interval(head.num_right, len(head.predictions))
     st.markdown(
         f"**{head.num_right} of {len(head.predictions)}** validation images "
@@ -229,7 +237,6 @@ def _show_wrong(classes: CheckedClasses, head: "TrainedHead") -> None:
 
 
 def _show_prediction(head: "TrainedHead", picked: PickedImage) -> None:
-    st.subheader("Prediction for the image in use")
     shares = head.probabilities(cached_classes.image_features(picked.image))[0]
     image, prediction = st.columns([1, 2.2], gap="medium")
     with image:
@@ -292,14 +299,15 @@ def _explain(classes: CheckedClasses, head: "TrainedHead") -> None:
         f"feature and class and one bias per class: {num_features:,} · {num_classes} + "
         f"{num_classes} = **{trained:,}** parameters. Accuracy is measured by 4-fold "
         "cross-validation, so each image is tested once.\n\n"
+        "**Try this.** Take two similar classes, such as Shirt and Pullover. Photograph two "
+        "objects on two different tables, and look at the heat map: does the head use the table?"
+    )
+    st.expander("How it works").markdown(
         "$$P(\\text{class}) = \\mathrm{softmax}(W^\\top f + b), \\qquad f \\in "
         f"\\mathbb{{R}}^{{{num_features}}},\\; W \\in \\mathbb{{R}}^{{{num_features} \\times "
         f"{num_classes}}}$$\n\n"
         "The interval assumes independent images. If all of yours show one object on one table, "
         "accuracy on others may be lower.\n\n"
-        "**Try this.** Take two similar classes, such as Shirt and Pullover. Photograph two "
-        "objects on two different tables, and look at the heat map: does the head use the "
-        "table?\n\n"
         ":small[Donahue et al. 2014, “DeCAF”, arXiv:1310.1531; Razavian et al. 2014, “CNN features "
         "off-the-shelf”, arXiv:1403.6382. Head: logistic regression of scikit-learn, C = 1. "
         "Bundled images: Fashion-MNIST (Zalando, MIT).]"

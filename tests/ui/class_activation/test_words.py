@@ -1,12 +1,16 @@
 """Sentences with numbers: each verdict is true for the numbers above it."""
 
+import numpy as np
 import pytest
 
+from cnnviz import figures
 from cnnviz.attribution.evaluation.faithfulness import CENTER, RANDOM
 from cnnviz.ui.class_activation.words import (
     MAP,
+    color_note,
     faithfulness_verdict,
     masked_change,
+    mean_verdict,
     signed,
 )
 
@@ -44,3 +48,45 @@ def test_a_difference_of_zero_has_no_sign() -> None:
     assert signed(-0.0001) == signed(0.0) == "0"
     assert signed(0.1502) == "+0.150"
     assert signed(-0.25) == "−0.250"
+
+
+@pytest.mark.parametrize(
+    ("values", "is_on_a_layer", "expected"),
+    [
+        (
+            [0, 0.5, 1],
+            True,
+            "Bright regions support the class. The colors end at the largest value",
+        ),
+        ([-2, 0.5, 1], True, "Red regions support the class, blue ones oppose it"),
+        ([-2, 0.5, 1], False, "Red regions support the class, blue ones oppose it"),
+        (
+            [0.0] * 198 + [1, 1, 9],
+            False,
+            "Bright pixels change the logit most. The colors end at "
+            "the 99th percentile, 1; the largest value is 9.",
+        ),
+    ],
+)
+def test_the_note_on_colors_holds_for_every_kind_of_map(
+    values: list[float], is_on_a_layer: bool, expected: str
+) -> None:
+    heat = np.array([values], np.float32)
+    scale = figures.heatmap_scale(heat, "inferno", percentile=100 if is_on_a_layer else 99)
+    assert expected in color_note(heat, scale, is_on_a_layer=is_on_a_layer)
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ([0.5, 0.6, 0.55], "is better than a random order. It is better than a centered Gaussian."),
+        ([0.2, 0.3, 0.25], "is better than a random order. It cannot be told apart from a"),
+        ([-0.5, -0.6, -0.55], "is worse than a random order. It is worse than"),
+        ([0.9, -0.9, 0.1], "cannot be told apart from a random order with so few images. It"),
+    ],
+)
+def test_the_verdict_on_several_images_needs_a_clear_difference(
+    scores: list[float], expected: str
+) -> None:
+    baselines = {RANDOM: [0.0, 0.01, 0.0], CENTER: [0.3, 0.2, 0.25]}
+    assert expected in mean_verdict({MAP: scores, **baselines})
