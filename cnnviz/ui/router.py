@@ -60,7 +60,7 @@ def show(name: str) -> None:
 
 def _draw(name: str, slug: str, *chosen: Any) -> None:
     view = next(view for view in BY_NAME[name].views if view.slug == slug)
-    with frame.user_errors():
+    with frame.user_errors(st.container(key="message")):
         view.show(*chosen)
 
 

@@ -78,6 +78,17 @@ def test_a_view_is_at_most_two_screens_long(server: Server, page: Page, path: st
     assert page.evaluate(HEIGHT) <= 2 * 720
 
 
+def test_an_error_of_a_setting_is_seen_without_scrolling(server: Server, page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    kernel = ";".join([",".join(["1"] * 7)] * 7)
+    open_page(page, f"{server.url}/convolution?conv_input=table&cells={kernel}")
+    message = page.get_by_text("A window of 7 does not fit into 5")
+    message.wait_for()
+    place = message.bounding_box()
+    assert place is not None
+    assert place["y"] < 300
+
+
 def test_a_map_of_many_units_is_whole(server: Server, page: Page) -> None:
     page.set_viewport_size({"width": 1280, "height": 720})
     open_page(page, f"{server.url}/feature_maps?view=trace")  # 112 × 112 units

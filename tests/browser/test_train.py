@@ -6,7 +6,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from tests.browser.conftest import Server
 
 pytestmark = pytest.mark.browser
-SHORT = "/train?live_data=Bundled+clothing+(little+data)"
+SHORT = "/train?live_data=clothing-samples"
 LONG = (  # half a minute and more: it must not be over before the test presses Pause
     f"{SHORT}&live_epochs=20&live_blocks=3&live_filters=32&live_kernel=7+×+7&live_batch=16"
     "&live_pooling=none"

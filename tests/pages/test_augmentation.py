@@ -15,6 +15,7 @@ from cnnviz.network.loading import load_model
 from cnnviz.training import LECTURE, RECIPES, draws
 from cnnviz.ui import shared
 from cnnviz.ui.augmentation import controls, curves
+from cnnviz.ui.shell import address
 from tests.conftest import REPOSITORY
 from tests.pages.test_pages import open_page, texts
 
@@ -161,7 +162,9 @@ def test_the_ends_of_the_sliders_work(ends: dict[str, Any]) -> None:
 @pytest.mark.parametrize("pair", [*curves.PAIRS])
 @pytest.mark.parametrize("curve", ["accuracy", "loss"])
 def test_the_gap_named_is_that_between_the_ends_of_the_curves(pair: str, curve: str) -> None:
-    app = open_page(PATH, view=CURVES, curves_of=pair, curve=curve, curve_smoothing="0.3")
+    app = open_page(
+        PATH, view=CURVES, curves_of=address.slug(pair), curve=curve, curve_smoothing="0.3"
+    )
     assert not app.exception
     assert not app.error
     for name in curves.PAIRS[pair]:
@@ -176,6 +179,6 @@ def test_the_page_says_in_what_two_trainings_differ_besides_augmentation() -> No
     app = open_page(PATH, view=CURVES)
     assert "| epochs | 20 | 64 |" in texts(app)
     assert "| architecture | cats-dogs-150 | cats-dogs-150-dropout |" in texts(app)
-    app.selectbox(key="curves_of").select("Cats vs. dogs, frozen base").run()
+    app.selectbox(key="curves_of").select("cats-vs-dogs-frozen-base").run()
     assert "| epochs | 20 | 12 |" in texts(app)
     assert "| architecture |" not in texts(app)

@@ -129,8 +129,8 @@ def test_a_cell_that_is_gone_is_replaced_by_the_last_one() -> None:
 
 
 def test_own_numbers_begin_with_the_preset_and_may_be_fractions() -> None:
-    app = open_page(PAGE, view=LINE, line_kernel="Laplace")
-    app.selectbox(key="line_kernel").select("Your own numbers").run()
+    app = open_page(PAGE, view=LINE, line_kernel="laplace")
+    app.selectbox(key="line_kernel").select("own").run()
     assert app.text_input(key="line_kernel_numbers").value == "1 -2 1"
     app.text_input(key="line_kernel_numbers").set_value("1/4, 0.5; −2 8").run()
     assert not app.error
@@ -149,7 +149,7 @@ def test_own_numbers_begin_with_the_preset_and_may_be_fractions() -> None:
     ],
 )
 def test_what_is_no_row_of_numbers_is_explained(written: str, message: str) -> None:
-    app = open_page(PAGE, view=LINE, line_kernel="Your own numbers")
+    app = open_page(PAGE, view=LINE, line_kernel="own")
     app.text_input(key="line_kernel_numbers").set_value(written).run()
     assert not app.exception
     assert [message in error.value for error in app.error] == [True]
@@ -159,7 +159,7 @@ def test_what_is_no_row_of_numbers_is_explained(written: str, message: str) -> N
 
 def test_a_kernel_that_does_not_fit_is_explained() -> None:
     settings = {
-        "line_signal": "Your own numbers",
+        "line_signal": "own",
         "line_signal_numbers": "1 2",
         "line_padding": "0",
     }
@@ -172,7 +172,7 @@ def test_a_kernel_that_does_not_fit_is_explained() -> None:
 
 
 def test_a_row_of_the_image_is_a_signal() -> None:
-    app = open_page(PAGE, view=LINE, line_signal="Row of the image", line_row="3")
+    app = open_page(PAGE, view=LINE, line_signal="row-of-the-image", line_row="3")
     assert not app.exception
     assert app.slider(key="line_row").value == 3
     assert len(app.image) == 1
@@ -191,7 +191,7 @@ def test_the_gradient_by_hand_is_that_of_automatic_differentiation() -> None:
     assert not app.exception
     assert not app.error
     assert "`GradientTape`: the same numbers" in texts(app)
-    for loss in ("Sum of the output", "Center of the output"):
+    for loss in ("sum", "middle"):
         app.selectbox(key="gradient_loss").select(loss).run()
         assert not app.exception
         assert "`GradientTape`: the same numbers" in texts(app)
@@ -202,9 +202,9 @@ def test_one_weight_is_written_out_with_the_cells_it_met() -> None:
     app = open_page(
         PAGE,
         view=GRADIENT,
-        gradient_input="Random numbers",
+        gradient_input="random",
         gradient_seed="7",
-        gradient_loss="Sum of the output",
+        gradient_loss="sum",
         weight_row="1",
         weight_column="0",
     )
@@ -219,8 +219,8 @@ def test_the_target_itself_has_a_gradient_of_zero() -> None:
         PAGE,
         view=GRADIENT,
         show="all-weights",
-        gradient_kernel="Emboss",
-        gradient_target="Emboss",
+        gradient_kernel="emboss",
+        gradient_target="emboss",
     )
     assert not app.exception
     assert "the gradient is zero" in texts(app)
@@ -241,7 +241,7 @@ def test_a_cut_stays_on_the_image_when_size_and_image_change(source: str) -> Non
 
 @pytest.mark.parametrize("view", [LINE, GRADIENT])
 def test_a_narrow_image_is_taken(view: str) -> None:
-    app = open_page(PAGE, view=view, line_signal="Row of the image")
+    app = open_page(PAGE, view=view, line_signal="row-of-the-image")
     app.selectbox(key="source").select("upload").run()
     strip = encode_png(np.full((8, 400, 3), 128, np.uint8))
     app.file_uploader[0].set_value(("strip.png", strip, "image/png")).run()

@@ -17,7 +17,7 @@ from tests.pages.test_pages import open_page, texts
 
 PAGE = "pages/train.py"
 QUERY = {  # bound widgets write their labels
-    "live_data": "Bundled clothing (little data)",
+    "live_data": "clothing-samples",
     "live_few": "50",
     "live_blocks": "1",
     "live_filters": "4",
@@ -168,6 +168,7 @@ def test_wrong_settings_in_a_link_fall_back_to_the_defaults() -> None:
     app = open_page(PAGE, live_epochs="9999", live_kernel="4 × 4", live_data="imagenet")
     assert not app.exception
     assert not app.error
+    assert "live_data “imagenet”, which is not a choice here" in app.warning[0].value
     assert app.slider(key="live_epochs").value == 5
     assert app.radio(key="live_kernel").value == 5
 

@@ -124,7 +124,7 @@ def test_too_few_or_too_many_kinds_are_explained() -> None:
 
 
 def test_a_head_on_images_of_ones_own_is_trained_and_opens_on_all_pages() -> None:
-    app = shown(**OWN, own_source="your own images")
+    app = shown(**OWN, own_source="own")
     assert "There are 0 classes" in texts(app)
     assert has_result(app)
     broken = ("broken.png", b"not an image", "image/png")
@@ -149,7 +149,7 @@ def test_a_head_on_images_of_ones_own_is_trained_and_opens_on_all_pages() -> Non
 
 
 def test_what_is_missing_in_the_form_is_said() -> None:
-    app = shown(**OWN, own_source="your own images")
+    app = shown(**OWN, own_source="own")
     app = add(app, "things", [])
     assert "No images were chosen" in texts(app)
     app = add(app, "", images(0, 1, 0))
@@ -158,7 +158,7 @@ def test_what_is_missing_in_the_form_is_said() -> None:
 
 
 def test_a_class_can_be_dropped() -> None:
-    app = shown(**OWN, own_source="your own images")
+    app = shown(**OWN, own_source="own")
     app = add(app, "red things", images(0, 3, 0))
     assert "“red things” has 3 usable images" in texts(app)
     next(button for button in app.button if button.label == "Remove").click().run()
@@ -167,7 +167,7 @@ def test_a_class_can_be_dropped() -> None:
 
 
 def test_nothing_that_was_brought_stays_with_the_server() -> None:
-    app = shown(**OWN, own_source="your own images")
+    app = shown(**OWN, own_source="own")
     app = add(app, "red things", images(40, 8, 0))
     app = finished(add(app, "blue things", images(60, 8, 2)))
     assert "**16 of 16**" in texts(app)

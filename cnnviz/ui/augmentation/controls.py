@@ -15,6 +15,7 @@ from cnnviz.training.augmentation import (
     MAX_SHIFT,
     MAX_ZOOM,
 )
+from cnnviz.ui.shell import address
 
 _SEED, _LAST_SEED = "augmentation_seed", 9999  # session key of the seed, and its largest value
 TILE_PX = 224  # of an image on a sheet, at most
@@ -120,13 +121,11 @@ def _light_and_border() -> dict[str, Any]:
             *("brightness", "Brightness", MAX_BRIGHTNESS, 0.01, "±%.2f"),
             "0.2 adds or subtracts up to 20 % of the range.",
         ),
-        "fill": st.selectbox(
+        "fill": address.selectbox(
             "Border",
-            FILLS,
-            FILLS.index(LECTURE.fill),
-            format_func=lambda name: _FILL_TITLES[name],
+            {name: _FILL_TITLES[name] for name in FILLS},
             key=KEYS["fill"],
-            bind="query-params",
+            default=LECTURE.fill,
             help="How pixels outside the image are filled.",
         ),
     }

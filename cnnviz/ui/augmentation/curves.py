@@ -8,7 +8,7 @@ import streamlit as st
 from cnnviz import figures
 from cnnviz.ui import shared
 from cnnviz.ui.controls.recipe_words import difference_table
-from cnnviz.ui.shell import frame
+from cnnviz.ui.shell import address, frame
 from cnnviz.ui.shell.display import number, show_chart
 from cnnviz.zoo import TrainingRecord
 
@@ -35,7 +35,8 @@ def show_curves() -> None:
     """Show the learning curves of two networks, one without and one with augmentation."""
     left, right = frame.columns()
     with left:
-        pair = st.selectbox("Networks", [*PAIRS], key="curves_of", bind="query-params")
+        titles = {address.slug(title): title for title in PAIRS}
+        pair = titles[address.selectbox("Networks", titles, key="curves_of")]
         measures = {"accuracy": "accuracy", "loss": "loss"}
         key = st.radio("Curve", [*measures], key="curve", bind="query-params", horizontal=True)
         smoothing = st.slider(

@@ -13,10 +13,10 @@ from cnnviz.errors import InvalidParameterError
 from cnnviz.images import as_gray
 from cnnviz.ui import shared
 from cnnviz.ui.controls import PickedImage, keep_within
-from cnnviz.ui.shell import frame
+from cnnviz.ui.shell import address, frame
 from cnnviz.ui.shell.display import added, exact, multiplied, number, show_chart, show_image
 
-_ROW, _OWN = "Row of the image", "Your own numbers"
+_ROW = "Row of the image"
 _LONGEST_PX = 28  # of a row, so that single numbers can be seen
 _MOST_NUMBERS = 64
 _LARGEST_KERNEL = 7
@@ -93,13 +93,12 @@ def _choose_numbers(
     written_key, latest_key = f"{key}_numbers", f"{key}_latest"
 
     def begin_with_latest() -> None:
-        if st.session_state[key] == _OWN and latest_key in st.session_state:
+        if st.session_state[key] == "own" and latest_key in st.session_state:
             st.session_state[written_key] = st.session_state[latest_key]
 
-    choice = st.selectbox(
-        what, [*presets, _OWN], key=key, bind="query-params", on_change=begin_with_latest
-    )
-    if choice == _OWN:
+    titles = {address.slug(title): title for title in presets} | {"own": "Your own numbers"}
+    choice = address.selectbox(what, titles, key=key, on_change=begin_with_latest)
+    if choice == "own":
         first = next(iter(presets.values()))()
         numbers = numbers_of(
             st.text_input(
@@ -113,7 +112,7 @@ def _choose_numbers(
             most,
         )
     else:
-        numbers = presets[choice]()
+        numbers = presets[titles[choice]]()
         st.markdown(f":small[{' · '.join(exact(float(x)) for x in numbers)}]")
     st.session_state[latest_key] = _text(numbers)
     return numbers
@@ -172,7 +171,7 @@ def _choose_settings() -> dict[str, Any]:
 
 
 def _show_row(rows: np.ndarray, label: str) -> None:
-    if st.session_state["line_signal"] != _ROW:
+    if st.session_state["line_signal"] != address.slug(_ROW):
         return
     place = int(st.session_state.get("line_row", 0))
     gray = np.repeat(rows.astype(np.uint8)[..., np.newaxis], 3, axis=2)

@@ -13,9 +13,12 @@ from cnnviz.ui.controls import PickedImage, keep_within
 from cnnviz.ui.shell import address, frame
 from cnnviz.ui.shell.display import added, exact, number, show_image
 
-_CUT, _RANDOM = "Part of the image", "Random numbers"
-_SQUARES, _SUM, _MIDDLE = "Distance to a target", "Sum of the output", "Center of the output"
-_LOSSES = {_SQUARES: "squares", _SUM: "sum", _MIDDLE: "middle"}
+_INPUTS = {"image": "Part of the image", "random": "Random numbers"}
+_LOSSES = {
+    "squares": "Distance to a target",
+    "sum": "Sum of the output",
+    "middle": "Center of the output",
+}
 _FORMULAS = {
     "squares": r"L = \tfrac12 \sum_{ij} (y_{ij} - t_{ij})^2, \qquad g_{ij} = y_{ij} - t_{ij}",
     "sum": r"L = \sum_{ij} y_{ij}, \qquad g_{ij} = 1",
@@ -23,9 +26,7 @@ _FORMULAS = {
 }
 _PARTS = {"one-weight": "One weight", "all-weights": "All weights"}
 _SIDE = 3  # of the kernels
-_BY_TITLE = {
-    kernel.title: kernel.values for kernel in KERNELS if kernel.values.shape == (_SIDE, _SIDE)
-}
+_BY_NAME = {kernel.name: kernel for kernel in KERNELS if kernel.values.shape == (_SIDE, _SIDE)}
 _BRIGHTEST = 9  # one digit a pixel
 _REDUCED_PX = 28
 _GRAY = figures.Scale(0, _BRIGHTEST, "gray")
@@ -38,12 +39,11 @@ def show(picked: PickedImage) -> None:
     left, right = frame.columns()
     with left:
         image = _choose_image(picked)
-        kernel = _BY_TITLE[_choose_kernel("Kernel", "Identity", "gradient_kernel")]
-        loss = _LOSSES[st.selectbox("Loss", [*_LOSSES], key="gradient_loss", bind="query-params")]
+        kernel = _choose_kernel("Kernel", "identity", "gradient_kernel")
+        loss = address.selectbox("Loss", _LOSSES, key="gradient_loss")
         wanted = np.zeros((_SIDE, _SIDE))
         if loss == "squares":
-            title = _choose_kernel("Target: the output of", "Vertical edge", "gradient_target")
-            wanted = _BY_TITLE[title]
+            wanted = _choose_kernel("Target: the output of", "vertical", "gradient_target")
     target = valid_correlation(image, wanted)
     steps = kernel_gradient(image, kernel, target, loss)
     with left:
@@ -59,14 +59,13 @@ def show(picked: PickedImage) -> None:
         _show_automatic(steps, target, loss)
 
 
-def _choose_kernel(label: str, first: str, key: str) -> str:
-    titles = [*_BY_TITLE]
-    return st.selectbox(label, titles, index=titles.index(first), key=key, bind="query-params")
+def _choose_kernel(label: str, first: str, key: str) -> np.ndarray:
+    titles = {name: kernel.title for name, kernel in _BY_NAME.items()}
+    return _BY_NAME[address.selectbox(label, titles, key=key, default=first)].values
 
 
 def _choose_image(picked: PickedImage) -> np.ndarray:
-    source = st.radio("Input", [_CUT, _RANDOM], key="gradient_input", bind="query-params")
-    if source == _RANDOM:
+    if address.radio("Input", _INPUTS, key="gradient_input") == "random":
         seed = int(st.number_input("Seed", 0, 9999, key="gradient_seed", bind="query-params"))
         with st.expander("More: size"):
             side = _choose_side()

@@ -15,14 +15,18 @@ from cnnviz.images import ImageInput, as_gray
 from cnnviz.ui import shared
 from cnnviz.ui.controls import PickedImage
 from cnnviz.ui.convolution import kernel_editor
-from cnnviz.ui.shell import frame
+from cnnviz.ui.shell import address, frame
 from cnnviz.ui.shell.display import (
     number,
     show_painted,
 )
 
 MAX_SIDE_PX = 256  # of a square; other shapes may have as many pixels
-_TABLE = "A 5 × 5 table"
+_INPUTS = {
+    "gray": "The image in gray",
+    "color": "Its three color channels",
+    "table": "A 5 × 5 table",
+}
 COLORS = ("red", "green", "blue")
 _PADDINGS = {
     "none": "none (valid)",
@@ -34,21 +38,21 @@ _LECTURE = np.array(
     [[1, 1, 1, 0, 0], [0, 1, 1, 1, 0], [0, 0, 1, 1, 1], [0, 0, 1, 1, 0], [0, 1, 1, 0, 0]]
 )
 _DEMONSTRATIONS: dict[str, dict[str, Any]] = {
-    "Horizontal edges of the digit": {"kernel": "Horizontal edge"},
-    "Diagonal edges of the digit": {"kernel": "Diagonal edge"},
-    "Edge detect on the digit": {"kernel": "Edge detect"},
-    "5 × 5 with a 3 × 3 filter": {"kernel": "Diagonal cross", "conv_input": _TABLE},
+    "Horizontal edges of the digit": {"kernel": "horizontal"},
+    "Diagonal edges of the digit": {"kernel": "diagonal"},
+    "Edge detect on the digit": {"kernel": "edge-detect"},
+    "5 × 5 with a 3 × 3 filter": {"kernel": "cross", "conv_input": "table"},
     "The same with zero padding": {
-        "kernel": "Diagonal cross",
-        "conv_input": _TABLE,
-        "padding": "zeros (same)",
+        "kernel": "cross",
+        "conv_input": "table",
+        "padding": "zero",
     },
-    "Stride 2": {"kernel": "Horizontal edge", "stride": 2},
-    "2 × 2 max pooling": {"kernel": "Horizontal edge", "relu": True, "pooling": "max"},
+    "Stride 2": {"kernel": "horizontal", "stride": 2},
+    "2 × 2 max pooling": {"kernel": "horizontal", "relu": True, "pooling": "max"},
 }
 _PLAIN: dict[str, Any] = {
-    "conv_input": "The image in gray",
-    "padding": "none (valid)",
+    "conv_input": "gray",
+    "padding": "none",
     "stride": 1,
     "dilation": 1,
     "bias": 0.0,
@@ -107,8 +111,7 @@ def layer_settings() -> LayerSettings:
         horizontal=True,
         help="Networks correlate. Convolution rotates the kernel by 180° first.",
     )
-    titles = {title: name for name, title in _PADDINGS.items()}
-    padding = st.selectbox("Padding", [*titles], key="padding", bind="query-params")
+    padding = address.selectbox("Padding", _PADDINGS, key="padding")
     stride = st.slider("Stride", 1, 8, key="stride", bind="query-params")
     relu = st.toggle("ReLU", key="relu", bind="query-params")
     with st.expander("More: bias, dilation, pooling"):
@@ -121,26 +124,18 @@ def layer_settings() -> LayerSettings:
         )
         size = st.slider("Pooling size", 2, 8, key="pool_size", bind="query-params")
         step = st.slider("Pooling stride", 1, 8, 2, key="pool_stride", bind="query-params")
-    return LayerSettings(
-        operation, titles[padding], stride, dilation, bias, relu, pooling, size, step
-    )
+    return LayerSettings(operation, padding, stride, dilation, bias, relu, pooling, size, step)
 
 
 def chosen_input(picked: PickedImage) -> Grid:
     """Ask which numbers the kernel meets."""
-    choice = st.radio(
-        "Input",
-        ["The image in gray", "Its three color channels", _TABLE],
-        key="conv_input",
-        bind="query-params",
-    )
-    if choice == _TABLE:
+    choice = address.radio("Input", _INPUTS, key="conv_input")
+    if choice == "table":
         return Grid(_LECTURE[..., np.newaxis].astype(np.float64), "the table", white=1)
     height, width = picked.image.pixels.shape[:2]
     shrink = min(1.0, MAX_SIDE_PX / math.sqrt(height * width))  # a narrow strip stays as it is
     image = shared.smaller(picked.image, round(max(height, width) * shrink))
-    in_gray = choice == "The image in gray"
-    values = in_whole_numbers(image) if in_gray else image.pixels.astype(np.float64)
+    values = in_whole_numbers(image) if choice == "gray" else image.pixels.astype(np.float64)
     return Grid(values, picked.label, white=255)
 
 

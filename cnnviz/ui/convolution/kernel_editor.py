@@ -6,19 +6,19 @@ import numpy as np
 import streamlit as st
 
 from cnnviz.filter_banks import KERNELS, NamedKernel, normalized, resized, zero_mean
+from cnnviz.ui.shell import address
 
-_BY_TITLE = {kernel.title: kernel for kernel in KERNELS}
+_BY_NAME = {kernel.name: kernel for kernel in KERNELS}
 _BASE, _VERSION = "kernel_base", "kernel_version"  # session keys: numbers before editing, its count
 _ADDRESS, _LARGEST = "cells", 999.0  # name in the address; bound of the numbers
+_EDITOR_PX = 246  # in the column of controls, all entries of a 7 × 7 kernel in sight
 _SIDES = (1, 3, 5, 7, 9, 11)
 
 
 def edited_kernel() -> tuple[np.ndarray, NamedKernel, bool]:
     """Ask for a kernel; gives its numbers, the preset it began with, and whether it was changed."""
-    title = st.selectbox(
-        "Kernel", [*_BY_TITLE], key="kernel", bind="query-params", on_change=begin_anew
-    )
-    preset = _BY_TITLE[title]
+    titles = {name: kernel.title for name, kernel in _BY_NAME.items()}
+    preset = _BY_NAME[address.selectbox("Kernel", titles, key="kernel", on_change=begin_anew)]
     if _BASE not in st.session_state:
         st.session_state[_BASE] = _from_address()
     base = st.session_state[_BASE]
@@ -66,9 +66,10 @@ def _set_base(values: np.ndarray | None) -> None:
 
 def _grid(base: np.ndarray) -> np.ndarray:
     version = st.session_state.get(_VERSION, 0)
+    width_px = min(64, max(30, _EDITOR_PX // base.shape[1]))
     columns = {
         str(column): st.column_config.NumberColumn(
-            width=48, required=True, min_value=-_LARGEST, max_value=_LARGEST, format="%.4g"
+            width=width_px, required=True, min_value=-_LARGEST, max_value=_LARGEST, format="%.4g"
         )
         for column in range(base.shape[1])
     }

@@ -15,10 +15,15 @@ from cnnviz.ui import controls, shared
 from cnnviz.ui.controls import PickedImage, layer_strip
 from cnnviz.ui.feature_visualization import cached
 from cnnviz.ui.feature_visualization.tiles import GRID_COLUMNS, layer_atlas, tile_px
+from cnnviz.ui.shell import address
 from cnnviz.ui.shell.display import show_image
 
 _GRID = 64  # filters in the view of a whole layer
-_CHOICES = ("64 in order", "the 16 most active", "16 at random")
+_CHOICES = {
+    "in-order": "64 in order",
+    "most-active": "the 16 most active",
+    "random": "16 at random",
+}
 _FIRST = "grid_first"  # session key: the first filter shown
 
 
@@ -33,7 +38,8 @@ def _draw_layer(
     model_name: str, picked: PickedImage, layer_name: str, column: DeltaGenerator
 ) -> None:
     depth = shared.model(model_name).layer_shapes[layer_name][-1]
-    choice = column.selectbox("Filters", _CHOICES, key="grid_choice", bind="query-params")
+    with column:
+        choice = address.selectbox("Filters", _CHOICES, key="grid_choice")
     channels = _chosen_channels(model_name, picked, layer_name, choice, depth, column)
     layer = layer_atlas(model_name, layer_name)
     if layer is not None and max(channels) < layer.count:
@@ -74,7 +80,7 @@ def _chosen_channels(
     depth: int,
     column: DeltaGenerator,
 ) -> tuple[int, ...]:
-    if choice == _CHOICES[0]:
+    if choice == "in-order":
         first = 0
         if depth > _GRID:
             controls.keep_within(_FIRST, depth)
@@ -84,7 +90,7 @@ def _chosen_channels(
                 )
             )
         return tuple(range(int(first), min(int(first) + _GRID, depth)))
-    if choice == _CHOICES[1]:
+    if choice == "most-active":
         means = shared.layer_maps(model_name, picked.image, layer_name).mean(axis=(0, 1))
         return tuple(np.argsort(-means, kind="stable")[:16].tolist())
     drawn = np.random.default_rng(0).choice(depth, min(16, depth), replace=False)

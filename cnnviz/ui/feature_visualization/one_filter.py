@@ -22,7 +22,15 @@ from cnnviz.ui.shell.display import download, number, show_chart, show_image
 if TYPE_CHECKING:
     from cnnviz.feature_visualization import Progress
 from cnnviz.ui.feature_visualization.tiles import layer_atlas
+from cnnviz.ui.shell import address
 
+_OBJECTIVES = {
+    "filter": "channel mean",
+    "cell": "center unit of a channel",
+    "class": "class logit",
+    "class-against-the-others": "class logit versus the others",
+    "whole-layer": "whole layer (DeepDream)",
+}
 _PRESETS = {"good": "with regularizers", "lecture": "plain gradient ascent"}
 _NUM_SHOWN = 8  # frames of the optimization
 _SIZES = (28, 32, 64, 96, 128, 160, 224)  # sides of images in pixels
@@ -57,19 +65,8 @@ def _draw_tile(
 
 
 def _choose_target(model_name: str, picked: PickedImage, layer_name: str) -> Target:
-    kind = st.selectbox(
-        "Objective",
-        TARGETS,
-        key="target",
-        bind="query-params",
-        format_func={
-            "filter": "channel mean",
-            "cell": "center unit of a channel",
-            "class": "class logit",
-            "class against the others": "class logit versus the others",
-            "whole layer": "whole layer (DeepDream)",
-        }.__getitem__,
-    )
+    kinds = {address.slug(kind): kind for kind in TARGETS}
+    kind = kinds[address.selectbox("Objective", _OBJECTIVES, key="target")]
     if kind.startswith("class"):
         best = shared.predictions(model_name, picked.image)[0]
         return Target(kind, "", controls.class_picker(model_name, best))
@@ -89,13 +86,7 @@ def _choose_target(model_name: str, picked: PickedImage, layer_name: str) -> Tar
 def _choose_recipe(model_name: str, target: Target) -> tuple[Recipe, int]:
     model = shared.model(model_name)
     suggested = suggested_recipe(model, target.objective(model))
-    preset = st.selectbox(
-        "Preset",
-        [*_PRESETS],
-        format_func=_PRESETS.__getitem__,
-        key="preset",
-        bind="query-params",
-    )
+    preset = address.selectbox("Preset", _PRESETS, key="preset")
     seed = int(st.number_input("Seed", 0, 9999, key="seed", bind="query-params"))
     sizes = _sizes_that_work(model_name, target, suggested)
     if len(sizes) == 1:

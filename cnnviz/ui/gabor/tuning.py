@@ -35,14 +35,14 @@ def show_tuning(model_name: str) -> None:
 def _show_tuning(chosen: GaborSettings, model_name: str) -> None:
     model = shared.model(model_name)
     left, right = st.columns(2)
-    layer_name = left.selectbox(
-        "Layer",
-        model.map_layer_names,
-        index=model.map_layer_names.index(model.first_convolution),
-        key="tuned_layer",
-        bind="query-params",
-        format_func=lambda name: f"{name} ({model.layer_shapes[name][-1]} channels)",
-    )
+    shapes = model.layer_shapes
+    with left:
+        layer_name = address.selectbox(
+            "Layer",
+            {name: f"{name} ({shapes[name][-1]} channels)" for name in model.map_layer_names},
+            key="tuned_layer",
+            default=model.first_convolution,
+        )
     frequency = chosen.frequency
     thetas = np.arange(_NUM_THETAS) * np.pi / _NUM_THETAS
     answers = cached.network_tuning(model_name, layer_name, frequency, _NUM_THETAS)

@@ -12,6 +12,7 @@ from cnnviz.training.live.settings import (
 )
 from cnnviz.ui.live_training import cached
 from cnnviz.ui.live_training.session import current_run, remember
+from cnnviz.ui.shell import address
 from cnnviz.zoo.blocks import KERNEL_SIZES, MAX_BLOCKS, MAX_FILTERS, POOLINGS
 
 _CHANGES = {
@@ -39,13 +40,8 @@ def choose_settings() -> LiveSettings:
         remember(run.settings)
     is_locked = run is not None and run.is_active
     how: dict[str, Any] = {"bind": "query-params", "disabled": is_locked}
-    data = st.selectbox(
-        "Data",
-        cached.live_data(),
-        format_func=lambda name: DATA_SETS[name].title,
-        key="live_data",
-        **how,
-    )
+    titles = {name: DATA_SETS[name].title for name in cached.live_data()}
+    data = address.selectbox("Data", titles, key="live_data", disabled=is_locked)
     has_few = data == SAMPLES
     num_images = st.select_slider(
         "Training images",
@@ -103,18 +99,11 @@ def choose_settings() -> LiveSettings:
 
 
 def _choose_rest(how: Mapping[str, Any]) -> dict[str, Any]:
+    locked = {"disabled": how["disabled"]}
     return {
-        "later": st.selectbox(
-            "Filters in later blocks",
-            [*_LATER],
-            format_func=_LATER.__getitem__,
-            key="live_later",
-            **how,
-        ),
+        "later": address.selectbox("Filters in later blocks", _LATER, key="live_later", **locked),
         "pooling": st.selectbox("Pooling", POOLINGS, key="live_pooling", **how),
-        "head": st.selectbox(
-            "Head", [*_HEADS], format_func=_HEADS.__getitem__, key="live_head", **how
-        ),
+        "head": address.selectbox("Head", _HEADS, key="live_head", **locked),
         "dropout": st.slider(
             *("Dropout", 0.0, 0.8, 0.0, 0.1),
             key="live_dropout",
@@ -122,23 +111,16 @@ def _choose_rest(how: Mapping[str, Any]) -> dict[str, Any]:
             **how,
         ),
         "batch_norm": st.toggle("Batch normalization", key="live_norm", **how),
-        "optimizer": st.selectbox(
-            "Optimizer",
-            [*_OPTIMIZERS],
-            format_func=_OPTIMIZERS.__getitem__,
-            key="live_optimizer",
-            **how,
-        ),
+        "optimizer": address.selectbox("Optimizer", _OPTIMIZERS, key="live_optimizer", **locked),
         "batch_size": st.select_slider(
             "Batch size", (16, 32, 64, 128), 32, key="live_batch", **how
         ),
-        "augmentation": st.selectbox(
+        "augmentation": address.selectbox(
             "Augmentation",
-            [*_CHANGES],
-            format_func=_CHANGES.__getitem__,
+            _CHANGES,
             key="live_changes",
             help="Flipping suits clothing, not digits: a mirrored 2 is not a 2. Try it.",
-            **how,
+            **locked,
         ),
         "seed": st.number_input("Seed", 0, 9999, 1, key="live_seed", **how),
     }

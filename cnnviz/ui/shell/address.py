@@ -96,6 +96,11 @@ def choice(
     return value
 
 
+def slug(title: str) -> str:
+    """Write a title as it stands in the address: lower case, with hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
 def selectbox(
     label: str,
     titles: Mapping[str, str],

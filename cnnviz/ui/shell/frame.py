@@ -75,9 +75,15 @@ def link(name: str, title: str, view: str = "") -> None:
 
 
 @contextmanager
-def user_errors() -> Iterator[None]:
-    """Show what a user can put right as a message in its place; everything else surfaces."""
+def user_errors(place: "DeltaGenerator | None" = None) -> Iterator[None]:
+    """Show what a user can correct as a message; everything else surfaces.
+
+    Parameters
+    ----------
+    place : DeltaGenerator, optional
+        Where the message goes; below what was drawn before it if left out.
+    """
     try:
         yield
     except CnnvizError as error:
-        st.error(str(error))
+        (place or st.container()).error(str(error))

@@ -32,7 +32,7 @@ from cnnviz.ui.transfer import cached_classes
 if TYPE_CHECKING:
     from cnnviz.training.head.fitting import TrainedHead
 
-_BUNDLED, _OWN = "bundled clothing", "your own images"
+_SOURCES = {"bundled": "bundled clothing", "own": "your own images"}
 _EXAMPLE = ("Sneaker", "Bag", "Shirt")
 _A_ROW = 8  # images of a class in the overview
 _MAX_WRONG = 16
@@ -59,8 +59,7 @@ def show(picked: PickedImage) -> None:
 
 def chosen_classes() -> CheckedClasses:
     """Ask for the training images of the head."""
-    source = st.radio("Train on", [_BUNDLED, _OWN], key="own_source", bind="query-params")
-    if source == _OWN:
+    if address.radio("Train on", _SOURCES, key="own_source") == "own":
         return _own_classes()
     st.markdown(f"{MIN_CLASSES} to {MAX_CLASSES} classes of clothing, 20 images each")
     places = st.columns(2)
@@ -145,7 +144,7 @@ def _drop(name: str) -> None:
 
 def show_head(classes: CheckedClasses, picked: PickedImage) -> None:
     """Show the training images, the result, and how to keep it."""
-    is_own = st.session_state.get("own_source") == _OWN and classes.is_complete
+    is_own = st.session_state.get("own_source") == "own" and classes.is_complete
     if not classes.is_complete:
         lines = "\n".join(f"- {sentence}" for sentence in classes.missing)
         st.info(
