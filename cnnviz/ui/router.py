@@ -1,5 +1,6 @@
 """Shows the pages of the table: navigation, bar, title, and the view that was chosen."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -85,8 +86,28 @@ def _choose_view(page: Page) -> View:
         return chosen or first
 
     with frame.bar().views:
-        slug = address.choice("view", [*titles], first, ask, key=f"{page.name}_view")
+        key = f"{page.name}_view"
+        if frame.is_presenting() and len(titles) > 1:
+            _turn_by_keys([*titles], address.next_choice("view", [*titles], first, key=key), key)
+        slug = address.choice("view", [*titles], first, ask, key=key)
     return next(view for view in page.views if view.slug == slug)
+
+
+def _turn_by_keys(slugs: Sequence[str], shown: str, key: str) -> None:
+    """Offer the next and the previous view to the keyboard, or to a presenter's remote control."""
+
+    def turn(step: int) -> None:
+        st.session_state[address.wanted(key)] = slugs[(slugs.index(shown) + step) % len(slugs)]
+
+    with st.container(key="turn", horizontal=True, width="content", gap="small"):
+        for label, shortcut, step in (("Previous", "PageUp", -1), ("Next", "PageDown", 1)):
+            st.button(
+                f"{label} view",
+                key=f"turn {shortcut}",
+                shortcut=shortcut,
+                on_click=turn,
+                args=(step,),
+            )
 
 
 def _page(name: str) -> StreamlitPage:

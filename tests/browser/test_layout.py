@@ -1,5 +1,6 @@
 """Where things stand on the screen: bar, column of controls and stage, on projector and phone."""
 
+import re
 from typing import Any
 
 import pytest
@@ -76,6 +77,24 @@ def test_a_view_is_at_most_two_screens_long(server: Server, page: Page, path: st
     # all of it: what still runs shows that in the header
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=90_000)
     assert page.evaluate(HEIGHT) <= 2 * 720
+
+
+def test_presenting_is_larger_without_words_and_turns_by_keys(server: Server, page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    open_page(page, f"{server.url}/gabor")
+    expect(page.get_by_text("What you see.")).to_have_count(1)
+    height = page.locator("h1").bounding_box()
+    page.get_by_role("button", name="Present").click()
+    expect(page.get_by_text("What you see.")).to_have_count(0)
+    taller = page.locator("h1").bounding_box()
+    assert height is not None
+    assert taller is not None
+    assert taller["height"] == pytest.approx(1.33 * height["height"], rel=0.05)
+    page.keyboard.press("PageDown")
+    expect(page).to_have_url(re.compile("view=frequency-domain"))
+    page.keyboard.press("PageUp")
+    expect(page).not_to_have_url(re.compile("view="))
+    expect(page).to_have_url(re.compile("present=true"))
 
 
 def test_an_error_of_a_setting_is_seen_without_scrolling(server: Server, page: Page) -> None:

@@ -80,7 +80,7 @@ def _explain_curves(
     gaps = [
         f"{100 * e.gap:.1f} percentage points" if is_share else number(e.gap) for e in ends.values()
     ]
-    st.markdown(
+    frame.explain(
         f"**What you see.** Without augmentation, the {key} ends at {written(without.training)} in "
         f"training and {written(without.validation)} in validation: a gap of **{gaps[0]}**, on "
         f"{first.facts['num_training_images']:,} training images. With augmentation, no sample "

@@ -37,7 +37,7 @@ def show_extremes(model_name: str, picked: PickedImage, augmentation: Augmentati
             sheet = figures.mosaic(tiles, [None, None], columns=2, tile_px=side, first_number=None)
             caption = f"**{name.capitalize()}**: {captions[name]}"
             show_image(sheet, caption, f"{picked.label}, {name} alone: {captions[name]}")
-    st.markdown(
+    frame.explain(
         "**What you see.** Each transform alone, at both ends of its range. A sample combines "
         "random values from all ranges."
         + (" Pixels from outside the image repeat the border." * (augmentation.fill == "nearest"))

@@ -119,7 +119,7 @@ def _marked(pixels: np.ndarray, stays: bool) -> np.ndarray:
 
 
 def _explain_draws(measured: Invariance, label: str, augmentation: Augmentation) -> None:
-    st.markdown(
+    frame.explain(
         f"**What you see.** Random augmentations of the image: {described(augmentation)}. "
         f"{_verdict(measured, label)} Training on such samples teaches a network that the class "
         "does not change."
@@ -127,7 +127,7 @@ def _explain_draws(measured: Invariance, label: str, augmentation: Augmentation)
 
 
 def _suggest(model_name: str, num: int) -> None:
-    st.markdown(
+    frame.explain(
         f"**Try this.** Press *New samples*: of {num} samples, one more or less is "
         f"{100 / num:.0f} percentage points. Choose the preset *None* and rotate by 90° only. "
         "Compare *Cats vs. dogs CNN* with *Cats vs. dogs CNN, augmented*."

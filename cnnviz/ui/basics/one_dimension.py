@@ -225,7 +225,7 @@ def _explain(
         f"Its weights add up to {total}: where the signal is constant, the output is "
         f"{flat.get(total, f'{total} times the signal')}."
     )
-    st.markdown(
+    frame.explain(
         "**What you see.** The kernel is multiplied with the orange part of the signal, and the "
         "products add up to one position of the output. Then the window moves by the stride. "
         f"{brightness} The signal ranges from {number(float(signal.min()))} to "

@@ -221,7 +221,7 @@ def _rows(table: np.ndarray) -> tuple[tuple[float, ...], ...]:
 
 
 def _explain(steps: GradientSteps, target: np.ndarray, loss: str) -> None:
-    st.markdown(
+    frame.explain(
         "**What you see.** A fully connected layer has separate weights for every position; here "
         f"{steps.kernel.size} weights are shared by {steps.output.size} positions. Each position "
         "contributes its g times the pixel there, and the gradient of a weight is the sum. "

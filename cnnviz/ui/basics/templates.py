@@ -247,7 +247,7 @@ def _explain(classifier: LinearClassifier, data_name: str, class_index: int) -> 
     name, weights = classifier.class_names[class_index], classifier.weights[class_index]
     alike = float(np.corrcoef(weights.ravel(), weights[:, ::-1].ravel())[0, 1])
     story, to_try = _STORIES[data_name]
-    st.markdown(
+    frame.explain(
         f"**What you see.** A linear classifier has one template per class. The logit is the sum "
         f"of the products of pixels and weights: a measure of match. {story} The template of "
         f"{name} and its mirror image have correlation {number(alike, 2)}.\n\n"
@@ -279,7 +279,7 @@ def _show_shifts(classifier: LinearClassifier, to_the_right: int) -> None:
         else "These templates are so blurred that a few pixels do not matter, and that they match "
         "little."
     )
-    st.markdown(
+    frame.explain(
         f"**What you see.** Of {classifier.num_held_out:,} test images "
         f"({classifier.held_out_title}), **{classifier.accuracy:.1%}** are classified correctly; "
         f"shifted by {_EXPECTED_SHIFT_PX} pixels to the right, {later:.1%}. Always predicting the "

@@ -196,7 +196,7 @@ def _explain(against: str, model_name: str, class_index: int) -> None:
         "networks": "Each column is a method, each row a network; the target is the class that it "
         "predicts.",
     }[against]
-    st.markdown(
+    frame.explain(
         f"**What you see.** {said} Faithfulness is the area under the insertion curve minus that "
         "under the deletion curve: random order gives about 0, higher is better.\n\n"
         "**Try this.** Compare Grad-CAM with HiResCAM on an early layer. Find a map that looks "

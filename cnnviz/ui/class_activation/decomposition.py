@@ -91,7 +91,7 @@ def _show_contributions(
         alt="The feature maps with the largest contributions",
     )
     show_scale(part_scale)
-    st.markdown(
+    frame.explain(
         "**What you see.** The heat map is a weighted sum of feature maps. Lower row: red supports "
         "the class, blue opposes it.\n\n"
         "**Try this.** Open *Partial sum* and add the maps one by one."
@@ -132,7 +132,7 @@ def _show_total(request: AttributionRequest, parts: np.ndarray, label: str) -> N
     likeness = _likeness(so_far, final)
     rectified = request.method.name != "cam" and not dict(request.settings).get("signed")
     end = " A ReLU then sets negative values to zero." if rectified else ""
-    st.markdown(
+    frame.explain(
         "**What you see.** A class activation map is a weighted sum of feature maps. With "
         f"**{added}** of {depth} maps, the partial sum correlates with the complete sum by "
         f"**{likeness:.0%}**.{end}\n\n"

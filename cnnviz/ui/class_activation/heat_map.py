@@ -436,7 +436,7 @@ def explain(model_name: str, request: AttributionRequest, heatmap: ClassHeatmap)
         where = "The map has one value for each pixel of the network's input $x$. "
         more = "Draw a contour at 50 %: is the object inside? "
     colors = words.color_note(heatmap.values, scale_of(heatmap), is_on_a_layer=method.is_on_a_layer)
-    st.markdown(
+    frame.explain(
         f"**How it works.** {where}{method.summary} $S$ is the logit of {label}: "
         f"{number(dict(heatmap.diagnostics).get('score', heatmap.logit))}.\n\n"
         f"$${method.formula}$$\n\n"

@@ -196,7 +196,7 @@ def _show_road(
     shares = curves[words.MAP].shares
     figure = figures.pixel_curves_figure(shares, lines, share, "fraction of pixels removed")
     show_chart(figure, "ROAD curves", key="road curves")
-    st.markdown(
+    frame.explain(
         "**What you see.** Removed pixels are replaced by weighted means of their neighbors, so "
         "the mask itself is invisible. The further the curve lies below random, the better.\n\n"
         ":small[Rong et al., ROAD, ICML 2022, arXiv:2202.00449.]"
@@ -216,7 +216,7 @@ def _show_mosaic(model_name: str, request: AttributionRequest) -> None:
             over = heat_map.overlay_of(model_name, check.image, heatmap, _LOOK)
             caption = f"{names[index]}: **{share:.0%}** in its quadrant"
             show_painted(over, heat_map.scale_of(heatmap), caption, caption)
-    st.markdown(
+    frame.explain(
         f"**What you see.** A mosaic of four images, with one heat map for the class of each. On "
         f"average **{np.mean(check.shares):.0%}** of the positive attribution lies in the correct "
         "quadrant; random maps reach 25 %. Each image has half its usual side.\n\n"
@@ -291,7 +291,7 @@ def _show_weight_randomization(
         if not level.heatmap.values.any()
         else ""
     )
-    st.markdown(
+    frame.explain(
         f"**What you see.** In a copy of the network, {num} layers{lowest} are randomized from the "
         "top down. A map that depends on what was learned must change. Rank correlation with the "
         f"original map: **{level.spearman:.2f}**.{empty} A map that stays the same shows edges of "
@@ -332,7 +332,7 @@ def _show_saturation(model_name: str, picked: PickedImage, request: AttributionR
             )
     shares = shared.model(model_name).probabilities(observations["the logit"].logits)
     ratio = norms["the probability"] / max(norms["the logit"], 1e-30)
-    st.markdown(
+    frame.explain(
         f"**What you see.** Gradient norm of the logit {number(norms['the logit'])}, of the "
         f"probability {number(norms['the probability'])}: {number(ratio, 2)} times as large. At "
         f"p = {shares[index]:.2%} the derivative of softmax is p·(1 − p) = "
@@ -375,7 +375,7 @@ def show_stress(model_name: str, picked: PickedImage) -> None:
             st.markdown("**Transformed**")
             show_bars(predictions)
         stays = "stays" if predictions[0].class_index == before[0].class_index else "changes"
-        st.markdown(
+        frame.explain(
             f"**What you see.** The predicted class **{stays}**: *{before[0].label}* "
             f"({likelihood(before[0])}) before, *{predictions[0].label}* "
             f"({likelihood(predictions[0])}) now. Both maps have the target {label} and "

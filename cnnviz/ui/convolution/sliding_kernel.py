@@ -11,6 +11,7 @@ from cnnviz.ui import shared
 from cnnviz.ui.components.sliding import slide
 from cnnviz.ui.controls import PickedImage
 from cnnviz.ui.convolution.controls import Grid, choose, in_whole_numbers, value_scale
+from cnnviz.ui.shell import frame
 from cnnviz.ui.shell.display import (
     show_scale,
 )
@@ -63,7 +64,7 @@ def show_slide(
         on_cell_change=_remember_cell,
     )
     show_scale(value_scale(values))
-    st.markdown(
+    frame.explain(
         "**What you see.** The green window covers part of the input. The weighted sum of its "
         "pixels "
         "becomes one output. Then the window moves by the stride.\n\n"

@@ -12,7 +12,7 @@ from cnnviz.features.feature_maps import embed
 from cnnviz.images import ImageInput
 from cnnviz.ui import controls, shared
 from cnnviz.ui.controls import PickedImage, layer_strip
-from cnnviz.ui.shell import address
+from cnnviz.ui.shell import address, frame
 from cnnviz.ui.shell.display import (
     CHART,
     likelihood,
@@ -87,7 +87,7 @@ def _draw_pair(
         key="pair bars",
     )
     same = float(np.corrcoef(means)[0, 1]) if len(difference) > 1 and np.std(means) else 1.0
-    st.markdown(
+    frame.explain(
         "**What you see.** Each column is a filter. Its bar is its mean activation for the first "
         f"image minus that for the second{unit and ', in' + unit}. Over all {len(difference)} "
         f"filters the mean activations correlate by **{same:.2f}**.\n\n"
@@ -204,7 +204,7 @@ def _draw_ablation(
         key="effects",
     )
     helpful, harmful = int((effect > 1e-6).sum()), int((effect < -1e-6).sum())
-    st.markdown(
+    frame.explain(
         f"**What you see.** Each bar is the drop of the logit of *{label}* when one channel of "
         f"`{layer_name}` is set to zero. Of {num_channels} channels, {helpful} support the class, "
         f"{harmful} oppose it, and {num_channels - helpful - harmful} have no effect. The effects "
@@ -280,7 +280,7 @@ def _draw_embedding(
             )
         else:
             st.info("Click a point to see its image. The star is your image.")
-    st.markdown(
+    frame.explain(
         f"**What you see.** Each point is one of {images.title}: the mean activations of the "
         f"{layer.mean.shape[1]} channels of `{layer_name}`, standardized, projected onto two "
         f"principal components ({shares[0]:.0%} and {shares[1]:.0%} of the variance). Nearby "

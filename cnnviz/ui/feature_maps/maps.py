@@ -14,7 +14,7 @@ from cnnviz.network.layer_table import LayerFacts
 from cnnviz.ui import shared
 from cnnviz.ui.components import tiles
 from cnnviz.ui.controls import PickedImage, layer_strip
-from cnnviz.ui.shell import address
+from cnnviz.ui.shell import address, frame
 from cnnviz.ui.shell.display import (
     download,
     number,
@@ -208,7 +208,7 @@ def _explain_all(layer_name: str, values: np.ndarray, numbers: MapStatistics, by
         "number": "Maps are in channel order.",
         "entropy": "Sorted by entropy: maps with the most varied activations come first.",
     }.get(by, f"Sorted by {by}, largest first.")
-    st.markdown(
+    frame.explain(
         f"**What you see.** Each tile is the feature map of one filter of `{layer_name}`: its "
         f"activation at every position. {colors} {sorting} {told}\n\n"
         "**Try this.** Step through the layer thumbnails: first edges, then patterns, then parts "
@@ -408,7 +408,7 @@ def _show_layers(model_name: str, picked: PickedImage) -> None:
                 width="stretch",
                 alt=f"Receptive field of the center unit of {name}",
             )
-    st.markdown(
+    frame.explain(
         "**What you see.** Each row shows a layer's most active maps on one color scale. The green "
         "frame is the center unit's receptive field: it grows with depth."
     )

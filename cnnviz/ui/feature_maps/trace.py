@@ -15,7 +15,7 @@ from cnnviz.ui import shared
 from cnnviz.ui.components import tiles
 from cnnviz.ui.controls import PickedImage, keep_within, layer_strip
 from cnnviz.ui.feature_maps.words import gradient_spread, same_value
-from cnnviz.ui.shell import address
+from cnnviz.ui.shell import address, frame
 from cnnviz.ui.shell.display import download, number, show_image, show_painted, show_scale
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _explain_field(trace: "UnitTrace", num_windows: int) -> None:
     if gradients[0] > 0:
         half = int(np.searchsorted(gradients.cumsum(), gradients.sum() / 2)) + 1
     told = gradient_spread(half, area, num_windows)
-    st.markdown(
+    frame.explain(
         f"**What you see.** The receptive field spans rows {rows[0]} to {rows[-1]} and columns "
         f"{columns[0]} to {columns[-1]}: {len(rows)} × {len(columns)} = {area:,} pixels. {told}"
         "\n\n**Try this.** Click a unit at the border: the image edge clips its receptive field. "

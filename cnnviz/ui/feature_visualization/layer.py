@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from cnnviz import figures
@@ -15,7 +14,7 @@ from cnnviz.ui import controls, shared
 from cnnviz.ui.controls import PickedImage, layer_strip
 from cnnviz.ui.feature_visualization import cached
 from cnnviz.ui.feature_visualization.tiles import GRID_COLUMNS, layer_atlas, tile_px
-from cnnviz.ui.shell import address
+from cnnviz.ui.shell import address, frame
 from cnnviz.ui.shell.display import show_image
 
 _GRID = 64  # filters in the view of a whole layer
@@ -64,7 +63,7 @@ def _draw_layer(
         f"Visualizations of {len(shown)} of the {depth} filters of `{layer_name}`. {note}",
         f"Feature visualizations of {layer_name}",
     )
-    st.markdown(
+    frame.explain(
         "**What you see.** Each image was optimized from noise to maximize one filter. Early "
         "layers detect edges, colors and simple textures; later ones, patterns and object parts. "
         "Plain gray marks a filter that gradient ascent cannot activate.\n\n"

@@ -22,7 +22,7 @@ from cnnviz.ui.shell.display import download, number, show_chart, show_image
 if TYPE_CHECKING:
     from cnnviz.feature_visualization import Progress
 from cnnviz.ui.feature_visualization.tiles import layer_atlas
-from cnnviz.ui.shell import address
+from cnnviz.ui.shell import address, frame
 
 _OBJECTIVES = {
     "filter": "channel mean",
@@ -311,7 +311,7 @@ def _explain(recipe: Recipe, target: Target) -> None:
     if regularizers:
         words = f"Regularizers: {', '.join(regularizers)}."
     what = "class's logit" if target.kind.startswith("class") else "activation"
-    st.markdown(
+    frame.explain(
         f"**What you see.** The weights are fixed and the *image* is optimized: {how} increase the "
         f"{what}. {words}\n\n"
         "$$x \\leftarrow x + \\eta\\,\\frac{\\partial\\,\\mathrm{objective}}{\\partial x}$$\n\n"

@@ -15,6 +15,7 @@ from cnnviz.ui.feature_visualization import cached
 if TYPE_CHECKING:
     pass
 from cnnviz.ui.feature_visualization.tiles import GRID_COLUMNS, tile_px
+from cnnviz.ui.shell import frame
 
 _MAX_EPOCHS_SHOWN = 5
 
@@ -59,7 +60,7 @@ def _draw_training(
                 width="stretch",
                 alt=f"Visualizations after {step} steps",
             )
-    st.markdown(
+    frame.explain(
         f"**What you see.** The first {len(channels)} filters of `{layer_name}`, visualized from "
         "random initialization to the end of training. Every image starts from the same noise. "
         "Before training, it reflects only random weights.\n\n"

@@ -262,7 +262,7 @@ def _show_decomposition(image: ImageInput, label: str) -> None:
         "corner; horizontal, vertical and diagonal details around it",
         f"Haar decomposition of {label}",
     )
-    st.markdown(
+    frame.explain(
         "**What you see.** Every level halves the image: averages in the corner, differences "
         "around "
         "it. The transform is invertible: after reconstruction no pixel differs by more than "
@@ -292,7 +292,7 @@ def _show_strongest(bank: BankSettings, image: ImageInput, label: str) -> None:
             "Frequency of the strongest response, cycles per pixel: fine detail is bright",
             f"Frequency of the strongest response to {label}",
         )
-    st.markdown(
+    frame.explain(
         "**Try this.** Find a stroke of the digit in the left image: its color is the direction "
         "across the stroke. Then choose Sobel: two filters suffice, the others are sums of them."
     )
@@ -323,7 +323,7 @@ def show_many(bank: BankSettings, *, are_digits: bool) -> None:
         f"Responses of {len(chosen)} filters to ten images",
     )
     show_scale(top)
-    st.markdown(
+    frame.explain(
         f"**What you see.** Of {len(filters.names)} filters, the {len(chosen)} whose energy "
         "differs "
         "most between the ten images. All maps share one scale.\n\n**Try this.** Find a filter "
@@ -382,7 +382,7 @@ def _show_neighbors(samples: LabeledImages, described: np.ndarray) -> None:
         8,
     )
     same = int((samples.labels[alike] == samples.labels[place]).sum())
-    st.markdown(
+    frame.explain(
         f"**What you see.** {same} of the 7 nearest neighbors have the same class. The features "
         "describe strokes and their orientations, not their positions: a mean discards position. "
         "The network keeps positions and learned its filters.\n\n"

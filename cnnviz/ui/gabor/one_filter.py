@@ -212,7 +212,7 @@ def explain_filter(chosen: GaborSettings, kernel: np.ndarray, image: ImageInput)
     verb = "correlated with the image, as in a convolutional network"
     if chosen.operation == "convolve":
         verb = "rotated by 180° and correlated with the image (convolution)"
-    st.markdown(
+    frame.explain(
         f"**What you see.** A sinusoid with a wavelength of {1 / frequency:.1f} pixels at "
         f"{np.rad2deg(theta):.0f}°, under a Gaussian with σ = {sigma:.1f} pixels, is {verb}; "
         "borders are mirrored. Red: the image resembles the kernel; blue: its negative; white: "
@@ -266,7 +266,7 @@ def show_frequencies(image: ImageInput, label: str, chosen: GaborSettings) -> No
         )
     share = float((of_image[passed] ** 2).sum() / max((of_image**2).sum(), 1e-300))
     leak = dc_leak(chosen.frequency, chosen.sigma)
-    st.markdown(
+    frame.explain(
         "**What you see.** The center is constant brightness (DC); the borders are at the Nyquist "
         f"frequency, {NYQUIST} cycles per pixel. The spectrum of an image is symmetric. The "
         "outline "

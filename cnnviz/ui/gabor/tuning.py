@@ -71,7 +71,7 @@ def _show_tuning(chosen: GaborSettings, model_name: str) -> None:
             f"A grating of {math.degrees(best):.0f}°, the channel's preferred orientation",
             "A grating of the channel's preferred orientation",
         )
-    st.markdown(
+    frame.explain(
         f"**What you see.** Responses to gratings with a period of {1 / frequency:.1f} pixels in "
         f"{_NUM_THETAS} orientations, as a fraction of each curve's maximum "
         f"({number(float(designed.max()))} for the filter, "
@@ -114,7 +114,7 @@ def _show_all_fits(fits: Mapping[int, GaborFit], num_kernels: int) -> None:
     )
     show_chart(figure, "Orientation and frequency of all fits", key="fits")
     good = sum(fit.r_squared > 0.8 for fit in fits.values())
-    st.markdown(
+    frame.explain(
         "**What you see.** Each point is a kernel: its angle is the orientation of the fitted "
         "sinusoid, its radius the frequency in cycles per pixel; larger points are better fits. "
         f"**{good} of {num_kernels}** kernels are Gabor functions for more than 80 % "

@@ -4,6 +4,7 @@ import streamlit as st
 
 from cnnviz.convolution import convolution_parameters, dense_parameters, output_size
 from cnnviz.figures import palette
+from cnnviz.ui.shell import frame
 
 _INPUT, _PADDING, _LEFT_OVER, _WINDOW = palette.BLUE, palette.GRAY, palette.ORANGE, palette.GREEN
 _MOST_WINDOWS, _MOST_CELLS = 24, 48  # that can be drawn and still be seen
@@ -46,7 +47,7 @@ def show_output_size() -> None:
         )
     same = (window - 1) / 2
     keeps = f"P = (F − 1)/2 = {same:g}" if window % 2 else "no symmetric padding (F is even)"
-    st.markdown(
+    frame.explain(
         f"**Try this.** With stride 1, {keeps} keeps the size: Keras calls this `same`; "
         "`valid` means no padding. The formula holds for pooling, too."
     )
@@ -95,7 +96,7 @@ def show_comparison() -> None:
     left.latex(rf"({window}\cdot{window}\cdot{depth} + 1)\cdot{num_filters} = {shared:,}")
     right.metric("Fully connected", f"{dense:,} parameters")
     right.latex(rf"({side}\cdot{side}\cdot{depth} + 1)\cdot{num_filters} = {dense:,}")
-    st.markdown(
+    frame.explain(
         f"**What you see.** On the same {side} × {side} × {depth} input the convolution needs "
         f"{dense / shared:,.1f} times fewer parameters: its {num_filters} filters are shared by "
         "all positions. A fully connected layer learns "

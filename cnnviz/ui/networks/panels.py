@@ -227,7 +227,7 @@ def _show_curves(record: TrainingRecord, column: DeltaGenerator) -> None:
             show_chart(figure, f"Curves of the {key}", key=f"curve {key}")
     part = record.facts["validation"]
     note = "the test set" if part == "test" else f"the split “{part}”"
-    st.markdown(
+    frame.explain(
         f"**What you see.** Each point is an epoch, one pass over "
         f"{record.facts['num_training_images']:,} training images; validation means {note}. "
         f"Here {curves_verdict(record.history)}\n\n**Try this.** {_advice(record.facts['data'])}"
@@ -370,6 +370,6 @@ def _explain_kernels(side: int, has_steps: bool) -> None:
     )
     st.markdown(f"**What you see.** A kernel responds where the image resembles it. {seen}")
     if has_steps:
-        st.markdown(
+        frame.explain(
             "**Try this.** Move the step to 0 and forward again: noise fades, patterns emerge."
         )

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 CONTROLS_PX = 290  # width of the column of controls
 _STYLE = Path(__file__).with_name("frame.css")
+_LARGER = Path(__file__).with_name("presenting.css")
+_PRESENT = "present"  # session key, and in the address
 _BAR = "bar"  # session key
 
 
@@ -33,6 +35,29 @@ def begin(title: str) -> None:
     """Set up the window of a page."""
     st.set_page_config(page_title=f"{title} · cnnviz", page_icon="🔬", layout="wide")
     st.html(_STYLE)
+    if is_presenting():
+        st.html(_LARGER)
+        st.query_params[_PRESENT] = "true"  # also after a change of page
+
+
+def is_presenting() -> bool:
+    """Tell whether everything is shown larger and without explanations, for a hall."""
+    if _PRESENT not in st.session_state:
+        st.session_state[_PRESENT] = st.query_params.get(_PRESENT) == "true"
+    return bool(st.session_state[_PRESENT])
+
+
+def _switch() -> None:
+    # a button, not a toggle: the keys of the views would not work while that has the focus
+    st.session_state[_PRESENT] = not is_presenting()
+    if not is_presenting():
+        st.query_params.pop(_PRESENT, None)
+
+
+def explain(text: str) -> None:
+    """Write an explanation below a result; while presenting, the lecturer explains."""
+    if not is_presenting():
+        st.markdown(text)
 
 
 def new_bar() -> Bar:
@@ -56,6 +81,18 @@ def headline(title: str, question: str) -> None:
             st.title(title)
         with st.container(width="content"):
             st.markdown(question)
+        if st.context.is_embedded:
+            return  # there is no header that it could stand in
+        with st.container(width="content", key="present_switch"):
+            st.button(
+                "End presenting" if is_presenting() else "Present",
+                key="present_button",
+                type="tertiary",
+                shortcut="P",
+                on_click=_switch,
+                help="Larger, without explanations. Page Down and Page Up show the next and the "
+                "previous view.",
+            )
 
 
 def columns() -> tuple["DeltaGenerator", "DeltaGenerator"]:

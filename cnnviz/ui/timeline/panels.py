@@ -230,7 +230,7 @@ def _weights_moved(timeline: TrainingTimeline, farthest: str, nearest: str) -> s
 
 
 def _explain_all() -> None:
-    st.markdown(
+    frame.explain(
         "**Try this.** Stop at steps 30, 100 and 300: which comes first, structured kernels or the "
         "correct prediction? Choose a wrong class for the heat map. Add a second network."
     )

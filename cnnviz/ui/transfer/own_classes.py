@@ -292,7 +292,7 @@ def _archive(head: "TrainedHead") -> bytes:
 def _explain(classes: CheckedClasses, head: "TrainedHead") -> None:
     num_features, num_classes = head.kernel.shape
     trained = head.kernel.size + head.bias.size
-    st.markdown(
+    frame.explain(
         f"**What you see.** The frozen EfficientNet-Lite0 describes each image by {num_features:,} "
         "features, the means of its last feature maps. Only the head is trained, one weight per "
         f"feature and class and one bias per class: {num_features:,} · {num_classes} + "

@@ -121,7 +121,7 @@ def _explain_parts(records: dict[str, TrainingRecord]) -> None:
         if low <= frozen.accuracy <= high
         else "The frozen network lies outside it: fine-tuning makes a difference."
     )
-    st.markdown(
+    frame.explain(
         f"**What you see.** From scratch, {scratch.facts['num_trained_parameters']:,} parameters "
         f"are trained on {scratch.facts['num_training_images']:,} photos: accuracy "
         f"{scratch.accuracy:.1%}, with augmentation {augmented.accuracy:.1%}. The frozen base was "
@@ -145,7 +145,7 @@ def _show_heat_maps(picked: PickedImage, look: OverlayStyle) -> None:
     show(views)
     first = views[0]
     sure = max(views, key=lambda view: max(view.probabilities))
-    st.markdown(
+    frame.explain(
         "**What you see.** Grad-CAM for the last layer with feature maps, 7 × 7 positions in each "
         f"network. The highest probability is that of *{_title(sure.name)}*: "
         f"{_share(max(sure.probabilities))} for “{sure.class_names[sure.prediction]}”. A high "
@@ -229,7 +229,7 @@ def _show_curves(measure: str, smoothing: float) -> None:
         for title, record in records.items()
     }
     first, second = list(ends.items())[:2]
-    st.markdown(
+    frame.explain(
         f"**What you see.** Points are epochs, lines are smoothed. *{first[0]}* ends at "
         f"{first[1][0]:.1f} % in training and {first[1][1]:.1f} % in validation, *{second[0]}* at "
         f"{second[1][0]:.1f} and {second[1][1]:.1f} %. With pretrained features, validation "
@@ -272,7 +272,7 @@ def _drift_row(drift: LayerDrift) -> dict[str, str]:
 def _explain_drift(drifts: Sequence[LayerDrift], moved: Sequence[LayerDrift]) -> None:
     far = max(moved, key=lambda drift: drift.relative_change)
     facts = shared.training_record(NETWORKS[-1]).facts
-    st.markdown(
+    frame.explain(
         f"**What you see.** The weights of {len(drifts) - len(moved)} of {len(drifts)} layers were "
         f"frozen and did not change. The others changed by at most "
         f"{100 * far.relative_change:.2g} % of their norm, `{far.name}` most:\n\n"
