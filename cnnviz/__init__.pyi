@@ -18,7 +18,7 @@ from .filter_banks import gabor_kernel as gabor_kernel
 from .filter_banks import gabor_response as gabor_response
 from .filter_banks.gabor import GaborResponse as GaborResponse
 from .filter_banks.gabor_fit import fit_gabor as fit_gabor
-from .images.reading import ImageInput as ImageInput
+from .images.image import ImageInput as ImageInput
 from .images.reading import read_image as read_image
 from .network.inspected_model import LoadedModel as LoadedModel
 from .network.layer_table import layer_table as layer_table

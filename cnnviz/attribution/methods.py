@@ -75,6 +75,9 @@ Explain = Callable[[Observation, str, Mapping[str, Any], OnProgress | None], "At
 NumPasses = Callable[["LoadedModel", str, Mapping[str, Any]], int]
 
 
+SEED = Setting("seed", "Seed", 0, 0, 9999, 1, help="The same seed gives the same map.")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class AttributionMap:
     """A map (h, w) and its diagnostics."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # TensorFlow is loaded when there is a model, not before
     from cnnviz.network.inspected_model import LoadedModel
 
 OBSERVATION = 1 + BACKWARD  # passes of `observe`
+MAX_BATCH = 16  # images in one batch, forward and back
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,11 +12,12 @@ from cnnviz.ui.basics import one_dimension, shared_weight, templates
 from cnnviz.ui.class_activation import compare, decomposition, heat_map, trust
 from cnnviz.ui.controls import DIGIT, PHOTOGRAPH
 from cnnviz.ui.convolution import one_position, sliding_kernel, step_by_step
-from cnnviz.ui.feature_maps import contrast, maps, trace
+from cnnviz.ui.feature_maps import contrast, maps, trace, whole_network
+from cnnviz.ui.feature_maps import one_filter as one_map
 from cnnviz.ui.feature_visualization import layer as layer_images
 from cnnviz.ui.feature_visualization import one_filter as filter_image
 from cnnviz.ui.feature_visualization import training as filter_history
-from cnnviz.ui.gabor import bank, one_filter, tuning
+from cnnviz.ui.gabor import bank, features, one_filter, ten_images, tuning
 from cnnviz.ui.live_training import training as live
 from cnnviz.ui.networks import calculator, own_models
 from cnnviz.ui.networks import panels as networks
@@ -151,14 +152,14 @@ PAGES = (
             View(
                 "ten-images",
                 "Ten images",
-                bank.show_ten_images,
+                ten_images.show_ten_images,
                 "How do the responses of a filter bank differ between classes?",
                 (),
             ),
             View(
                 "features",
                 "Features",
-                bank.show_features,
+                features.show_features,
                 "How well does a fixed filter bank classify clothing, compared with a network?",
                 (),
             ),
@@ -235,7 +236,7 @@ PAGES = (
             View(
                 "one-filter",
                 "One filter",
-                maps.show_one,
+                one_map.show_one,
                 "Where does one filter respond, and to which images most?",
             ),
             View(
@@ -265,7 +266,7 @@ PAGES = (
             View(
                 "whole-network",
                 "Whole network",
-                maps.show_hierarchy,
+                whole_network.show_hierarchy,
                 "How does the representation change from layer to layer?",
             ),
         ),

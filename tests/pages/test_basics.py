@@ -97,7 +97,7 @@ def test_what_was_done_to_an_upload_is_said_below_it() -> None:
     Image.fromarray(np.full((40, 50), 4000, np.uint16)).save(buffer, "TIFF")
     app.file_uploader[0].set_value(("deep.tif", buffer.getvalue(), "image/tiff")).run()
     assert not app.exception
-    (caption,) = [text.value for text in app.caption if "50 × 40 pixels." in text.value]
+    (caption,) = [text.value for text in app.caption if "40 × 50 pixels." in text.value]
     assert "Values 0 to 4095 were mapped to black and white" in caption
 
 

@@ -13,7 +13,7 @@ from cnnviz.attribution.registry import METHODS
 from cnnviz.attribution.targets import one_class
 from cnnviz.figures import encode_png
 from cnnviz.network.inspected_model import LoadedModel
-from cnnviz.ui.class_activation import cached, heat_map
+from cnnviz.ui.class_activation import cached, controls, heat_map
 from cnnviz.ui.controls import pickers
 from cnnviz.ui.pages import BY_NAME
 from cnnviz.ui.shell import jobs
@@ -71,7 +71,7 @@ def test_every_method_works_in_every_view(method: str, view: str, model: str) ->
         assert "ends differently" in texts(app)
 
 
-@pytest.mark.parametrize("kind", heat_map._TARGETS)
+@pytest.mark.parametrize("kind", controls.TARGETS)
 def test_anything_can_be_argued_for(kind: str) -> None:
     app = open_page(PAGE, network="svhn-gabor", target=kind)
     assert not app.exception
@@ -89,7 +89,7 @@ def test_the_settings_of_a_method_are_offered_and_matter() -> None:
     app = finished(open_page(PAGE, network="svhn-gabor", method="smoothgrad"))
     for setting in METHODS["smoothgrad"].settings:
         key = f"smoothgrad_{setting.name}"
-        number = app.number_input if setting.high > heat_map._MOST_SLIDER else app.slider
+        number = app.number_input if setting.high > controls.MAX_SLIDER else app.slider
         kind = {bool: app.toggle, str: app.selectbox}.get(type(setting.default), number)
         assert kind(key=key).value == setting.default
     app.slider(key="smoothgrad_samples").set_value(3).run()
@@ -128,7 +128,7 @@ def test_the_python_on_the_page_gives_the_same_map(
 
 
 def test_the_python_of_fused_layers_gives_the_same_map() -> None:
-    request = heat_map.AttributionRequest(
+    request = controls.AttributionRequest(
         METHODS["layer-cam"], "conv3", one_class(9), (), fused_with=("conv2",)
     )
     picked = pickers._from_source("fashion-mnist", "ankle-boot-1")

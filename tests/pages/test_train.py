@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from cnnviz.training import LiveSettings, train_live
 from cnnviz.training.live import queue
-from cnnviz.ui.live_training import training
+from cnnviz.ui.live_training.use import zipped
 from tests.conftest import REPOSITORY
 from tests.pages.test_pages import open_page, texts
 
@@ -175,7 +175,7 @@ def test_wrong_settings_in_a_link_fall_back_to_the_defaults() -> None:
 
 def test_the_download_is_a_network_with_its_card() -> None:
     settings = LiveSettings(num_images=50, filters=(4,), epochs=1)
-    content = training.zipped(train_live(settings))
+    content = zipped(train_live(settings))
     with zipfile.ZipFile(BytesIO(content)) as archive:
         names = [f"{settings.name}{end}" for end in (".keras", ".json")]
         assert set(names) < set(archive.namelist())

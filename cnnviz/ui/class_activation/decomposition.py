@@ -8,7 +8,7 @@ from cnnviz.attribution import cam
 from cnnviz.figures import Scale
 from cnnviz.ui import shared
 from cnnviz.ui.class_activation import cached, heat_map
-from cnnviz.ui.class_activation.heat_map import AttributionRequest
+from cnnviz.ui.class_activation.controls import AttributionRequest, ask, target_label
 from cnnviz.ui.controls import PickedImage, keep_within
 from cnnviz.ui.shell import address, frame
 from cnnviz.ui.shell.display import number, show_chart, show_map, show_scale
@@ -22,7 +22,7 @@ def show(model_name: str, picked: PickedImage) -> None:
     settings, results = frame.columns()
     with settings:
         predictions = shared.predictions(model_name, picked.image)
-        request = heat_map.ask(model_name, predictions, fits_only="cam")
+        request = ask(model_name, predictions, fits_only="cam")
         heat_map.show_predictions(model_name, predictions, request.target)
     with results:
         if not heat_map.fits(model_name, request):
@@ -50,7 +50,7 @@ def show(model_name: str, picked: PickedImage) -> None:
         if part == "contributions":
             _show_contributions(model_name, request, maps, maps * weights)
         elif part == "partial-sum":
-            label = heat_map.target_label(model_name, request.target)
+            label = target_label(model_name, request.target)
             _show_total(request, maps * weights, label)
         else:
             _show_logit(model_name, picked, request)
@@ -62,7 +62,7 @@ def _show_contributions(
     totals = parts.sum(axis=(0, 1), dtype=np.float64)
     order = _by_contribution(parts)
     shown = order[:_NUM_SHOWN]
-    label = heat_map.target_label(model_name, request.target)
+    label = target_label(model_name, request.target)
     show_chart(
         figures.bars_figure(
             [str(channel) for channel in order[:24]], totals[order[:24]], "sum over positions"

@@ -14,7 +14,8 @@ from cnnviz.images import ImageInput
 from cnnviz.statistics import mean_interval
 from cnnviz.ui import shared
 from cnnviz.ui.class_activation import cached, cached_trust, heat_map, words
-from cnnviz.ui.class_activation.heat_map import MAX_SIDE_PX, AttributionRequest, OverlayStyle
+from cnnviz.ui.class_activation.controls import AttributionRequest, OverlayStyle, ask, target_label
+from cnnviz.ui.class_activation.heat_map import MAX_SIDE_PX
 from cnnviz.ui.controls import PickedImage
 from cnnviz.ui.shell import address, frame
 from cnnviz.ui.shell.display import (
@@ -52,7 +53,7 @@ def show_faithfulness(model_name: str, picked: PickedImage) -> None:
     settings, results = frame.columns()
     with settings:
         predictions = shared.predictions(model_name, picked.image)
-        request = heat_map.ask(model_name, predictions)
+        request = ask(model_name, predictions)
         kind = st.selectbox(
             "Replace removed pixels with", BASELINES, index=2, key="gone", bind="query-params"
         )
@@ -87,7 +88,7 @@ def _show_curves(
     kind: str,
     share: float,
 ) -> None:
-    label = heat_map.target_label(model_name, request.target)
+    label = target_label(model_name, request.target)
     views = cached_trust.image_without(
         model_name, picked.image, heatmap, request.target, share, kind
     )
@@ -229,7 +230,7 @@ def show_sanity(model_name: str, picked: PickedImage) -> None:
     settings, results = frame.columns()
     with settings:
         predictions = shared.predictions(model_name, picked.image)
-        request = heat_map.ask(model_name, predictions)
+        request = ask(model_name, predictions)
         heat_map.show_predictions(model_name, predictions, request.target)
     with results:
         if not heat_map.fits(model_name, request):
@@ -348,13 +349,13 @@ def show_stress(model_name: str, picked: PickedImage) -> None:
     with settings:
         stress = _ask_stress()
         with st.expander("Method, layer and class"):
-            request = heat_map.ask(model_name, shared.predictions(model_name, picked.image))
+            request = ask(model_name, shared.predictions(model_name, picked.image))
     image = stressed(shared.smaller(picked.image, MAX_SIDE_PX), stress)
     before = shared.predictions(model_name, picked.image)
     predictions = shared.predictions(model_name, image)
     with results:
         changed = PickedImage(image, f"{picked.label}, transformed", picked.origin)
-        label = heat_map.target_label(model_name, request.target)
+        label = target_label(model_name, request.target)
         pair = ((picked, "Original"), (changed, "Transformed"))
         heatmaps = [heat_map.heatmap_of(model_name, shown, request) for shown, _ in pair]
         scales = [heat_map.scale_of(heatmap) for heatmap in heatmaps if heatmap is not None]

@@ -163,7 +163,7 @@ def _own_image() -> PickedImage | None:
         st.info("Drop an image here. The example is shown meanwhile.")
         return None
     height, width = image.pixels.shape[:2]
-    facts = " ".join(filter(None, [f"{width} × {height} pixels.", image.note]))
+    facts = " ".join(filter(None, [f"{height} × {width} pixels.", image.note]))
     st.caption(f"{facts} Your image stays in this session; a copied link does not contain it.")
     return PickedImage(image, "your image", _OWN_ORIGIN)
 

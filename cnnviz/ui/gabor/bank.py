@@ -6,9 +6,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from cnnviz import datasets, figures
-from cnnviz.classifiers.filter_bank import nearest
-from cnnviz.datasets import LabeledImages
+from cnnviz import figures
 from cnnviz.filter_banks import BANKS, haar_decomposition
 from cnnviz.filter_banks.settings import BankSettings
 from cnnviz.images import ImageInput
@@ -17,16 +15,12 @@ from cnnviz.ui.controls import PickedImage
 from cnnviz.ui.gabor import cached
 from cnnviz.ui.gabor.one_filter import MAX_SIDE_PX
 from cnnviz.ui.shell import address, frame
-from cnnviz.ui.shell.display import number, show_image, show_map, show_painted, show_scale
+from cnnviz.ui.shell.display import number, show_image, show_map, show_painted
 
 _MOST_LEVELS = 5
-_FEATURE_PARTS = {"accuracy": "Accuracy", "neighbors": "Nearest neighbors"}
-_RIVAL = "fashion-cnn"
 _TITLES = {name: kind.title for name, kind in BANKS.items()}
 _SIGMAS = (1.5, 2.0, 3.0, 4.0, 6.0)
 _ROOMY_PX = 64  # images of this side have room for the bell of the lowest wave
-_MANY_FILTERS = 8  # columns of the view of many images
-_DIGIT_PX = 28
 
 
 def show(picked: PickedImage) -> None:
@@ -57,20 +51,6 @@ def show(picked: PickedImage) -> None:
             _show_strongest(chosen, image, picked.label)
         else:
             _show_decomposition(image, picked.label)
-
-
-def show_ten_images() -> None:
-    """Show the responses of a bank to one image of each class."""
-    column, stage = frame.columns()
-    with column:
-        images = address.radio(
-            "Images",
-            {"clothing": "Ten kinds of clothing", "digits": "Ten digits"},
-            key="ten_images",
-        )
-        chosen = bank_choice(_DIGIT_PX)
-    with stage:
-        show_many(chosen, are_digits=images == "digits")
 
 
 def bank_choice(side_px: int) -> BankSettings:
@@ -302,103 +282,3 @@ _DIRECTIONS = (
     "Orientation of the strongest response: color is the direction in which brightness changes; "
     "dark is no response"
 )
-
-
-def show_many(bank: BankSettings, *, are_digits: bool) -> None:
-    """Show the responses of a bank to ten images, one of each class."""
-    images, names, responses = cached.responses_to_ten(are_digits, bank)
-    filters = cached.filter_bank(bank)
-    energies = np.array([[float((response**2).mean()) for response in maps] for maps in responses])
-    tells_apart = energies.std(axis=0) / np.maximum(energies.mean(), 1e-12)
-    chosen = np.sort(np.argsort(-tells_apart)[:_MANY_FILTERS])
-    top = figures.unsigned_scale(np.stack([maps[chosen] for maps in responses]))
-    tiles = [image.pixels for image in images]
-    tiles += [maps[channel] for channel in chosen for maps in responses]
-    scales = [*[None] * len(images), *[top] * (len(tiles) - len(images))]
-    sheet = figures.mosaic(tiles, scales, columns=len(images), tile_px=96, first_number=None)
-    listed = ", ".join(f"{place} ({filters.names[place]})" for place in chosen)
-    show_image(
-        sheet,
-        f"Columns: {', '.join(names)}. Rows below: the response magnitude of filters {listed}.",
-        f"Responses of {len(chosen)} filters to ten images",
-    )
-    show_scale(top)
-    frame.explain(
-        f"**What you see.** Of {len(filters.names)} filters, the {len(chosen)} whose energy "
-        "differs "
-        "most between the ten images. All maps share one scale.\n\n**Try this.** Find a filter "
-        "that "
-        "is bright for trousers and dark for pullovers. The energies of all filters are a feature "
-        "vector of the image."
-    )
-
-
-def show_features() -> None:
-    """Compare a classifier on filter energies with a trained network, and find neighbors."""
-    samples = datasets.fashion_mnist_samples()
-    classifier, features = cached.bank_classifier(), cached.sample_features()
-    if address.tabs(_FEATURE_PARTS, key="features_part") == "neighbors":
-        _show_neighbors(samples, classifier.standardized(features))
-        return
-    by_bank = classifier.predictions(features)
-    by_network = shared.predictions_of_samples(_RIVAL, "fashion-mnist")
-    record = shared.training_record(_RIVAL)
-    left, right = st.columns(2)
-    left.metric("48 filter features", f"{classifier.accuracy:.1%} accuracy")
-    right.metric("Trained Fashion CNN", f"{record.accuracy:.1%} accuracy")
-    st.markdown(
-        f"On {classifier.num_held_out:,} test images. Left: logistic regression on the mean and "
-        f"variance of 24 Gabor responses, trained on {classifier.num_training:,} images "
-        f"in seconds. Right: a network that learned its filters from "
-        f"{record.facts['num_training_images']:,}."
-    )
-    bank_right, network_right = by_bank == samples.labels, by_network == samples.labels
-    st.subheader("Images that only one of them classifies correctly")
-    first, second = st.columns(2)
-    for column, title, chosen in (
-        (first, "Only the filters", bank_right & ~network_right),
-        (second, "Only the network", network_right & ~bank_right),
-    ):
-        with column:
-            _show_samples(np.flatnonzero(chosen)[:12], f"{title}: {int(chosen.sum())} of 200", 4)
-
-
-def _show_neighbors(samples: LabeledImages, described: np.ndarray) -> None:
-    """Show an image and its nearest by what the filters say, float (N, K)."""
-    titles = [
-        f"{samples.class_names[label]} {i % 20 + 1}" for i, label in enumerate(samples.labels)
-    ]
-    place = st.selectbox(
-        "Image",
-        range(len(titles)),
-        format_func=titles.__getitem__,
-        key="like",
-        bind="query-params",
-    )
-    alike = nearest(described, place, 7)
-    _show_samples(
-        np.array([place, *alike]),
-        f"{titles[place]}, then its nearest neighbors: {', '.join(titles[i] for i in alike)}",
-        8,
-    )
-    same = int((samples.labels[alike] == samples.labels[place]).sum())
-    frame.explain(
-        f"**What you see.** {same} of the 7 nearest neighbors have the same class. The features "
-        "describe strokes and their orientations, not their positions: a mean discards position. "
-        "The network keeps positions and learned its filters.\n\n"
-        "**Try this.** Choose a shirt: its neighbors are the classes that the network confuses it "
-        "with. *The 200 images are the bundled test samples; the accuracies are those of the whole "
-        "test set.*"
-    )
-
-
-def _show_samples(places: np.ndarray, caption: str, columns: int) -> None:
-    images = datasets.fashion_mnist_samples().images[places]
-    if not len(images):
-        st.markdown(f":small[{caption}]")
-        return
-    tiles = [np.repeat(image[..., np.newaxis], 3, axis=2) for image in images]
-    sheet = figures.mosaic(
-        tiles, [None] * len(tiles), columns=columns, tile_px=84, first_number=None
-    )
-    show_image(sheet, caption, caption)

@@ -206,7 +206,7 @@ def explain_filter(chosen: GaborSettings, kernel: np.ndarray, image: ImageInput)
     height, width = image.pixels.shape[:2]
     if kernel.shape[0] > min(height, width):
         st.warning(
-            f"The kernel ({kernel.shape[0]} px) is larger than the image ({width} × {height} "
+            f"The kernel ({kernel.shape[0]} px) is larger than the image ({height} × {width} "
             "px), so it mostly covers the mirrored border. Decrease sigma."
         )
     verb = "correlated with the image, as in a convolutional network"

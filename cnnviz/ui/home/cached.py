@@ -10,8 +10,7 @@ from cnnviz.classifiers.linear import load_linear
 from cnnviz.convolution import LayerSettings, apply_layer
 from cnnviz.feature_visualization.atlas import find_atlas
 from cnnviz.filter_banks import KERNELS, gabor_response
-from cnnviz.images import ImageInput, image_from_pixels, shrink_to_fit
-from cnnviz.images.reading import center_view, luma
+from cnnviz.images import ImageInput, center_view, image_from_pixels, luma, shrink_to_fit
 from cnnviz.training import LECTURE, draws
 from cnnviz.ui import shared
 from cnnviz.ui.shell.cache import remembered

@@ -39,3 +39,9 @@ def remember(settings: LiveSettings) -> None:
 def current_run() -> LiveRun | None:
     """Return the run that this session began last."""
     return st.session_state.get(RUN)
+
+
+def shown_run(settings: LiveSettings) -> LiveRun | None:
+    """Give the run to show: an active one, or the last one with these settings."""
+    run = current_run()
+    return run if run is not None and (run.is_active or run.settings == settings) else None

@@ -1,10 +1,8 @@
 """A small network while it learns: its controls, state, curves, kernels and predictions."""
 
 import time
-import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
-from io import BytesIO
 
 import numpy as np
 import streamlit as st
@@ -22,13 +20,13 @@ from cnnviz.training.live.settings import (
     LiveSettings,
     LiveTrained,
 )
-from cnnviz.ui.controls import NETWORK, USER_MODEL
 from cnnviz.ui.live_training import cached, words
 from cnnviz.ui.live_training.controls import choose_settings
-from cnnviz.ui.live_training.session import RUN, current_run
+from cnnviz.ui.live_training.session import RUN, current_run, shown_run
+from cnnviz.ui.live_training.use import show_use
 from cnnviz.ui.networks.panels import show_kernel_sheet
 from cnnviz.ui.shell import address, frame
-from cnnviz.ui.shell.display import download, number, show_chart, show_image
+from cnnviz.ui.shell.display import number, show_chart, show_image
 from cnnviz.ui.shell.server import keep_server_fast
 
 ABSENCE_SECONDS = 10.0  # a tab that was closed for so long ends its training
@@ -66,12 +64,6 @@ def show() -> None:
     with stage:
         show_buttons(settings)
         show_training(settings)
-
-
-def _shown(settings: LiveSettings) -> LiveRun | None:
-    """Give the run to show: an active one, or the last one with these settings."""
-    run = current_run()
-    return run if run is not None and (run.is_active or run.settings == settings) else None
 
 
 def show_buttons(settings: LiveSettings) -> None:
@@ -121,13 +113,13 @@ def _start(settings: LiveSettings) -> None:
 
 def show_training(settings: LiveSettings) -> None:
     """Show the network during training, updated every second, or before it."""
-    run = _shown(settings)
+    run = shown_run(settings)
     is_active = run is not None and run.is_active
     st.fragment(_watch, run_every=1.0 if is_active else None)(settings, is_active)
 
 
 def _watch(settings: LiveSettings, was_active: bool) -> None:
-    run = _shown(settings)
+    run = shown_run(settings)
     if was_active and (run is None or not run.is_active):
         st.rerun()
     settings = run.settings if run is not None else settings
@@ -323,57 +315,6 @@ def _formula(settings: LiveSettings) -> str:
             else "is the gradient $\\partial L/\\partial w$ itself."
         )
     )
-
-
-def show_use(settings: LiveSettings) -> None:
-    """Offer the trained network to all pages and as a file."""
-    run = _shown(settings)
-    if run is None or run.is_active or run.trained is None:
-        return
-    trained = run.trained
-    st.subheader("Use this network")
-    user_model = st.session_state.get(USER_MODEL)
-    if user_model is not None and user_model.name == trained.settings.name:
-        st.button("Close this network", on_click=_close, width="stretch", key="live close")
-        st.markdown(f"“{user_model.card.title}” is open on every page, under **Network**.")
-        frame.link("feature_maps", "Feature maps")
-        frame.link("class_activation", "Class activation maps")
-    elif st.button("Open on all pages", width="stretch", key="live open"):
-        _open(trained)
-    name = trained.settings.name
-    download("Network and card (ZIP)", f"{name}.zip", lambda: zipped(trained))
-    download("Settings (JSON)", f"{name}.settings.json", trained.settings.to_json().encode)
-    st.markdown(
-        ":small[The network is kept for this session only. Unpack the ZIP into the folder of "
-        "`CNNVIZ_MODELS_DIR` to open it later; `cnnviz train-live` repeats the training from the "
-        "settings exactly.]"
-    )
-
-
-def _open(trained: LiveTrained) -> None:
-    keep_server_fast()
-    from cnnviz.network.loading import adopt
-    from cnnviz.training import live_card, live_network
-
-    with st.spinner("Opening the network…"):
-        st.session_state[USER_MODEL] = adopt(live_network(trained), live_card(trained))
-    st.session_state[address.wanted(NETWORK)] = trained.settings.name
-    st.rerun()
-
-
-def _close() -> None:
-    st.session_state.pop(USER_MODEL, None)
-
-
-def zipped(trained: LiveTrained) -> bytes:
-    """Pack a trained network, its card and its history into a ZIP."""
-    from cnnviz.training import live_files
-
-    content = BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for name, part in live_files(trained).items():
-            archive.writestr(name, part)
-    return content.getvalue()
 
 
 def _show_runs() -> None:

@@ -13,6 +13,7 @@ from cnnviz.training.transfer_comparison import NETWORKS
 from cnnviz.training.weight_drift import LayerDrift
 from cnnviz.ui import shared
 from cnnviz.ui.class_activation import heat_map
+from cnnviz.ui.class_activation.controls import ask_color_map
 from cnnviz.ui.controls import PickedImage
 from cnnviz.ui.networks.panels import duration
 from cnnviz.ui.shell import frame
@@ -71,7 +72,7 @@ def _ask_look() -> OverlayStyle:
     )
     with st.expander("More"):
         opacity = st.slider("Opacity", 0.0, 1.0, 0.45, 0.05, key="opacity", bind="query-params")
-        color_map = heat_map.ask_color_map()
+        color_map = ask_color_map()
     return OverlayStyle(class_name, is_shared, opacity, color_map)
 
 
