@@ -33,7 +33,7 @@ ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
 
 
 def server_command(port: int, address: str) -> list[str]:
-    """Give the command that starts the server; it must be run in the folder `cnnviz.paths.ROOT`.
+    """Return the command that starts the server; it must be run in the folder `cnnviz.paths.ROOT`.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def server_command(port: int, address: str) -> list[str]:
 
 
 def start_page(model_name: str = "") -> str:
-    """Give the path of the page to open: that of class activation for a network, else home."""
+    """Return the path of the page to open: that of class activation for a network, else home."""
     return f"/class_activation?network={quote(model_name)}" if model_name else ""
 
 

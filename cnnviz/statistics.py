@@ -8,7 +8,7 @@ from cnnviz.errors import InvalidParameterError
 
 
 def wilson_interval(num_right: int, num_all: int) -> tuple[float, float]:
-    """Give the range in which a share plausibly lies: Wilson's score interval for 95 %.
+    """Return the range in which a share plausibly lies: Wilson's score interval for 95 %.
 
     Parameters
     ----------

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cnnviz import LayerSettings, apply_layer, datasets, filter_banks
+from cnnviz.feature_visualization.recipe import Recipe
 
 
 @pytest.mark.parametrize(
@@ -39,3 +40,9 @@ def test_the_old_name_of_a_layers_output_warns_and_works() -> None:
     steps = apply_layer(np.ones((4, 4, 1)), np.ones((3, 3)), LayerSettings())
     with pytest.warns(DeprecationWarning, match="is now called output"):
         assert steps.answer is steps.output
+
+
+def test_the_former_spelling_of_an_optimizer_is_understood() -> None:
+    with pytest.warns(DeprecationWarning, match="normalized"):
+        recipe = Recipe(optimizer="normalised")
+    assert recipe == Recipe(optimizer="normalized")

@@ -29,8 +29,8 @@ class BankClassifier:
     mean, scale : float32 ndarray of shape (num_features,)
         Features are brought to ``(features - mean) / scale`` first.
     accuracy : float
-        Share of the held-out images that it classifies correctly.
-    num_training, num_held_out : int
+        Share of the test images that it classifies correctly.
+    num_training, num_test_images : int
     """
 
     weights: np.ndarray
@@ -39,7 +39,7 @@ class BankClassifier:
     scale: np.ndarray
     accuracy: float
     num_training: int
-    num_held_out: int
+    num_test_images: int
 
     def standardized(self, features: np.ndarray) -> np.ndarray:
         """Bring features to mean 0 and spread 1, as on the training images."""
@@ -51,7 +51,7 @@ class BankClassifier:
 
 
 def feature_bank() -> FilterBank:
-    """Give the bank whose responses are the features: 24 Gabor filters for small images."""
+    """Return the bank whose responses are the features: 24 Gabor filters for small images."""
     return gabor_bank((0.4, 0.25, 0.15), np.arange(8) * np.pi / 8, None, remove_dc=True)
 
 
@@ -62,7 +62,7 @@ def gray_images(labeled: LabeledImages) -> np.ndarray:
 
 
 def train_classifier(data_name: str) -> BankClassifier:
-    """Fit a classifier to the training part of a data set and measure it on the held-out part.
+    """Fit a classifier to the training part of a data set and measure it on the test set.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def train_classifier(data_name: str) -> BankClassifier:
     from sklearn.linear_model import LogisticRegression
 
     load = data_set(data_name).load
-    training, held_out = load("train"), load("test")
+    training, test_set = load("train"), load("test")
     bank = feature_bank()
     images, labels = gray_images(training)[:NUM_TRAINING], training.labels[:NUM_TRAINING]
     features = bank_features(bank, images)
@@ -83,9 +83,9 @@ def train_classifier(data_name: str) -> BankClassifier:
     weights, bias = fitted.coef_.T, fitted.intercept_
     if len(bias) == 1:  # of two classes scikit-learn keeps the second one's numbers only
         weights, bias = np.hstack([-weights, weights]), np.hstack([-bias, bias])
-    classifier = BankClassifier(weights, bias, mean, scale, 0.0, len(labels), len(held_out.labels))
-    predictions = classifier.predictions(bank_features(bank, gray_images(held_out)))
-    accuracy = float(np.mean(predictions == held_out.labels))
+    classifier = BankClassifier(weights, bias, mean, scale, 0.0, len(labels), len(test_set.labels))
+    predictions = classifier.predictions(bank_features(bank, gray_images(test_set)))
+    accuracy = float(np.mean(predictions == test_set.labels))
     return replace(classifier, accuracy=accuracy)
 
 
@@ -102,7 +102,7 @@ def save_classifier(
             bias=classifier.bias,
             mean=classifier.mean,
             scale=classifier.scale,
-            figures=[classifier.accuracy, classifier.num_training, classifier.num_held_out],
+            figures=[classifier.accuracy, classifier.num_training, classifier.num_test_images],
         )
 
     write_atomically(path, write)
@@ -114,7 +114,7 @@ def load_classifier(data_name: str, folder: Path = paths.MODELS) -> BankClassifi
     path = folder / f"{data_name}.bank.npz"
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            accuracy, num_training, num_held_out = arrays["figures"]
+            accuracy, num_training, num_test_images = arrays["figures"]
             return BankClassifier(
                 weights=arrays["weights"],
                 bias=arrays["bias"],
@@ -122,7 +122,7 @@ def load_classifier(data_name: str, folder: Path = paths.MODELS) -> BankClassifi
                 scale=arrays["scale"],
                 accuracy=float(accuracy),
                 num_training=int(num_training),
-                num_held_out=int(num_held_out),
+                num_test_images=int(num_test_images),
             )
     except (OSError, ValueError, KeyError) as error:
         raise DatasetError(

@@ -36,12 +36,12 @@ class LinearClassifier:
     bias : float32 ndarray of shape (num_classes,)
     class_names : tuple of str
     accuracies : float32 ndarray of shape (2·MAX_SHIFT_PX + 1,)
-        Share of the held-out images that are classified correctly when they are shifted by
+        Share of the test images that are classified correctly when they are shifted by
         -MAX_SHIFT_PX to MAX_SHIFT_PX pixels to the right.
     commonest : float
         Share that is right if every image is called what is commonest among the training ones.
-    num_training, num_held_out : int
-    held_out_title, origin : str
+    num_training, num_test_images : int
+    test_title, origin : str
         What it was measured on, and where the images come from.
     penalty : float
         λ of the loss: mean cross-entropy + λ/2 · sum of the squared weights.
@@ -53,8 +53,8 @@ class LinearClassifier:
     accuracies: np.ndarray
     commonest: float
     num_training: int
-    num_held_out: int
-    held_out_title: str
+    num_test_images: int
+    test_title: str
     origin: str
     penalty: float
 
@@ -66,7 +66,7 @@ class LinearClassifier:
 
     @property
     def accuracy(self) -> float:
-        """Share of the held-out images, not shifted, that it classifies correctly."""
+        """Share of the test images, not shifted, that it classifies correctly."""
         return float(self.accuracies[MAX_SHIFT_PX])
 
     def view(self, image: ImageInput) -> np.ndarray:
@@ -156,7 +156,7 @@ def train_linear(data_name: str) -> LinearClassifier:
 
     check_choice("data", data_name, PENALTIES)
     load, penalty = data_set(data_name).load, PENALTIES[data_name]
-    training, held_out = load("train"), load("test")
+    training, test_set = load("train"), load("test")
     images, labels = _with_channels(training)[:NUM_TRAINING], training.labels[:NUM_TRAINING]
     pixels = images.reshape(len(images), -1).astype(np.float32) / 255
     mean = pixels.mean(axis=0)
@@ -167,14 +167,14 @@ def train_linear(data_name: str) -> LinearClassifier:
         bias=fitted.intercept_ - fitted.coef_ @ mean,
         class_names=training.class_names,
         accuracies=np.zeros(2 * MAX_SHIFT_PX + 1),
-        commonest=float(np.mean(held_out.labels == np.bincount(labels).argmax())),
+        commonest=float(np.mean(test_set.labels == np.bincount(labels).argmax())),
         num_training=len(labels),
-        num_held_out=len(held_out.labels),
-        held_out_title=held_out.title,
-        origin=held_out.origin,
+        num_test_images=len(test_set.labels),
+        test_title=test_set.title,
+        origin=test_set.origin,
         penalty=penalty,
     )
-    return replace(classifier, accuracies=shift_accuracies(classifier, held_out))
+    return replace(classifier, accuracies=shift_accuracies(classifier, test_set))
 
 
 def shift_accuracies(classifier: LinearClassifier, labeled: LabeledImages) -> np.ndarray:
@@ -216,8 +216,8 @@ def save_linear(
             class_names=np.array(classifier.class_names),
             accuracies=classifier.accuracies,
             figures=[classifier.commonest, classifier.penalty],
-            counts=[classifier.num_training, classifier.num_held_out],
-            texts=np.array([classifier.held_out_title, classifier.origin]),
+            counts=[classifier.num_training, classifier.num_test_images],
+            texts=np.array([classifier.test_title, classifier.origin]),
         )
 
     write_atomically(path, write)
@@ -230,8 +230,8 @@ def load_linear(data_name: str, folder: Path = paths.MODELS) -> LinearClassifier
     try:
         with np.load(path, allow_pickle=False) as arrays:
             commonest, penalty = arrays["figures"].tolist()
-            num_training, num_held_out = arrays["counts"].tolist()
-            held_out_title, origin = arrays["texts"].tolist()
+            num_training, num_test_images = arrays["counts"].tolist()
+            test_title, origin = arrays["texts"].tolist()
             return LinearClassifier(
                 weights=arrays["weights"],
                 bias=arrays["bias"],
@@ -239,8 +239,8 @@ def load_linear(data_name: str, folder: Path = paths.MODELS) -> LinearClassifier
                 accuracies=arrays["accuracies"],
                 commonest=commonest,
                 num_training=num_training,
-                num_held_out=num_held_out,
-                held_out_title=held_out_title,
+                num_test_images=num_test_images,
+                test_title=test_title,
                 origin=origin,
                 penalty=penalty,
             )

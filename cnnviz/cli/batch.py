@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ENDINGS = tuple(f".{name}" for name in FILE_TYPES)
 COLUMNS = (
-    *("picture", "method", "layer", "class", "label", "probability", "logit"),
+    *("image", "method", "layer", "class", "label", "probability", "logit"),
     *("minimum", "maximum", "insertion", "deletion", "overlay"),
 )
 _MAX_SIDE_PX, _OPACITY, _PERCENTILE = 768, 0.5, 99.0
@@ -147,7 +147,7 @@ def explain_files(
                 stem = _fresh(source.stem, taken)
                 for name, chosen in settings.items():
                     table.writerow(
-                        {"picture": str(source)}
+                        {"image": str(source)}
                         | _explain_one(
                             model, image, name, chosen, layer_name, class_index, folder / stem
                         )

@@ -22,7 +22,7 @@ def _bank(options: argparse.Namespace) -> int:
 
     classifier = train_classifier(options.data)
     path = save_classifier(classifier, options.data, options.folder)
-    print(f"Accuracy {classifier.accuracy:.2%} on {classifier.num_held_out} test images")
+    print(f"Accuracy {classifier.accuracy:.2%} on {classifier.num_test_images} test images")
     print(f"Saved {path}")
     return 0
 
@@ -32,6 +32,6 @@ def _linear(options: argparse.Namespace) -> int:
 
     classifier = train_linear(options.data)
     path = save_linear(classifier, options.data, options.folder)
-    print(f"Accuracy {classifier.accuracy:.2%} on {classifier.num_held_out} test images")
+    print(f"Accuracy {classifier.accuracy:.2%} on {classifier.num_test_images} test images")
     print(f"Saved {path}")
     return 0

@@ -43,7 +43,7 @@ class GradientSteps:
     loss: float
 
     def met(self, row: int, column: int) -> np.ndarray:
-        """Give the cells of the image that one weight was multiplied with, (h, w).
+        """Return the cells of the image that one weight was multiplied with, (h, w).
 
         Raises
         ------
@@ -90,7 +90,7 @@ def kernel_gradient(
     """Compute the gradient of a loss of the output with respect to the kernel, by hand.
 
     Each weight contributes to every position of the output: its gradient is a sum over positions:
-    ``dL/dw[a, b] = sum of upstream[i, j] * picture[i + a, j + b]``. For all weights together this
+    ``dL/dw[a, b] = sum of upstream[i, j] * image[i + a, j + b]``. For all weights together this
     is the correlation of the image with the upstream gradient.
 
     Parameters

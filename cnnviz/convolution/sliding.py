@@ -121,7 +121,7 @@ def _padded(image: np.ndarray, rows: int, columns: int, border: str) -> np.ndarr
 
 
 def _checked_image(image: np.ndarray) -> np.ndarray:
-    """Give the image as float32, or say why it cannot be used."""
+    """Return the image as float32, or say why it cannot be used."""
     image = np.asarray(image)
     if image.dtype.kind != "f":
         raise InvalidImageError(
@@ -144,7 +144,7 @@ def _checked_image(image: np.ndarray) -> np.ndarray:
 
 
 def _checked_kernels(kernels: np.ndarray) -> np.ndarray:
-    """Give the kernels as float32, or say why they cannot be used."""
+    """Return the kernels as float32, or say why they cannot be used."""
     kernels = np.asarray(kernels)
     if kernels.dtype.kind not in "fiu" or kernels.ndim != 3:
         raise InvalidParameterError(

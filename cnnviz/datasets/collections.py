@@ -49,7 +49,7 @@ class Collection:
 
 @lru_cache(maxsize=4)
 def collection(name: str) -> Collection:
-    """Give one of the bundled collections: ``clothing``, ``digits`` or ``photographs``.
+    """Return one of the bundled collections: ``clothing``, ``digits`` or ``photographs``.
 
     Raises
     ------

@@ -17,7 +17,7 @@ SVHN_SAMPLE_INDICES = (3, 2, 1, 0)
 
 @lru_cache(maxsize=1)
 def fashion_mnist_samples() -> LabeledImages:
-    """Give the first 20 test images of each Fashion-MNIST class, class by class: (200, 28, 28).
+    """Return the first 20 test images of each Fashion-MNIST class, class by class: (200, 28, 28).
 
     They come with cnnviz; no network and no data set is needed.
     """
@@ -51,7 +51,7 @@ def fashion_mnist_samples_part(split: str) -> LabeledImages:
 
 @lru_cache(maxsize=1)
 def svhn_samples() -> LabeledImages:
-    """Give four real street-view digits (0, 1, 2 and 5): (4, 32, 32, 3).
+    """Return four real street-view digits (0, 1, 2 and 5): (4, 32, 32, 3).
 
     They come with cnnviz; no network and no data set is needed.
     """

@@ -151,5 +151,5 @@ def encode_strip(images: Sequence[np.ndarray]) -> bytes:
 
 
 def fingerprint(content: bytes) -> str:
-    """Give the SHA-256 of a file's content."""
+    """Return the SHA-256 of a file's content."""
     return hashlib.sha256(content).hexdigest()

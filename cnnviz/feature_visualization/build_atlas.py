@@ -196,7 +196,7 @@ def _read_facts(path: Path) -> dict[str, Any] | None:
 
 
 def _indexed(target: Path) -> dict[str, dict[str, Any]]:
-    """Give what the index of an earlier run tells of each strip."""
+    """Return what the index of an earlier run tells of each strip."""
     index = _read_facts(target / "index.json") or {"layers": {}}
     return {
         strip["file"]: strip | {"recipe": layer["recipe"], "seed": layer["seed"]}

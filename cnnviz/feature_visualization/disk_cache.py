@@ -23,7 +23,7 @@ MAX_BYTES = 400 << 20
 
 
 def image_key(model: "LoadedModel", target: Target, recipe: Recipe, seed: int) -> str:
-    """Give a fingerprint of all that an image begun with noise depends on, weights included."""
+    """Return a fingerprint of all that an image begun with noise depends on, weights included."""
     from cnnviz.network.inspected_model import fingerprint
 
     digest = blake2b(digest_size=16)

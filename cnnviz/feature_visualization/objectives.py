@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cnnviz.network.inspected_model import LoadedModel
 
 LOGITS = ""  # stands for the class scores where a layer's name is expected
-KINDS = ("mean", "centre", "square", "diversity")
+KINDS = ("mean", "center", "square", "diversity")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +27,7 @@ class Term:
     ----------
     layer_name : str
         A layer, or `LOGITS`.
-    kind : {"mean", "centre", "square", "diversity"}
+    kind : {"mean", "center", "square", "diversity"}
         The mean over the cells of the maps, their middle cell, the mean of the squares of all
         numbers, or minus the likeness of the images of a batch.
     weights : float32 ndarray of shape (K,) or None
@@ -160,7 +160,7 @@ def channel(model: "LoadedModel", layer_name: str, index: int) -> Objective:
 def neuron(model: "LoadedModel", layer_name: str, index: int) -> Objective:
     """Activate one channel at the center only; errors as in `channel`."""
     weights = _one_of(model.layer_shapes[model.checked_maps(layer_name)][-1], index, "channel")
-    term = Term(_before_dropout(model, layer_name), "centre", weights)
+    term = Term(_before_dropout(model, layer_name), "center", weights)
     return Objective((term,), f"{layer_name}, cell of {index}")
 
 
@@ -231,7 +231,7 @@ def _one_of(count: int, index: int, what: str) -> np.ndarray:
 
 
 def stacked_weights(objectives: Sequence[Objective]) -> list[np.ndarray]:
-    """Give the numbers of many objectives of one shape: for each term (N, K), or (N, 1).
+    """Return the numbers of many objectives of one shape: for each term (N, K), or (N, 1).
 
     Raises
     ------
@@ -280,7 +280,7 @@ def evaluated(
 
 
 def _picked(maps: Any, weight: Any) -> tuple[Any, Any]:
-    """Give for each image its own channel (N, h, w, 1), and the weight of that (N, 1)."""
+    """Return for each image its own channel (N, h, w, 1), and the weight of that (N, 1)."""
     import tensorflow as tf
 
     shape = tf.shape(maps)
@@ -304,7 +304,7 @@ def _value(term: Term, maps: Any, weight: Any) -> Any:
         return weight[:, 0] * tf.reduce_mean(maps**2, axis=(1, 2, 3))
     if term.kind == "diversity":
         return weight[:, 0] * -_likeness(maps)
-    if term.kind == "centre":
+    if term.kind == "center":
         numbers = maps[:, tf.shape(maps)[1] // 2, tf.shape(maps)[2] // 2]
     else:
         numbers = tf.reduce_mean(maps, axis=(1, 2))

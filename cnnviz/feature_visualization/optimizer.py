@@ -272,7 +272,7 @@ class _Optimization:
         return True
 
     def pixels(self, numbers: Any) -> np.ndarray:
-        """Give the images that numbers stand for, uint8 (N, h, w, 3)."""
+        """Return the images that numbers stand for, uint8 (N, h, w, 3)."""
         images = np.asarray(self._draw(numbers))
         if self._recipe.stretches:
             spread = images.std(axis=(1, 2, 3), keepdims=True)
@@ -400,7 +400,7 @@ def _updated(
     recipe: Recipe, numbers: Any, slope: Any, first: Any, second: Any, step: Any
 ) -> tuple[Any, Any, Any]:
     """Take one step up: Adam (Kingma and Ba 2015, arXiv:1412.6980), or a normalized one."""
-    if recipe.optimizer == "normalised":
+    if recipe.optimizer == "normalized":
         batch = 1 if recipe.basis == "fourier" else 0
         axes = [axis for axis in range(slope.shape.rank) if axis != batch]
         size = tf.sqrt(tf.reduce_mean(slope**2, axis=axes, keepdims=True))

@@ -39,7 +39,7 @@ def color_matrix(images: np.ndarray) -> np.ndarray:
 
 
 def mixing_matrix(colors: str) -> np.ndarray:
-    """Give a matrix of `COLORS`, scaled so that its longest column has length 1."""
+    """Return a matrix of `COLORS`, scaled so that its longest column has length 1."""
     matrix = np.array(COLORS[colors], np.float32)
     return matrix / np.linalg.norm(matrix, axis=0).max()
 
@@ -63,7 +63,7 @@ def start(recipe: Recipe, count: int, channels: int, seed: int, amplitude: float
     shape: tuple[int, ...] = (count, height, width, channels)
     if recipe.basis == "fourier":
         shape = (2, count, channels, height, width // 2 + 1)
-    elif recipe.optimizer == "normalised":  # the lecture: gray levels from 128 to 148
+    elif recipe.optimizer == "normalized":  # the lecture: gray levels from 128 to 148
         return amplitude * tf.random.stateless_uniform(shape, (seed, 0), 0.0, 20 / 255)
     return amplitude * _NOISE * tf.random.stateless_normal(shape, (seed, 0))
 
@@ -71,7 +71,7 @@ def start(recipe: Recipe, count: int, channels: int, seed: int, amplitude: float
 def numbers_of(recipe: Recipe, pixels: np.ndarray) -> Any:
     """Find the numbers whose image is `pixels`, float (N, h, w, C) from 0 to 1."""
     values = tf.constant(pixels, tf.float32)
-    if recipe.optimizer == "normalised":
+    if recipe.optimizer == "normalized":
         return values - _GRAY
     values = tf.clip_by_value(values, 0.01, 0.99)
     values = tf.math.log(values / (1 - values))
@@ -91,7 +91,7 @@ def drawn(recipe: Recipe, numbers: Any) -> Any:
         scale = tf.constant(frequency_scale(*recipe.shape, recipe.decay_power))
         spectrum = tf.complex(numbers[0] * scale, numbers[1] * scale)
         values = tf.transpose(tf.signal.irfft2d(spectrum, recipe.shape), (0, 2, 3, 1)) / 4
-    if recipe.optimizer == "normalised":
+    if recipe.optimizer == "normalized":
         return tf.clip_by_value(values + _GRAY, 0.0, 1.0)
     if recipe.colors != "none":
         values = values @ tf.constant(mixing_matrix(recipe.colors).T)

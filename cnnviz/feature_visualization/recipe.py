@@ -1,5 +1,6 @@
 """How an image is optimized: its basis, the transforms that regularize it, the steps."""
 
+import warnings
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ class Recipe:
         enlarged or reduced by up to this share,
     rotation_degrees : float
         and turned by up to this angle, so that it must be good however it lies.
-    optimizer : {"adam", "normalised"}
+    optimizer : {"adam", "normalized"}
         Adam, or steps along the gradient divided by its root mean square.
     learning_rate : float
         Of Adam; or the step in gray levels (root mean square) from 0 to 1.
@@ -74,10 +75,15 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.width_px == self.size_px:  # equal images have equal recipes
             object.__setattr__(self, "width_px", None)
+        if self.optimizer == "normalised":
+            warnings.warn(
+                "The optimizer is called 'normalized' now.", DeprecationWarning, stacklevel=3
+            )
+            object.__setattr__(self, "optimizer", "normalized")
         for name, value, allowed in (
             ("basis", self.basis, ("fourier", "pixels")),
             ("colors", self.colors, COLOR_SPACES),
-            ("optimizer", self.optimizer, ("adam", "normalised")),
+            ("optimizer", self.optimizer, ("adam", "normalized")),
         ):
             if value not in allowed:
                 raise InvalidParameterError(
@@ -112,7 +118,7 @@ class Recipe:
     def changed(
         self, steps: int | None = None, size_px: int | None = None, width_px: int | None = None
     ) -> "Recipe":
-        """Give the recipe with other steps or another size; None leaves them as they are.
+        """Return the recipe with other steps or another size; None leaves them as they are.
 
         A side alone is that of a square.
         """
@@ -140,7 +146,7 @@ LECTURE = Recipe(
     jitter_px=0,
     scale=0,
     rotation_degrees=0,
-    optimizer="normalised",
+    optimizer="normalized",
     learning_rate=1 / 255,
     stretches=True,
 )
@@ -153,7 +159,7 @@ def size_text(height: int, width: int) -> str:
 
 
 def suggested_recipe(model: "LoadedModel", objective: "Objective | None" = None) -> Recipe:
-    """Give the recipe that suits a network: lucid's, or a gentler one for small images.
+    """Return the recipe that suits a network: lucid's, or a gentler one for small images.
 
     Parameters
     ----------

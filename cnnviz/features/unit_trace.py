@@ -342,7 +342,7 @@ def _cut(maps: np.ndarray, rows: np.ndarray, columns: np.ndarray, padding: float
 def _weights(
     operation: Any, depth: int, channel: int
 ) -> tuple[np.ndarray, np.ndarray | None, float]:
-    """Give the channels that an output channel reads, its kernel (kh, kw, C), and its bias."""
+    """Return the channels that an output channel reads, its kernel (kh, kw, C), and its bias."""
     kind = kind_of(operation)
     if kind in _POOLINGS:
         return np.array([channel]), None, 0.0

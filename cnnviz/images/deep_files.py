@@ -301,7 +301,7 @@ def _gray_levels(block: _Block, layout: _Layout, ranges: _Ranges) -> np.ndarray:
 
 
 def _lab_bytes(block: _Block, is_icc: bool) -> np.ndarray:
-    """Give the upper bytes of L, a, b as Pillow stores them in a TIFF: a and b with a sign."""
+    """Return the upper bytes of L, a, b as Pillow stores them in a TIFF: a and b with a sign."""
     bits = 8 * block.values.dtype.itemsize
     lab = (block.values.astype(np.int64) >> (bits - 8)).astype(np.uint8)
     if is_icc:  # its a and b are larger by half the range
@@ -310,7 +310,7 @@ def _lab_bytes(block: _Block, is_icc: bool) -> np.ndarray:
 
 
 def _declared_ranges(page: "TiffPage") -> list[ValueRange]:
-    """Give the ranges that the tags of a page state, the most specific first."""
+    """Return the ranges that the tags of a page state, the most specific first."""
     bits, kind = int(page.bitspersample), np.dtype(page.dtype).kind
     maxima = [_number(page, tag) for tag in _MAX_SAMPLE_TAGS]
     if kind == "f":
@@ -328,7 +328,7 @@ def _declared_ranges(page: "TiffPage") -> list[ValueRange]:
 
 
 def _number(page: "TiffPage", tag: int) -> float:
-    """Give the largest number that a tag holds, NaN if it holds none."""
+    """Return the largest number that a tag holds, NaN if it holds none."""
     try:
         return float(np.max(np.asarray(page.tags.valueof(tag), np.float64)))
     except (TypeError, ValueError):
@@ -353,7 +353,7 @@ def _image(pixels: np.ndarray, mode: str) -> Image.Image:
 
 
 def _name(number: int) -> str:
-    """Give the name of a tag's value, or its number."""
+    """Return the name of a tag's value, or its number."""
     return str(getattr(number, "name", number))
 
 

@@ -101,7 +101,7 @@ def kind_of_unread_file(content: bytes) -> str | None:
 
 
 def png_chunks(content: bytes) -> Iterator[Chunk]:
-    """Give the chunks of a PNG that hold no pixels."""
+    """Return the chunks of a PNG that hold no pixels."""
     start = len(PNG_SIGNATURE)
     while start + 12 <= len(content):
         length = int.from_bytes(content[start : start + 4])
@@ -119,7 +119,7 @@ def png_chunks(content: bytes) -> Iterator[Chunk]:
 
 
 def png_chunk(content: bytes, kind: bytes) -> bytes:
-    """Give the content of the first chunk of a kind; empty if there is none."""
+    """Return the content of the first chunk of a kind; empty if there is none."""
     return next((chunk.content for chunk in png_chunks(content) if chunk.kind == kind), b"")
 
 
@@ -146,7 +146,7 @@ def without_bad_profile(content: bytes) -> tuple[bytes, str]:
 
 
 def heif_sizes(content: bytes) -> Iterator[tuple[int, int]]:
-    """Give width and height of all images that a HEIF file declares, as they are coded.
+    """Return width and height of all images that a HEIF file declares, as they are coded.
 
     A decoder decodes all of an image, also where the file says to show only a part of it.
     """
@@ -219,7 +219,7 @@ def _without_padding(content: bytes) -> bytes:
 
 
 def _continuation(seed: int) -> bytes:
-    """Give bits that could continue a scan, in it and after each restart marker, and the end."""
+    """Return bits that could continue a scan, in it and after each restart marker, and the end."""
     bits = bytes((seed * 64 + i * (2 * seed + 37)) % 255 for i in range(64))
     return bits + b"".join(bytes([0xFF, 0xD0 + i]) + bits for i in range(8)) + _END
 
@@ -240,7 +240,7 @@ def _has_all_scans(content: bytes) -> bool:
 
 
 def _jpeg_segments(content: bytes) -> Iterator[Segment]:
-    """Give the segments of a JPEG that are there as a whole."""
+    """Return the segments of a JPEG that are there as a whole."""
     place = 2
     while found := _MARKER.search(content, place):
         marker = found[1][0]
@@ -252,7 +252,7 @@ def _jpeg_segments(content: bytes) -> Iterator[Segment]:
 
 
 def _box_of_file(content: bytes, kind: bytes) -> bytes:
-    """Give the first box of a kind at the top of an ISO media file; empty if there is none."""
+    """Return the first box of a kind at the top of an ISO media file; empty if there is none."""
     start = 0
     while start + 8 <= len(content):
         size = int.from_bytes(content[start : start + 4])

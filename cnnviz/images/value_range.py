@@ -109,7 +109,7 @@ def usual_range(low: float, high: float, values: np.ndarray) -> ValueRange | Non
 
 
 def not_empty(low: float, high: float) -> ValueRange:
-    """Give a range also where all values are equal: from or to zero."""
+    """Return a range also where all values are equal: from or to zero."""
     return ValueRange(low, high) if low < high else ValueRange(min(0.0, low), max(0.0, high))
 
 
@@ -191,7 +191,7 @@ def _nearly_holds(usual: ValueRange, low: float, high: float) -> bool:
 
 
 def _range_of_bits(low: float, high: float, limits: ValueRange) -> ValueRange | None:
-    """Give the range of the smallest even number of bits that holds both, within limits."""
+    """Return the range of the smallest even number of bits that holds both, within limits."""
     for num_bits in range(8, 66, 2):
         lowest, highest = (-(2 ** (num_bits - 1)), 2 ** (num_bits - 1) - 1)
         if low >= 0:
@@ -202,7 +202,7 @@ def _range_of_bits(low: float, high: float, limits: ValueRange) -> ValueRange | 
 
 
 def _least_span(usual: ValueRange, values: np.ndarray) -> float:
-    """Give the span of the data below which a usual range would hide what they show."""
+    """Return the span of the data below which a usual range would hide what they show."""
     span = usual.high - usual.low
     if values.dtype.kind == "f" and span <= 2:
         return span / 256
@@ -225,7 +225,7 @@ def _reason(usual: ValueRange, values: np.ndarray) -> str:
 
 
 def _limits(values: np.ndarray) -> ValueRange:
-    """Give the limits of a type of whole numbers; none for floating point."""
+    """Return the limits of a type of whole numbers; none for floating point."""
     if values.dtype.kind == "f":
         return ValueRange(-np.inf, np.inf)
     limits = np.iinfo(values.dtype)

@@ -16,7 +16,7 @@ class BoundedStore:
         self._lock = threading.Lock()
 
     def get(self, key: Any, make: Callable[[], Any]) -> Any:
-        """Give the value of a key; make it if it is not there, others wait for it meanwhile."""
+        """Return the value of a key; make it if it is not there, others wait for it meanwhile."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)

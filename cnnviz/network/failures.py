@@ -17,7 +17,7 @@ _NOISE = (  # how Keras and TensorFlow begin their messages
 
 
 def brief(error: BaseException) -> str:
-    """Give the first sentence of a library's message, of at most 200 characters."""
+    """Return the first sentence of a library's message, of at most 200 characters."""
     if isinstance(error, (MemoryError, tf.errors.ResourceExhaustedError)):
         return "there is not enough memory."
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))  # Keras prints some lines in bold

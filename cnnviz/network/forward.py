@@ -194,7 +194,7 @@ class _Run(Graph):
 
 
 def _before_relu(operation: Any, args: Any, kwargs: Any, output: Any) -> Any:
-    """Give what goes into a layer's ReLU; its output where there is none."""
+    """Return what goes into a layer's ReLU; its output where there is none."""
     if activation_name(operation) not in ("relu", "relu6"):
         return output
     return pre_activation(operation, args, kwargs)
@@ -225,7 +225,7 @@ def _makers(tensors: Iterable[Any], outputs: Mapping[str, Any]) -> tuple[str, ..
 
 
 def graph_of(keras_model: Any) -> Any:
-    """Give the functional graph of a model: of a Sequential that is an inner model of its own."""
+    """Return the functional graph of a model: of a Sequential that is an inner model of its own."""
     if isinstance(keras_model, keras.Sequential):
         return keras_model._functional
     return keras_model if hasattr(keras_model, "_nodes_by_depth") else None

@@ -113,13 +113,13 @@ class Graph(ABC):
 
     @abstractmethod
     def value(self, symbol: Any, path: Path) -> Any:
-        """Give the value of a symbolic tensor."""
+        """Return the value of a symbolic tensor."""
 
     @abstractmethod
     def arguments(
         self, node: Any, path: Path, instead: Mapping[int, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Give what a node was called with, or other values for some symbolic tensors."""
+        """Return what a node was called with, or other values for some symbolic tensors."""
 
     @abstractmethod
     def name(self, symbol: Any, path: Path) -> str:
@@ -127,7 +127,7 @@ class Graph(ABC):
 
     @abstractmethod
     def inner(self, operation: Any) -> Any:
-        """Give the graph of a nested model; None for everything else."""
+        """Return the graph of a nested model; None for everything else."""
 
 
 def logits_of(symbol: Any, graph: Graph) -> Logits:
@@ -282,13 +282,13 @@ def _joined(symbol: Any, node: Any, graph: Graph, path: Path) -> Logits:
 
 
 def _mean_log_probability(logits: Sequence[Any]) -> Any:
-    """Give the logarithm of the mean probability: its softmax is that mean."""
+    """Return the logarithm of the mean probability: its softmax is that mean."""
     logs = tf.stack([tf.nn.log_softmax(tf.cast(one, tf.float32)) for one in logits])
     return tf.reduce_logsumexp(logs, axis=0) - tf.math.log(float(len(logits)))
 
 
 def _mean_log_odds(logits: Sequence[Any]) -> Any:
-    """Give the logarithm of the odds of the mean probability: its sigmoid is that mean."""
+    """Return the logarithm of the odds of the mean probability: its sigmoid is that mean."""
     z = tf.stack([tf.cast(one, tf.float32) for one in logits])
     return tf.reduce_logsumexp(tf.math.log_sigmoid(z), 0) - tf.reduce_logsumexp(
         tf.math.log_sigmoid(-z), 0

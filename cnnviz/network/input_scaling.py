@@ -176,7 +176,7 @@ def _takes_blue_first(end: np.ndarray) -> bool:
 
 
 def _middle(x: Any) -> Any:
-    """Give the middle position of every image (n, …, C), without its axes of positions."""
+    """Return the middle position of every image (n, …, C), without its axes of positions."""
     if x.shape.rank == 4:
         return x[:, tf.shape(x)[1] // 2, tf.shape(x)[2] // 2, :]
     if x.shape.rank == 3:

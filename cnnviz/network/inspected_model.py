@@ -202,7 +202,7 @@ class LoadedModel:
         return zoo.preprocess(self.card, image)
 
     def predict(self, image: ImageInput, top: int = 5) -> tuple[Prediction, ...]:
-        """Give the `top` classes with the largest logits, the largest first.
+        """Return the `top` classes with the largest logits, the largest first.
 
         The probability of each is None if the network gives none (`has_probabilities`).
         """
@@ -249,7 +249,7 @@ class LoadedModel:
         return self.network_head.is_independent
 
     def logits(self, image: ImageInput) -> np.ndarray:
-        """Give the logit of every class, float32 (num_classes,), before softmax or sigmoid.
+        """Return the logit of every class, float32 (num_classes,), before softmax or sigmoid.
 
         Of a network that ends in neither, these are its outputs.
         """
@@ -279,7 +279,7 @@ class LoadedModel:
         return expit(logits) if self.has_independent_probabilities else softmax(logits, axis=-1)
 
     def logits_of(self, batch: np.ndarray) -> np.ndarray:
-        """Give the logits of preprocessed images (N, h, w, C), float32 (N, num_classes).
+        """Return the logits of preprocessed images (N, h, w, C), float32 (N, num_classes).
 
         Raises
         ------
@@ -295,7 +295,7 @@ class LoadedModel:
         return np.asarray(logits)
 
     def logits_of_all(self, images: Sequence[ImageInput]) -> np.ndarray:
-        """Give the logits for many images, in batches: float32 (N, num_classes)."""
+        """Return the logits for many images, in batches: float32 (N, num_classes)."""
         logits = [np.empty((0, len(self.class_names)), np.float32)]
         return np.concatenate([*logits, *map(self.logits_of, self.batches(images))])
 
@@ -487,16 +487,16 @@ class LoadedModel:
         )
 
     def as_maps(self, layer_name: str, values: Any) -> Any:
-        """Give a layer's output, an array or tensor with a batch, as maps (N, h, w, K)."""
+        """Return a layer's output, an array or tensor with a batch, as maps (N, h, w, K)."""
         grid = self.grids.get(layer_name)
         return values if grid is None else to_maps(values, grid)
 
     def maps_of(self, forward: ForwardPass, layer_name: str) -> Any:
-        """Give the maps of a layer out of a forward pass, float32 tensor (N, h, w, K)."""
+        """Return the maps of a layer out of a forward pass, float32 tensor (N, h, w, K)."""
         return self.as_maps(layer_name, tf.cast(forward.outputs[layer_name], tf.float32))
 
     def checked_maps(self, layer_name: str) -> str:
-        """Give the name back if the model has such a layer and it has maps.
+        """Return the name back if the model has such a layer and it has maps.
 
         Raises
         ------
@@ -565,7 +565,7 @@ _fingerprints: "WeakKeyDictionary[LoadedModel, str]" = WeakKeyDictionary()
 
 
 def fingerprint(model: LoadedModel) -> str:
-    """Give a fingerprint of all weights of a network, 32 hexadecimal digits."""
+    """Return a fingerprint of all weights of a network, 32 hexadecimal digits."""
     if model.is_live:  # its weights may change
         return _digest(model)
     if model not in _fingerprints:

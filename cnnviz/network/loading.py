@@ -287,7 +287,7 @@ def _live_model(
 
 
 def as_functional(keras_model: Any) -> Any:
-    """Give a model whose layers can be reached: a subclassed one is called once, symbolically.
+    """Return a model whose layers can be reached: a subclassed one is called once, symbolically.
 
     The layers and their weights are those of the model itself.
 

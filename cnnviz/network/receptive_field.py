@@ -45,7 +45,7 @@ class Axis:
         return max((last - first + 1 for first, last in self.spans), default=None)
 
     def seen_by(self, cell: int) -> range:
-        """Give the pixels that a cell sees; empty if that is nothing but padding.
+        """Return the pixels that a cell sees; empty if that is nothing but padding.
 
         Behind global pooling there is one cell, which stands for all.
         """

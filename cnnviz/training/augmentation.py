@@ -225,7 +225,7 @@ def _both_ends(name: str, augmentation: Augmentation, batch: np.ndarray) -> dict
 
 
 def _turned(augmentation: Augmentation, batch: np.ndarray) -> np.ndarray:
-    """Give the matrices of the two rotations, float32 (2, 8)."""
+    """Return the matrices of the two rotations, float32 (2, 8)."""
     from keras import layers
 
     turn = augmentation.rotation_degrees / 360

@@ -20,7 +20,7 @@ from cnnviz.zoo.frozen_base import frozen_part
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """How well a network does on held-out images.
+    """How well a network does on test images.
 
     `confusion` is int64 (num_classes, num_classes): a row for each true class, a column for each
     answer. `predictions` is int64 (N,): the predicted class of each image.
@@ -54,7 +54,7 @@ class Stream:
         self._inputs, self._labels = inputs, tf.constant(labeled.labels)
 
     def epoch(self, number: int) -> Any:
-        """Give one epoch; its order and its changes follow from the seed and its number."""
+        """Return one epoch; its order and its changes follow from the seed and its number."""
         order: np.ndarray = np.arange(len(self._labels))
         if self._is_training:
             order = np.random.default_rng([self._recipe.seed, number]).permutation(order)
@@ -86,7 +86,7 @@ class Stream:
 def compile_model(
     model: keras.Model, recipe: Recipe, num_steps: int, *, begins_at_once: bool = False
 ) -> None:
-    """Give a network the optimizer, the schedule and the loss that a recipe wants.
+    """Return a network the optimizer, the schedule and the loss that a recipe wants.
 
     `num_steps` is how many batches the run has in all. With `begins_at_once` the first batch does
     not wait for XLA's compiler: on two cores half a second instead of three, and small networks

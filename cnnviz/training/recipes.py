@@ -282,7 +282,7 @@ RECIPES = {
 
 
 def training_images(recipe: Recipe) -> LabeledImages:
-    """Give the images that a recipe learns from.
+    """Return the images that a recipe learns from.
 
     Raises
     ------

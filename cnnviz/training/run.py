@@ -108,17 +108,17 @@ def train(recipe: Recipe, folder: Path, *, on_epoch: Report | None = None) -> Pa
 
 
 def evaluate(recipe: Recipe, folder: Path) -> Evaluation:
-    """Measure a network on the held-out images of its recipe, from its file.
+    """Measure a network on the test images of its recipe, from its file.
 
     Raises
     ------
     DatasetError, ModelLoadError, DownloadError
         If the data, the file or the weights of the base are not there.
     """
-    held_out = data_set(recipe.data).load("test")
+    test_set = data_set(recipe.data).load("test")
     model = zoo.load_model_file(folder / f"{recipe.name}.keras")
-    outputs = model.predict(Stream(recipe, held_out, is_training=False).epoch(0), verbose=0)
-    return count_predictions(outputs, held_out)
+    outputs = model.predict(Stream(recipe, test_set, is_training=False).epoch(0), verbose=0)
+    return count_predictions(outputs, test_set)
 
 
 class _Checkpoints(keras.callbacks.Callback):
@@ -164,7 +164,7 @@ def checkpoint_steps(num_steps: int) -> tuple[int, ...]:
 
 
 def _examples(result: Evaluation, labels: np.ndarray) -> dict[str, list[int]]:
-    """Give positions of a few held-out images for each cell of the confusion matrix."""
+    """Return positions of a few test images for each cell of the confusion matrix."""
     return {
         f"{true}-{prediction}": np.flatnonzero(
             (labels == true) & (result.predictions == prediction)
@@ -291,8 +291,8 @@ def written(content: Any) -> bytes:
 
 def _card(recipe: Recipe, path: Path, training: LabeledImages, seconds: float) -> dict[str, Any]:
     model = zoo.load_model_file(path)
-    held_out = data_set(recipe.data).load("test")
-    facts = card_facts(recipe, model, training, held_out, evaluate(recipe, path.parent))
+    test_set = data_set(recipe.data).load("test")
+    facts = card_facts(recipe, model, training, test_set, evaluate(recipe, path.parent))
     if recipe.base:
         full = zoo.build_model(zoo.find_card(recipe.base.model))
         base = frozen_part(full, recipe.base.layer, recipe.base.size_px)
@@ -308,7 +308,7 @@ def card_facts(
     recipe: Recipe,
     model: keras.Model,
     training: LabeledImages,
-    held_out: LabeledImages,
+    test_set: LabeledImages,
     result: Evaluation,
 ) -> dict[str, Any]:
     """Say how a network came about and what it can do, all but the file and the time it took."""
@@ -318,14 +318,14 @@ def card_facts(
         "num_parameters": model.count_params(),
         "num_trained_parameters": trained_weights,
         "input_shape": [*training.images.shape[1:3], 1 if training.images.ndim == 3 else 3],
-        "class_names": list(held_out.class_names),
-        "data_title": held_out.title,
-        "data_origin": held_out.origin,
+        "class_names": list(test_set.class_names),
+        "data_title": test_set.title,
+        "data_origin": test_set.origin,
         "num_training_images": len(training.labels),
-        "num_test_images": len(held_out.labels),
+        "num_test_images": len(test_set.labels),
         "test_accuracy": result.accuracy,
         "confusion": result.confusion.tolist(),
-        "examples": _examples(result, held_out.labels),
+        "examples": _examples(result, test_set.labels),
         "repeatability": REPEATABILITY,
         "versions": {name: version(name) for name in ("keras", "numpy")}
         | {"tensorflow": tf.__version__},

@@ -194,7 +194,7 @@ def training_timeline(
 def _shown(
     model: "LoadedModel", image: ImageInput, layer_name: str, cam_layer_name: str, class_index: int
 ) -> dict[str, np.ndarray]:
-    """Give the parts of a frame that follow from the weights that the network has now."""
+    """Return the parts of a frame that follow from the weights that the network has now."""
     activations, logits = model.activations(image, [layer_name])
     heatmap = class_activation_map(model, image, layer_name=cam_layer_name, class_index=class_index)
     return {

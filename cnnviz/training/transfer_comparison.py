@@ -136,7 +136,7 @@ def take_apart(name: str) -> Anatomy:
 
 
 def _kernels(model: "keras.Model") -> dict[str, list[np.ndarray]]:
-    """Give the weights of the layers that multiply: convolutions and dense layers, with biases."""
+    """Return weights and biases of the layers that multiply: convolutions and dense layers."""
     return {
         layer.name: layer.get_weights()
         for layer in model.layers

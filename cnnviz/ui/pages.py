@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from cnnviz.ui.augmentation import curves as augmentation_curves
 from cnnviz.ui.augmentation import each_transform, random_draws
 from cnnviz.ui.basics import one_dimension, shared_weight, templates
-from cnnviz.ui.class_activation import compare, decomposition, heat_map, trust
+from cnnviz.ui.class_activation import (
+    compare,
+    decomposition,
+    faithfulness,
+    heat_map,
+    robustness,
+    sanity_check,
+)
 from cnnviz.ui.controls import DIGIT, PHOTOGRAPH
 from cnnviz.ui.convolution import one_position, sliding_kernel, step_by_step
 from cnnviz.ui.feature_maps import contrast, maps, trace, whole_network
@@ -325,19 +332,19 @@ PAGES = (
             View(
                 "faithfulness",
                 "Faithfulness",
-                trust.show_faithfulness,
+                faithfulness.show_faithfulness,
                 "Does the prediction depend on the pixels that the map marks?",
             ),
             View(
                 "sanity-check",
                 "Sanity check",
-                trust.show_sanity,
+                sanity_check.show_sanity,
                 "Does the map change when the weights are randomized?",
             ),
             View(
                 "robustness",
                 "Robustness",
-                trust.show_stress,
+                robustness.show_stress,
                 "Does the map stay the same when the image hardly changes?",
             ),
         ),

@@ -88,7 +88,7 @@ SOURCES = {
 
 
 def find_preprocessing(told: "str | Mapping[str, Any] | Preprocessing") -> Preprocessing:
-    """Give the preprocessing that a name or a mapping stands for.
+    """Return the preprocessing that a name or a mapping stands for.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def find_preprocessing(told: "str | Mapping[str, Any] | Preprocessing") -> Prepr
 
 
 def fitting_preprocessings(channels: int) -> dict[str, Preprocessing]:
-    """Give those of `PREPROCESSINGS` that fit images of 1 or 3 channels."""
+    """Return those of `PREPROCESSINGS` that fit images of 1 or 3 channels."""
     return {
         name: one
         for name, one in PREPROCESSINGS.items()

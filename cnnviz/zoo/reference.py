@@ -67,7 +67,7 @@ class ModelReference:
         return cls(name, **choices)
 
     def with_choices(self, **choices: Any) -> "ModelReference":
-        """Give the same network with other choices; None leaves one as it is."""
+        """Return the same network with other choices; None leaves one as it is."""
         told = {key: str(value) for key, value in choices.items() if value is not None}
         return replace(self, **told)
 
@@ -89,5 +89,5 @@ class ModelReference:
 
 
 def plain_name(text: str) -> str:
-    """Give the name of a network without what was chosen for it."""
+    """Return the name of a network without what was chosen for it."""
     return text.partition("?")[0]

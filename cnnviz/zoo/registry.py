@@ -60,19 +60,19 @@ def find_card(name: str) -> ModelCard:
 
 
 def choices_beside(name: str) -> dict[str, Any]:
-    """Give what the JSON beside a network of your own says: ``output`` and ``token_grid``."""
+    """Return what the JSON beside a network of your own says: ``output`` and ``token_grid``."""
     own = (file for file in list_own_files() if file.card is not None and file.card.name == name)
     return next(map(own_choices, own), {})
 
 
 def own_path(name: str) -> Path | None:
-    """Give the path of a network's file; None unless it is one of your own."""
+    """Return the path of a network's file; None unless it is one of your own."""
     own = (file.path for file in list_own_files() if file.card is not None)
     return next((path for path in own if path.stem == name), None)
 
 
 def own_version(name: str) -> str:
-    """Give the fingerprint of a network's file and its JSON; empty unless it is one of your own."""
+    """Return the fingerprint of a network's file and card; empty unless it is one of your own."""
     path = own_path(name)
     return "" if path is None else file_version(path)
 

@@ -41,7 +41,7 @@ class TrainingRecord:
     Attributes
     ----------
     accuracy : float
-        Share of the held-out images that it classifies correctly.
+        Share of the test images that it classifies correctly.
     confusion : int64 ndarray of shape (num_classes, num_classes)
         Held-out images: a row for each true class, a column for each predicted class.
     examples : dict

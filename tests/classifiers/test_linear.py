@@ -65,9 +65,9 @@ def test_a_classifier_comes_back_from_its_file_and_knows_left_from_right(
     for name in ("weights", "bias", "accuracies"):
         np.testing.assert_array_equal(getattr(again, name), getattr(classifier, name))
     assert again.class_names == ("left", "middle", "right")
-    assert (again.num_training, again.num_held_out) == (90, 90)
+    assert (again.num_training, again.num_test_images) == (90, 90)
     assert again.commonest == pytest.approx(1 / 3)
-    assert (again.held_out_title, again.origin) == ("squares", "Made by tests.")
+    assert (again.test_title, again.origin) == ("squares", "Made by tests.")
     assert again.accuracy == 1.0
     assert again.accuracies[MAX_SHIFT_PX + 6] < 0.5  # left looks like right by then
     assert (again.weights[0, 2:4, 0:3].mean()) > 0 > again.weights[0, 2:4, 6:9].mean()
@@ -120,14 +120,14 @@ def test_the_shipped_files_are_small(name: str) -> None:
 def test_the_shipped_accuracy_is_found_again_on_the_real_images(name: str) -> None:
     classifier = load_linear(name)
     try:
-        held_out = data_set(name).load("test")
+        test_set = data_set(name).load("test")
     except DatasetError as error:
         pytest.skip(str(error))
-    if len(held_out.labels) != classifier.num_held_out:
-        pytest.skip("the held-out part on this computer is another one")
-    measured = shift_accuracies(classifier, held_out)
+    if len(test_set.labels) != classifier.num_test_images:
+        pytest.skip("the test set on this computer is another one")
+    measured = shift_accuracies(classifier, test_set)
     np.testing.assert_allclose(measured, classifier.accuracies, atol=1e-3)
-    assert held_out.title == classifier.held_out_title
+    assert test_set.title == classifier.test_title
 
 
 def test_clothing_is_matched_and_house_numbers_are_not() -> None:

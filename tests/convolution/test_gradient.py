@@ -93,7 +93,7 @@ def test_a_weight_or_a_loss_that_is_not_there_is_explained() -> None:
 
 
 @pytest.mark.parametrize("shapes", SHAPES)
-def test_the_best_step_is_better_than_its_neighbours(shapes: tuple) -> None:
+def test_the_best_step_is_better_than_its_neighbors(shapes: tuple) -> None:
     image, kernel, target = example(*shapes)
     steps = kernel_gradient(image, kernel, target)
     losses = [

@@ -73,7 +73,7 @@ def cosine(one: np.ndarray, other: np.ndarray) -> float:
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_ascent_on_a_linear_filter_returns_its_kernel(linear: LoadedModel, sign: int) -> None:
-    recipe = replace(STILL, size_px=12, steps=3, optimizer="normalised", learning_rate=0.05)
+    recipe = replace(STILL, size_px=12, steps=3, optimizer="normalized", learning_rate=0.05)
     objective = channel(linear, "conv", 1) * sign
     (found,) = visualize(linear, [objective], replace(recipe, steps=3), seeds=[1])
     kernel = sign * linear.operations["conv"].get_weights()[0][:, :, 0, 1]
@@ -588,7 +588,7 @@ def in_float32() -> tuple[np.ndarray, float, float]:
 
 def one_step(model: LoadedModel) -> tuple[np.ndarray, float, float]:
     """Give how one large step along the gradient changes an image, and the objective."""
-    recipe = Recipe(*(96, 1, "pixels", "none", 0, 0, 0), optimizer="normalised", learning_rate=0.1)
+    recipe = Recipe(*(96, 1, "pixels", "none", 0, 0, 0), optimizer="normalized", learning_rate=0.1)
     (found,) = visualize(model, [channel(model, "conv2", 5)], recipe)
     change = found.frames[1][1].astype(float) - found.frames[0][1]
     return change, found.start, found.reached

@@ -290,7 +290,7 @@ def test_an_image_that_is_not_square_begins_with_the_middle_of_a_photograph() ->
     "recipe",
     [
         Recipe(basis="pixels", blur_every=1, clip_share=0.5, total_variation=1.0, l2=1.0),
-        Recipe(basis="pixels", optimizer="normalised", stretches=True, colors="none"),
+        Recipe(basis="pixels", optimizer="normalized", stretches=True, colors="none"),
         Recipe(total_variation=1.0),
     ],
 )

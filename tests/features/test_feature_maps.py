@@ -344,7 +344,7 @@ RARE_LAYERS: dict[str, Callable[[], Any]] = {
     "capped": lambda: layers.ReLU(max_value=0.5, name="x"),
     "swish": lambda: layers.Activation("swish", name="x"),
     "softmax": lambda: layers.Softmax(name="x"),
-    "normalised": lambda: layers.BatchNormalization(scale=False, name="x"),
+    "normalized": lambda: layers.BatchNormalization(scale=False, name="x"),
     "dropout": lambda: layers.SpatialDropout2D(0.5, name="x"),
     "mean of all": lambda: layers.GlobalAveragePooling2D(keepdims=True, name="x"),
     "maximum of all": lambda: layers.GlobalMaxPooling2D(keepdims=True, name="x"),

@@ -37,7 +37,7 @@ def test_each_classifier_is_shown_with_its_templates_and_its_accuracy(data: str)
     assert app.selectbox(key="data").value == data
     classifier = load_linear(data)
     assert f"**{classifier.accuracy:.1%}**" in texts(app)
-    assert f"{classifier.num_held_out:,} test images" in texts(app)
+    assert f"{classifier.num_test_images:,} test images" in texts(app)
     for class_name in classifier.class_names:
         assert class_name in texts(app)
 

@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from cnnviz import zoo
 from cnnviz.feature_visualization.objectives import TARGETS
+from cnnviz.features.feature_maps import ORDERS
 from cnnviz.figures import encode_png
 from cnnviz.filter_banks import BANKS, KERNELS
 from cnnviz.images import image_from_pixels
@@ -72,7 +73,12 @@ def test_a_page_stands_alone_without_app_py(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", IMAGE_PAGES)
-@pytest.mark.parametrize("source", ["svhn", "house-numbers", "fashion-mnist", "upload"])
+@pytest.mark.parametrize(
+    "source",  # house numbers have the size and the colors of SVHN
+    slow_unless(
+        ["svhn", "fashion-mnist", "upload"], ["svhn", "fashion-mnist", "upload", "house-numbers"]
+    ),
+)
 def test_every_source_of_images_works_on_every_page(path: str, source: str) -> None:
     app = open_page(path)
     app.selectbox(key="source").select(source).run()
@@ -292,7 +298,7 @@ def test_the_bank_shows_all_filters_and_enlarges_the_one_asked_for() -> None:
     assert "2 kernels" in texts(app)
 
 
-@pytest.mark.parametrize(("height", "width"), slow_unless([(8, 8), (8, 2000), (500, 61)], SHAPES))
+@pytest.mark.parametrize(("height", "width"), slow_unless([(8, 8), (8, 2000)], SHAPES))
 @pytest.mark.parametrize("path", IMAGE_PAGES)
 def test_images_of_any_shape_work(path: str, height: int, width: int) -> None:
     app = open_page(path, source="upload")
@@ -315,15 +321,21 @@ def test_a_class_that_nothing_speaks_for_is_said() -> None:
     pytest.fail("no class without evidence found")
 
 
-@pytest.mark.parametrize("bank", BANKS)
+BANK_VIEWS = (
+    ("filter-bank", "redundancy", "about as much information as"),
+    ("filter-bank", "responses", "Magnitude of the"),
+    ("filter-bank", "strongest", "Frequency of the strongest response"),
+    ("ten-images", "", "differs most between the ten images"),
+)
+
+
 @pytest.mark.parametrize(
-    ("view", "part", "text"),
-    [
-        ("filter-bank", "responses", "Magnitude of the"),
-        ("filter-bank", "redundancy", "about as much information as"),
-        ("filter-bank", "strongest", "Frequency of the strongest response"),
-        ("ten-images", "", "differs most between the ten images"),
-    ],
+    ("bank", "view", "part", "text"),
+    slow_unless(
+        [(bank, *BANK_VIEWS[0]) for bank in BANKS]
+        + [(bank, *view) for bank in ("gabor", "blobs") for view in BANK_VIEWS[1:]],
+        [(bank, *view) for bank in BANKS for view in BANK_VIEWS],
+    ),
 )
 def test_every_bank_works_in_every_view(bank: str, view: str, part: str, text: str) -> None:
     app = open_page("pages/gabor.py", view=view, bank=bank, **({"show": part} if part else {}))
@@ -366,7 +378,7 @@ def test_the_pass_band_is_shown_for_any_filter() -> None:
     assert "of the image's energy" in texts(app)
 
 
-@pytest.mark.parametrize("network", ["SVHN Gabor CNN", "Fashion CNN", "EfficientNet-Lite0"])
+@pytest.mark.parametrize("network", ["svhn-gabor", "fashion-cnn", "efficientnet-lite0"])
 def test_filter_and_channel_are_compared(network: str) -> None:
     app = open_page("pages/gabor.py", view="orientation-tuning", network=network)
     assert not app.exception
@@ -393,8 +405,14 @@ def test_small_kernels_are_not_fitted_and_the_reason_is_given() -> None:
     assert "3 × 3 = 9 numbers" in app.error[0].value
 
 
-@pytest.mark.parametrize("kernel", [kernel.name for kernel in KERNELS])
-@pytest.mark.parametrize("view", [view.slug for view in BY_NAME["convolution"].views])
+@pytest.mark.parametrize(
+    ("kernel", "view"),
+    slow_unless(
+        [(kernel.name, "step-by-step") for kernel in KERNELS]
+        + [("box", view.slug) for view in BY_NAME["convolution"].views[1:]],
+        [(kernel.name, view.slug) for kernel in KERNELS for view in BY_NAME["convolution"].views],
+    ),
+)
 def test_every_kernel_works_in_every_view(kernel: str, view: str) -> None:
     app = open_page("pages/convolution.py", kernel=kernel, view=view)
     assert not app.exception
@@ -475,16 +493,17 @@ def test_a_kernel_that_does_not_fit_is_explained() -> None:
 
 
 NETWORKS = [card.name for card in zoo.list_models() if zoo.is_ready(card)]
+LOOKED_INTO = ("efficientnet-lite0", "svhn-gabor", "fashion-cnn")
 LARGE = ("cats-dogs-features", "cats-dogs-fine-tuned")  # heads on EfficientNet-Lite0
 
 
 @pytest.mark.parametrize(
     ("network", "view"),
-    [
-        pytest.param(network, view, marks=[pytest.mark.slow] if network.startswith(LARGE) else [])
-        for network in NETWORKS
-        for view in ("layers", "training", "weights")
-    ],
+    slow_unless(
+        [(network, "training") for network in NETWORKS if not network.startswith(LARGE)]
+        + [(network, view) for network in LOOKED_INTO for view in ("layers", "weights")],
+        [(network, view) for network in NETWORKS for view in ("layers", "training", "weights")],
+    ),
 )
 def test_every_network_can_be_looked_into(view: str, network: str) -> None:
     app = open_page("pages/models.py", view=view, network=network)
@@ -785,7 +804,7 @@ def finished(app: AppTest) -> AppTest:
 
 
 @pytest.mark.parametrize("view", MAPS_VIEWS)
-@pytest.mark.parametrize("model", ["EfficientNet-Lite0", "SVHN Gabor CNN"])
+@pytest.mark.parametrize("model", ["efficientnet-lite0", "svhn-gabor"])
 def test_every_view_of_the_feature_maps_works(view: str, model: str) -> None:
     app = finished(open_page("pages/feature_maps.py", view=view, network=model))
     assert not app.exception
@@ -802,8 +821,16 @@ def test_a_channel_and_a_unit_of_a_larger_layer_do_no_harm_in_a_smaller_one(view
     assert not app.exception
 
 
-@pytest.mark.parametrize("scale", ["layer", "map", "network", "raw"])
-@pytest.mark.parametrize("order", ["number", "mean", "maximum", "variance", "entropy"])
+SCALES = ("layer", "map", "network", "raw")
+
+
+@pytest.mark.parametrize(
+    ("scale", "order"),
+    slow_unless(
+        [("layer", order) for order in ORDERS] + [(scale, "number") for scale in SCALES[1:]],
+        [(scale, order) for scale in SCALES for order in ORDERS],
+    ),
+)
 def test_maps_can_be_sorted_and_scaled(scale: str, order: str) -> None:
     app = open_page("pages/feature_maps.py", network="fashion-gabor")
     app.selectbox(key="scale_by").select(scale)
@@ -855,8 +882,13 @@ def test_every_view_of_feature_visualization_works(view: str) -> None:
     assert "**What you see.**" in texts(app)
 
 
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("preset", ["good", "lecture"])
+@pytest.mark.parametrize(
+    ("target", "preset"),
+    slow_unless(
+        [(target, "good") for target in TARGETS] + [("filter", "lecture")],
+        [(target, preset) for target in TARGETS for preset in ("good", "lecture")],
+    ),
+)
 def test_every_objective_is_maximized(target: str, preset: str) -> None:
     app = open_page("pages/filters.py", network="svhn-gabor", steps="40", size="32")
     app.selectbox(key="preset").select(preset)

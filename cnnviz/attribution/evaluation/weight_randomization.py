@@ -79,7 +79,7 @@ def randomized_maps(
     """Compute the map while the weights of a copy are randomized, layer by layer from the top.
 
     Weights and biases of each layer are drawn from a normal distribution with the mean and spread
-    that they had; the paper draws them as before the training. Normalisation layers keep their
+    that they had; the paper draws them as before the training. Normalization layers keep their
     numbers, so that activations keep their size. A method whose maps stay alike shows the image,
     not the network.
 

@@ -162,7 +162,7 @@ def _add_labels(
 
 
 def _runs(values: Sequence[tuple[int, ...]]) -> list[tuple[tuple[int, ...], list[int]]]:
-    """Give each value with the neighboring places that share it."""
+    """Return each value with the neighboring places that share it."""
     runs: list[tuple[tuple[int, ...], list[int]]] = []
     for place, value in enumerate(values):
         if runs and runs[-1][0] == value:

@@ -122,7 +122,7 @@ def _share_axis() -> dict[str, Any]:
 
 
 def _score_axis(values: np.ndarray, before: np.ndarray | None) -> dict[str, Any]:
-    """Give an axis that holds zero and all values, and a little room at its ends."""
+    """Return an axis that holds zero and all values, and a little room at its ends."""
     numbers = np.concatenate([values, [0.0] if before is None else before])
     low, high = min(0.0, float(numbers.min())), max(0.0, float(numbers.max()))
     high = high if high > low else low + 1

@@ -176,7 +176,7 @@ def direction_image(thetas: np.ndarray, strength: np.ndarray) -> np.ndarray:
 
 
 def direction_bar() -> str:
-    """Give the key to `direction_image`: a bar from 0° to 180°, as HTML."""
+    """Return the key to `direction_image`: a bar from 0° to 180°, as HTML."""
     colors = direction_image(np.linspace(0, np.pi, 13)[None], np.ones((1, 13)))[0]
     gradient = ", ".join(f"rgb({r},{g},{b})" for r, g, b in colors)
     labels = "".join(f"<span>{degrees}°</span>" for degrees in (0, 45, 90, 135, 180))

@@ -81,7 +81,7 @@ class AxisLabels:
         self.has_attention = False
 
     def labels_of(self, tensor: Any) -> Labels:
-        """Give the labels of a tensor's axes without the batch."""
+        """Return the labels of a tensor's axes without the batch."""
         return self._labels.get(id(tensor), (None,) * max(len(tensor.shape) - 1, 0))
 
     def observe(
@@ -134,7 +134,7 @@ def map_grid(labels: Labels, shape: Sizes, *, is_guessed: bool = False) -> Token
 
 
 def to_maps(values: Any, grid: TokenGrid) -> Any:
-    """Give a layer's output, an array or tensor with a batch, as maps (N, rows, columns, K).
+    """Return a layer's output, an array or tensor with a batch, as maps (N, rows, columns, K).
 
     Maps stay as they are; of tokens those outside the grid are left out.
     """
@@ -174,7 +174,7 @@ class _Step:
 
 
 def _tensors(structure: Any) -> Any:
-    """Give all tensors with a batch in nested lists, tuples and dicts."""
+    """Return all tensors with a batch in nested lists, tuples and dicts."""
     if hasattr(structure, "shape") and hasattr(structure, "dtype"):
         if len(structure.shape) > 1:
             yield structure

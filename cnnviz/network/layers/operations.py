@@ -78,7 +78,7 @@ def is_activation(operation: Any) -> bool:
 
 
 def unwrapped(operation: Any) -> Any:
-    """Give the layer inside wrappers that compute the same in prediction."""
+    """Return the layer inside wrappers that compute the same in prediction."""
     while kind_of(operation) == "SpectralNormalization":
         operation = operation.layer
     return operation
@@ -105,7 +105,7 @@ def called(operation: Any, args: Any, kwargs: Mapping[str, Any]) -> Any:
 
 
 def with_attributes(layer: Any, **attributes: Any) -> Any:
-    """Give a view of a layer with other attributes: it shares the weights and changes nothing.
+    """Return a view of a layer with other attributes: it shares the weights and changes nothing.
 
     Copying would save and load the layer, setting an attribute would change it for everybody.
     """

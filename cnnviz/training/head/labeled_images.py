@@ -74,7 +74,7 @@ class CheckedClasses:
         return not self.missing
 
     def of_class(self, label: int) -> tuple[NamedImage, ...]:
-        """Give the images of one class."""
+        """Return the images of one class."""
         return tuple(self.images[place] for place in np.flatnonzero(self.labels == label))
 
 
@@ -240,7 +240,7 @@ def _sorted_out(
     homes: Mapping[str, set[str]],
     refused: list[str],
 ) -> Iterable[NamedImage]:
-    """Give the good images of a class and write down what is wrong with the others."""
+    """Return the good images of a class and write down what is wrong with the others."""
     first: dict[str, str] = {}
     for image in images:
         digest = image.image.digest
@@ -275,7 +275,7 @@ def _missing(names: Sequence[str], labels: np.ndarray) -> tuple[str, ...]:
 
 
 def bundled_classes(class_names: Sequence[str]) -> CheckedClasses:
-    """Give 20 bundled images of each of some classes of Fashion-MNIST.
+    """Return 20 bundled images of each of some classes of Fashion-MNIST.
 
     Raises
     ------

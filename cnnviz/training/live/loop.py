@@ -42,7 +42,7 @@ from cnnviz.zoo.blocks import build_blocks
 from cnnviz.zoo.cards import UNIT, ModelCard
 
 LOOK_SECONDS = 1.0  # between two looks, and at least ten times as long as a look takes
-_AT_ONCE = 200  # held-out images in one pass
+_AT_ONCE = 200  # validation images in one pass
 
 
 def train_live(
@@ -74,17 +74,17 @@ def train_live(
         If the loss is no number any more: the steps were too large.
     """
     on_batch = on_batch or _nothing
-    training, held_out = live_images(settings)
+    training, validation = live_images(settings)
     on_batch()
     recipe = settings.recipe
     stream = Stream(recipe, training)
-    measured = Stream(recipe, held_out, is_training=False).epoch(0)
+    measured = Stream(recipe, validation, is_training=False).epoch(0)
     on_batch()
     model = build_blocks(settings.network, settings.name, settings.seed)
     compile_model(model, recipe, recipe.epochs * stream.steps_an_epoch, begins_at_once=True)
     _forget_gradients(model.optimizer)
     on_batch()
-    watch = _Watch(_Onlooker(model, held_out), stream.steps_an_epoch, on_batch, on_look)
+    watch = _Watch(_Onlooker(model, validation), stream.steps_an_epoch, on_batch, on_look)
     watch.look()
     history: list[dict[str, float]] = []
     for epoch in range(settings.epochs):
@@ -128,9 +128,9 @@ def live_card(trained: LiveTrained) -> ModelCard:
         If its data are not on this computer any more.
     """
     recipe, network = trained.settings.recipe, trained.settings.network
-    held_out = test_images(trained.settings.data)
+    validation = test_images(trained.settings.data)
     height, width, channels = network.input_shape
-    share = f"{trained.history[-1]['val_accuracy']:.1%} of {len(held_out.labels):,}"
+    share = f"{trained.history[-1]['val_accuracy']:.1%} of {len(validation.labels):,}"
     return ModelCard(
         name=recipe.name,
         title=recipe.title,
@@ -140,9 +140,9 @@ def live_card(trained: LiveTrained) -> ModelCard:
         input_width=width,
         channels=channels,
         preprocessing=UNIT,
-        labels=held_out.class_names,
+        labels=validation.class_names,
         license="yours",
-        origin=f"Trained here on: {held_out.origin}",
+        origin=f"Trained here on: {validation.origin}",
     )
 
 
@@ -164,11 +164,11 @@ def live_files(trained: LiveTrained) -> dict[str, bytes]:
         If the data are not on this computer any more.
     """
     settings, model = trained.settings, live_network(trained)
-    training, held_out = live_images(settings)
+    training, validation = live_images(settings)
     with tempfile.TemporaryDirectory() as folder:
         content = packed(model, Path(folder) / "network.keras")
-    result = count_predictions(_Onlooker(model, held_out).outputs(_nothing), held_out)
-    facts = card_facts(settings.recipe, model, training, held_out, result) | {
+    result = count_predictions(_Onlooker(model, validation).outputs(_nothing), validation)
+    facts = card_facts(settings.recipe, model, training, validation, result) | {
         "training_seconds": round(sum(epoch["seconds"] for epoch in trained.history)),
         "command": f"python -m cnnviz train-live {settings.name}.settings.json",
         "sha256": hashlib.sha256(content).hexdigest(),
@@ -207,11 +207,13 @@ def _nothing() -> None:
 
 
 class _Onlooker:
-    """Asks a network about the held-out images without touching it."""
+    """Asks a network about the validation images without touching it."""
 
-    def __init__(self, model: keras.Model, held_out: LabeledImages) -> None:
-        images = held_out.images if held_out.images.ndim == 4 else held_out.images[..., np.newaxis]
-        self._images, self._held_out = tf.constant(images), held_out
+    def __init__(self, model: keras.Model, validation: LabeledImages) -> None:
+        images = (
+            validation.images if validation.images.ndim == 4 else validation.images[..., np.newaxis]
+        )
+        self._images, self._validation = tf.constant(images), validation
         self._first = model.get_layer("conv1")
 
         def forward(batch: Any) -> Any:
@@ -221,7 +223,7 @@ class _Onlooker:
         self._forward = tf.function(forward, input_signature=signature, autograph=False)
 
     def outputs(self, on_batch: Callable[[], None]) -> np.ndarray:
-        """Give the probabilities for all held-out images, float32 (N, num_classes)."""
+        """Return the probabilities for all validation images, float32 (N, num_classes)."""
         parts = []
         for start in range(0, len(self._images), _AT_ONCE):
             parts.append(self._forward(self._images[start : start + _AT_ONCE]).numpy())
@@ -229,10 +231,10 @@ class _Onlooker:
         return np.concatenate(parts)
 
     def look(self, on_batch: Callable[[], None]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Give the first kernels, the predictions for the ten images, and the confusion matrix."""
+        """Return the first kernels, the predictions for ten images, and the confusion matrix."""
         outputs = self.outputs(on_batch)
-        result: Evaluation = count_predictions(outputs, self._held_out)
-        return self._first.get_weights()[0], outputs[ten_places(self._held_out)], result.confusion
+        result: Evaluation = count_predictions(outputs, self._validation)
+        return self._first.get_weights()[0], outputs[ten_places(self._validation)], result.confusion
 
 
 class _Watch(keras.callbacks.Callback):

@@ -39,7 +39,7 @@ class Turns:
             return self._queue.index(ticket)
 
     def leave(self, ticket: object) -> None:
-        """Give the place back."""
+        """Return the place back."""
         with self._lock:
             self._queue.remove(ticket)
 

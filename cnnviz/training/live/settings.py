@@ -27,7 +27,7 @@ AUGMENTATIONS: dict[str, Augmentation] = {
     "shift-flip": CLOTHES,
     "turn-shift-zoom": DIGITS,
 }
-MAX_IMAGES, MAX_HELD_OUT = 20_000, 1000
+MAX_IMAGES, MAX_VALIDATION = 20_000, 1000
 MAX_BATCH_PRODUCTS = 5_000_000_000  # multiplications; more would take longer than a second
 _RANGES: dict[str, tuple[float, float]] = {
     "num_images": (10, MAX_IMAGES),
@@ -219,7 +219,7 @@ class LiveLook:
 
     @property
     def accuracy(self) -> float:
-        """Share of the held-out images that are classified correctly at this moment."""
+        """Share of the validation images that are classified correctly at this moment."""
         return float(np.trace(self.confusion) / self.confusion.sum())
 
 
@@ -255,10 +255,10 @@ def _is_here(name: str) -> bool:
 
 
 def live_images(settings: LiveSettings) -> tuple[LabeledImages, LabeledImages]:
-    """Read the training images that settings ask for, and the held-out ones.
+    """Read the training images that settings ask for, and the validation images.
 
     The training images are drawn by chance that is always the same, so that a larger choice
-    contains a smaller one. At most 1,000 images are held out.
+    contains a smaller one. At most 1,000 images are for validation.
 
     Raises
     ------
@@ -278,25 +278,25 @@ def test_images(data_name: str) -> LabeledImages:
     DatasetError
         If they are not on this computer.
     """
-    held_out = data_set(data_name).load("test")
-    return _some(held_out, np.arange(min(MAX_HELD_OUT, len(held_out.labels))))
+    validation = data_set(data_name).load("test")
+    return _some(validation, np.arange(min(MAX_VALIDATION, len(validation.labels))))
 
 
-def ten_places(held_out: LabeledImages) -> list[int]:
-    """Say where the ten fixed images are: the first held-out one of each class."""
-    return [int(np.argmax(held_out.labels == label)) for label in range(NUM_CLASSES)]
+def ten_places(validation: LabeledImages) -> list[int]:
+    """Say where the ten fixed images are: the first validation image of each class."""
+    return [int(np.argmax(validation.labels == label)) for label in range(NUM_CLASSES)]
 
 
 def ten_images(data_name: str) -> LabeledImages:
-    """Give the ten held-out images that are watched while a network learns, one of each class.
+    """Return the ten validation images that are watched while a network learns, one of each class.
 
     Raises
     ------
     DatasetError
         If the data are not on this computer.
     """
-    held_out = test_images(data_name)
-    return _some(held_out, np.array(ten_places(held_out)))
+    validation = test_images(data_name)
+    return _some(validation, np.array(ten_places(validation)))
 
 
 def _some(images: LabeledImages, places: np.ndarray) -> LabeledImages:

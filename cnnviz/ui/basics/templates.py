@@ -45,7 +45,7 @@ _FALLS = 0.8  # share of the accuracy that is left
 
 
 def example() -> tuple[str, str]:
-    """Give an image that suits the classifier that is about to be shown."""
+    """Return an image that suits the classifier that is about to be shown."""
     names = [*PENALTIES]
     return DATA_SETS[address.next_choice("data", names, names[0], key="data")].example
 
@@ -280,8 +280,8 @@ def _show_shifts(classifier: LinearClassifier, to_the_right: int) -> None:
         "little."
     )
     frame.explain(
-        f"**What you see.** Of {classifier.num_held_out:,} test images "
-        f"({classifier.held_out_title}), **{classifier.accuracy:.1%}** are classified correctly; "
+        f"**What you see.** Of {classifier.num_test_images:,} test images "
+        f"({classifier.test_title}), **{classifier.accuracy:.1%}** are classified correctly; "
         f"shifted by {_EXPECTED_SHIFT_PX} pixels to the right, {later:.1%}. Always predicting the "
         f"most frequent training class gives {classifier.commonest:.1%}. {lesson}"
     )

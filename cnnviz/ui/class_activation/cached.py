@@ -50,7 +50,7 @@ def observed(
     layer_names: tuple[str, ...],
     _network: Any,
 ) -> "Observation":
-    """Give the same, for a computation that may itself be a job."""
+    """Return the same, for a computation that may itself be a job."""
     from cnnviz.attribution.observation import observe
 
     return observe(_network, image, target, layer_names)

@@ -47,6 +47,9 @@ class OverlayStyle:
     is_smooth: bool
 
 
+EVALUATED_STYLE = OverlayStyle(0.5, "inferno", 0.0, False, True)  # of maps that are evaluated
+
+
 def ask(
     model_name: str, predictions: Sequence[Prediction], *, fits_only: str = ""
 ) -> AttributionRequest:

@@ -111,7 +111,7 @@ export default function ({ data, key, parentElement }) {
       const legend = make("div", box, "legend");
       for (const line of panel.charts[0].lines) {
         const sample = drawing("svg", legend, { viewBox: "0 0 24 8", width: 24, height: 8 });
-        drawing("path", sample, { d: "M0 4H24", stroke: line.colour, "stroke-width": 3,
+        drawing("path", sample, { d: "M0 4H24", stroke: line.color, "stroke-width": 3,
           "stroke-dasharray": line.dash });
         make("span", legend, "", line.name);
       }
@@ -134,9 +134,9 @@ export default function ({ data, key, parentElement }) {
         const at = drawing("path", svg, { class: "at" });
         const dots = chart.lines.map((line) => {
           const points = line.values.map((value, i) => `${across(i + 1)},${up(value)}`).join(" ");
-          drawing("polyline", svg, { points, fill: "none", stroke: line.colour, "stroke-width": 2,
+          drawing("polyline", svg, { points, fill: "none", stroke: line.color, "stroke-width": 2,
             "stroke-dasharray": line.dash });
-          return drawing("circle", svg, { r: 4.5, fill: line.colour, class: "dot" });
+          return drawing("circle", svg, { r: 4.5, fill: line.color, class: "dot" });
         });
         return { chart, up, svg, at, dots };
       });

@@ -61,7 +61,7 @@ def choose_image() -> None:
 
 
 def picked_image(example: tuple[str, str]) -> PickedImage:
-    """Give the image that was chosen; until one is, the example that suits the page.
+    """Return the image that was chosen; until one is, the example that suits the page.
 
     `example` names a source of `cnnviz.datasets` and one of its images.
     """
@@ -97,7 +97,7 @@ def example_for(model_name: str) -> tuple[str, str]:
 
 
 def image_beside(picked: PickedImage, model_name: str) -> PickedImage:
-    """Give the image for a second network: the picked one; with the example image, its own."""
+    """Return the image for a second network: the picked one; with the example image, its own."""
     if st.session_state.get("source", EXAMPLE) != EXAMPLE:
         return picked
     return _from_source(*example_for(model_name))
@@ -123,7 +123,7 @@ def _sample(source_name: str) -> PickedImage:
 
 
 def image_titles(source_name: str) -> dict[str, str]:
-    """Give names and labels of the images of a source."""
+    """Return names and labels of the images of a source."""
     names = datasets.sample_names(source_name)
     return {name: datasets.sample_label(source_name, name) for name in names}
 
@@ -216,13 +216,13 @@ def model_picker(among: Collection[str] | None = None, default: str = "") -> str
 
 
 def _image_for(model_name: str) -> ImageInput:
-    """Give the image that a page will show with a network: the chosen one, or its example."""
+    """Return the image that a page will show with a network: the chosen one, or its example."""
     choice = st.session_state.get(_CHOICE, (None,))[0]
     return (choice or _from_source(*example_for(model_name))).image
 
 
 def card_of(model_name: str) -> ModelCard:
-    """Give the card of a network that was picked, also of one that this session brought."""
+    """Return the card of a network that was picked, also of one that this session brought."""
     return _cards()[zoo.plain_name(model_name)]
 
 

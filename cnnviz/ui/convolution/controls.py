@@ -140,7 +140,7 @@ def chosen_input(picked: PickedImage) -> Grid:
 
 
 def in_whole_numbers(image: ImageInput) -> np.ndarray:
-    """Give the luminance from 0 to 255, float64 (h, w, 1): numbers to reckon with by hand."""
+    """Return the luminance from 0 to 255, float64 (h, w, 1): numbers to reckon with by hand."""
     return np.rint(as_gray(image).astype(np.float64) * 255)[..., np.newaxis]
 
 

@@ -31,7 +31,7 @@ def show_features() -> None:
     left.metric("48 filter features", f"{classifier.accuracy:.1%} accuracy")
     right.metric("Trained Fashion CNN", f"{record.accuracy:.1%} accuracy")
     st.markdown(
-        f"On {classifier.num_held_out:,} test images. Left: logistic regression on the mean and "
+        f"On {classifier.num_test_images:,} test images. Left: logistic regression on the mean and "
         f"variance of 24 Gabor responses, trained on {classifier.num_training:,} images "
         f"in seconds. Right: a network that learned its filters from "
         f"{record.facts['num_training_images']:,}."

@@ -84,7 +84,7 @@ def _timeline(image: ImageInput) -> np.ndarray:
 
 
 def _first_kernels(model_name: str) -> np.ndarray:
-    """Give the four strongest kernels of a trained first layer, float32 (F, F, C, 4)."""
+    """Return the four strongest kernels of a trained first layer, float32 (F, F, C, 4)."""
     last = zoo.checkpoint_steps(model_name)[-1]
     kernels = shared.checkpoint(model_name, last)["conv1"][0]
     return kernels[..., np.argsort(-kernels.std(axis=(0, 1, 2)))[:4]]

@@ -20,7 +20,7 @@ def live_data() -> tuple[str, ...]:
 
 @remembered(4)
 def live_ten(data_name: str) -> LabeledImages:
-    """Give the ten images that are watched while a network learns."""
+    """Return the ten images that are watched while a network learns."""
     return ten_images(data_name)
 
 

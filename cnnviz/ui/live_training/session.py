@@ -42,6 +42,6 @@ def current_run() -> LiveRun | None:
 
 
 def shown_run(settings: LiveSettings) -> LiveRun | None:
-    """Give the run to show: an active one, or the last one with these settings."""
+    """Return the run to show: an active one, or the last one with these settings."""
     run = current_run()
     return run if run is not None and (run.is_active or run.settings == settings) else None

@@ -205,7 +205,7 @@ def _pause(run: LiveRun) -> str:
 
 
 def _with_running_epoch(look: LiveLook) -> dict[str, np.ndarray]:
-    """Give the curves; the last training point is that of the running epoch."""
+    """Return the curves; the last training point is that of the running epoch."""
     keys = ("loss", "accuracy", "val_loss", "val_accuracy")
     running = {key: (value,) for key, value in look.so_far.items()}
     return {key: np.array([*look.history.get(key, ()), *running.get(key, ())]) for key in keys}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # TensorFlow is loaded when there is a model, not before
 
 
 def model(model_name: str) -> "LoadedModel":
-    """Give a network of the zoo; the process keeps the last few itself.
+    """Return a network of the zoo; the process keeps the last few itself.
 
     They are not in Streamlit's cache, because any visitor can clear that.
     """
@@ -27,7 +27,7 @@ def model(model_name: str) -> "LoadedModel":
 
 
 def loaded(model_name: str) -> "LoadedModel":
-    """Give a network of the zoo to a job, which must not draw."""
+    """Return a network of the zoo to a job, which must not draw."""
     keep_server_fast()
     from cnnviz.network.loading import load_model
 

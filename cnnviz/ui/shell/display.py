@@ -65,7 +65,7 @@ def show_scale(scale: Scale) -> None:
 
 
 def scale_bar(scale: Scale) -> str:
-    """Give a color bar with numbers as HTML."""
+    """Return a color bar with numbers as HTML."""
     stops = figures.color_table(scale.color_map)[:: 255 // 15]
     gradient = ", ".join(f"rgb({r},{g},{b})" for r, g, b in stops)
     numbers = [number(x, 2) for x in (scale.low, (scale.low + scale.high) / 2, scale.high)]

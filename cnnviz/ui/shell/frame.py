@@ -69,7 +69,7 @@ def new_bar() -> Bar:
 
 
 def bar() -> Bar:
-    """Give the bar of this run."""
+    """Return the bar of this run."""
     drawn: Bar = st.session_state[_BAR]
     return drawn
 

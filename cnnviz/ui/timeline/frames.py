@@ -94,7 +94,7 @@ def _kernel_words(frame: TimelineFrame, quality: np.ndarray | None) -> str:
 
 
 def map_scale(timeline: TrainingTimeline) -> Scale:
-    """Give the common scale of the feature maps of all steps."""
+    """Return the common scale of the feature maps of all steps."""
     stack = [frame.maps for frame in timeline.frames]
     has_signs = any(bool((maps < 0).any()) for maps in stack)
     return figures.signed_scale(*stack) if has_signs else figures.unsigned_scale(*stack)
@@ -132,7 +132,7 @@ def _maps(timeline: TrainingTimeline) -> Panel:
 
 
 def heat_scale(timeline: TrainingTimeline) -> Scale:
-    """Give the common scale of the heat maps of all steps."""
+    """Return the common scale of the heat maps of all steps."""
     return figures.unsigned_scale(
         *(frame.heatmap for frame in timeline.frames), color_map="inferno"
     )
@@ -178,7 +178,7 @@ def _curves(timeline: TrainingTimeline, record: TrainingRecord) -> Panel:
             {
                 "name": name,
                 "values": record.history[prefix + key].tolist(),
-                "colour": color,
+                "color": color,
                 "dash": dash,
             }
             for name, prefix, color, dash in looks

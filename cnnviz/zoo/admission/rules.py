@@ -85,7 +85,7 @@ def prepared(config: Any) -> Any:
 
 
 def parts_of(config: Any) -> Iterator[Part]:
-    """Give everything in a description that Keras would build.
+    """Return everything in a description that Keras would build.
 
     Raises
     ------

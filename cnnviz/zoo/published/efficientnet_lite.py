@@ -132,7 +132,7 @@ def build(weights_path: Path) -> "keras.Model":
 
 
 def last_block() -> list["keras.Layer"]:
-    """Give the layers behind ``block6d_add`` up to the head's ReLU6: a chain, without weights."""
+    """Return the layers behind ``block6d_add`` up to the head's ReLU6: a chain, without weights."""
     layers = _network().layers
     names = [layer.name for layer in layers]
     chosen = layers[names.index("block6d_add") + 1 : names.index("head_relu6") + 1]
@@ -140,7 +140,7 @@ def last_block() -> list["keras.Layer"]:
 
 
 def _converted(weights_path: Path) -> dict[str, list[np.ndarray]]:
-    """Give the weights of every layer, from the cache if a whole copy is there."""
+    """Return the weights of every layer, from the cache if a whole copy is there."""
     kept = cache_dir() / "models" / f"{CARD.name}-{WEIGHTS_SHA256[:12]}.weights"
     weights = _read_kept(kept)
     if weights is None:
@@ -276,7 +276,7 @@ def _sources() -> Iterator[tuple[str, str]]:
 
 
 def _arrays(layer_name: str, source: str, state: dict[str, np.ndarray]) -> list[np.ndarray]:
-    """Give a layer's weights in Keras' order of arrays and axes."""
+    """Return a layer's weights in Keras' order of arrays and axes."""
     if layer_name.endswith("_bn"):
         parts = ("weight", "bias", "running_mean", "running_var")
         return [state[f"{source}.{part}"] for part in parts]

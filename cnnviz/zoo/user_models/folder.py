@@ -70,7 +70,7 @@ def build_own(file: OwnFile) -> "keras.Model":
 
 
 def own_choices(file: OwnFile) -> dict[str, Any]:
-    """Give what the JSON beside a file says about its output and its grid of tokens."""
+    """Return what the JSON beside a file says about its output and its grid of tokens."""
     return {} if trained.was_trained(file.path) else read_sidecar(file.path).choices
 
 

@@ -125,7 +125,7 @@ def _load_layer(layer: Any, weights: "h5py.Group", names: Mapping[str, str]) -> 
 
 
 def _leaves(layer: Any) -> Iterator[Any]:
-    """Give the layers of a model, and of the models in it; a layer gives itself."""
+    """Return the layers of a model, and of the models in it; a layer gives itself."""
     import keras
 
     if isinstance(layer, keras.Model):

@@ -192,7 +192,7 @@ def card_for_file(path: Path, version: str) -> ModelCard:
 
 
 def file_version(path: str | Path) -> str:
-    """Give a fingerprint of a network's file and the JSON beside it; empty if there is no file.
+    """Return a fingerprint of a network's file and the JSON beside it; empty if there is no file.
 
     A file saved again has another one, even within the resolution of the file system's clock: of
     a ``.keras`` archive the checksums of its parts count.

@@ -21,7 +21,7 @@ FREE_SIZE_PX = 224
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Give 0 if the file is good.
+    """Return 0 if the file is good.
 
     Parameters
     ----------

@@ -165,14 +165,14 @@ def test_nonsense_in_a_settings_file_is_explained(text: str, says: str) -> None:
 
 
 def test_the_bundled_clothing_is_divided_without_overlap() -> None:
-    training, held_out = live_images(LiveSettings())
-    assert (len(training.labels), len(held_out.labels)) == (150, 50)
+    training, validation = live_images(LiveSettings())
+    assert (len(training.labels), len(validation.labels)) == (150, 50)
     assert np.bincount(training.labels).tolist() == [15] * 10
-    assert np.bincount(held_out.labels).tolist() == [5] * 10
+    assert np.bincount(validation.labels).tolist() == [5] * 10
     seen = {image.tobytes() for image in training.images}
     whole = {image.tobytes() for image in datasets.fashion_mnist_samples().images}
-    assert seen | {image.tobytes() for image in held_out.images} == whole
-    assert not seen & {image.tobytes() for image in held_out.images}
+    assert seen | {image.tobytes() for image in validation.images} == whole
+    assert not seen & {image.tobytes() for image in validation.images}
 
 
 def test_more_images_contain_fewer() -> None:
@@ -194,11 +194,11 @@ def test_with_data_beside_they_are_offered(real_data: Path) -> None:
     found = available_data()
     assert "clothing-samples" in found
     for name in found:
-        training, held_out = live_images(LiveSettings(data=name, num_images=30))
+        training, validation = live_images(LiveSettings(data=name, num_images=30))
         channels = 1 if training.images.ndim == 3 else 3
         assert (*training.images.shape[1:3], channels) == DATA_SETS[name].image_shape
-        assert len(held_out.labels) <= 1000
-        assert len(held_out.class_names) == 10
+        assert len(validation.labels) <= 1000
+        assert len(validation.class_names) == 10
 
 
 HARD = replace(
@@ -452,10 +452,10 @@ def test_a_trained_network_is_a_user_model_on_all_pages(
     user_model = loading.adopt(live_network(done), card)
     assert loading.load_model(card.name) is user_model
     assert loading.adopt(live_network(done), card) is user_model
-    held_out = live_images(done.settings)[1]
-    images = [image_from_pixels(np.stack([image] * 3, -1)) for image in held_out.images]
+    validation = live_images(done.settings)[1]
+    images = [image_from_pixels(np.stack([image] * 3, -1)) for image in validation.images]
     predictions = [user_model.predict(image, 1)[0].class_index for image in images]
-    share = np.mean(np.array(predictions) == held_out.labels)
+    share = np.mean(np.array(predictions) == validation.labels)
     assert share == pytest.approx(done.history[-1]["val_accuracy"], abs=0.021)  # gray by rounding
     monkeypatch.setattr(loading, "MAX_ADOPTED", 1)
     with pytest.raises(ModelLoadError, match="open on this server already"):
