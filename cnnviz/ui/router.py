@@ -46,6 +46,7 @@ def show(name: str) -> None:
     begin(page.title)
     with frame.user_errors():
         view = _choose_view(page)
+        address.begin_view(f"{page.name}/{view.slug}")
         frame.headline(page.title, view.question)
         chosen: list[Any] = []
         if NETWORK in view.needs:

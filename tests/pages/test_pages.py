@@ -361,6 +361,18 @@ def test_a_bank_can_combine_several_sigmas_and_haar_takes_images_apart() -> None
     assert "no pixel differs by more than" in texts(app)
 
 
+def test_the_part_of_a_view_stands_in_the_address_while_the_view_is_shown() -> None:
+    app = open_page("pages/gabor.py", view="filter-bank", show="redundancy")
+    assert app.segmented_control(key="bank_part").value == "redundancy"
+    app.segmented_control(key="gabor_view").set_value("frequency-domain").run()
+    assert "show" not in app.query_params
+    app.segmented_control(key="gabor_view").set_value("filter-bank").run()
+    assert app.segmented_control(key="bank_part").value == "redundancy"
+    assert app.query_params["show"] == "redundancy"
+    app = open_page("pages/gabor.py", view="filter-bank", show="nothing")
+    assert "The address asks for show “nothing”, which is not a choice here." in texts(app)
+
+
 def test_filters_as_features_are_compared_with_a_network() -> None:
     app = open_page("pages/gabor.py", view="features")
     assert not app.exception

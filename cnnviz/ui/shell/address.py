@@ -14,6 +14,7 @@ from streamlit.commands import navigation
 
 _MAX_SHOWN = 40  # characters of an unknown address
 _CHOICES = "address_choices"  # session key
+_PART = "show"  # parameter: which part of a view
 
 
 @dataclass(slots=True)
@@ -21,6 +22,7 @@ class _Choices:
     """What this session chose, by the keys of the widgets; kept where no widget is drawn."""
 
     page: str = ""
+    view: str = ""
     made: dict[str, str] = field(default_factory=dict)
     drawn: dict[str, str] = field(default_factory=dict)  # what each widget showed last
     in_address: dict[str, str | None] = field(default_factory=dict)  # by parameter, seen last
@@ -172,7 +174,7 @@ def tabs(titles: Mapping[str, str], *, key: str) -> str:
         )
         return chosen or slugs[0]
 
-    return choice("show", slugs, slugs[0], ask, key=key)
+    return choice(_PART, slugs, slugs[0], ask, key=key)
 
 
 def begin_page(name: str) -> None:
@@ -182,11 +184,25 @@ def begin_page(name: str) -> None:
     """
     choices = _choices()
     if choices.page not in ("", name):
-        for parameter, value in choices.in_address.items():
-            if value is not None and st.query_params.get(parameter) == value:
-                del st.query_params[parameter]
-                choices.in_address[parameter] = None
+        for parameter in choices.in_address:
+            _take_out(parameter)
     choices.page = name
+
+
+def begin_view(name: str) -> None:
+    """Take the part of the view before out of the address; it is kept for when that comes back."""
+    choices = _choices()
+    if choices.view not in ("", name):
+        _take_out(_PART)
+    choices.view = name
+
+
+def _take_out(parameter: str) -> None:
+    choices = _choices()
+    value = choices.in_address.get(parameter)
+    if value is not None and st.query_params.get(parameter) == value:
+        del st.query_params[parameter]
+        choices.in_address[parameter] = None
 
 
 def _choices() -> _Choices:

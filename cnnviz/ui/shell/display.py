@@ -91,10 +91,9 @@ def number(value: float, num_digits: int = 3) -> str:
     written = f"{value:,.0f}" if is_plain else f"{value:.{num_digits}g}"
     if not value:
         return "0"
-    mantissa, _, exponent = written.replace("-", "−").partition("e")
-    return (
-        f"{mantissa} × 10{_superscript(int(exponent.replace('−', '-')))}" if exponent else mantissa
-    )
+    mantissa, _, exponent = written.partition("e")
+    power = f" × 10{_superscript(int(exponent))}" if exponent else ""
+    return mantissa.replace("-", "−") + power
 
 
 def _superscript(exponent: int) -> str:
