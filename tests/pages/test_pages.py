@@ -708,6 +708,9 @@ def test_a_network_of_a_visitor_works_on_every_page_until_it_is_closed(
         app.switch_page(path).run()
         assert not app.exception
         assert not app.error
+        for menu in app.selectbox:
+            if menu.key == "network":  # it stays chosen until another one is
+                assert menu.value.startswith("upload-")
     app.segmented_control(key="models_view").set_value("layers").run()
     assert "my net" in app.selectbox(key="network").proto.options
     assert "3 layers" in texts(app)
