@@ -108,7 +108,7 @@ def photograph(tmp_path: Path) -> Path:
 # each of these starts a server of its own
 @pytest.mark.parametrize(
     "path",
-    slow_unless(["/gabor", "/class_activation"], PATHS),
+    slow_unless(["/class_activation"], PATHS),
 )
 def test_every_page_opens_alone_on_a_fresh_server(
     fresh_server: Server, page: Page, foreign: set[str], path: str
@@ -185,7 +185,7 @@ def test_the_picked_image_goes_along_to_the_next_page(
     expect(page.get_by_alt_text("The input: Cup of coffee")).to_be_visible()
 
 
-@pytest.mark.parametrize("path", slow_unless(PATHS + VIEWS, PATHS + VIEWS + MORE_VIEWS))
+@pytest.mark.parametrize("path", slow_unless(PATHS, PATHS + VIEWS + MORE_VIEWS))
 def test_no_serious_barrier_of_our_own_making(
     server: Server, page: Page, foreign: set[str], path: str
 ) -> None:

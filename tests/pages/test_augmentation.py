@@ -16,7 +16,7 @@ from cnnviz.training import LECTURE, RECIPES, draws
 from cnnviz.ui import shared
 from cnnviz.ui.augmentation import controls, curves
 from cnnviz.ui.shell import address
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, slow_unless
 from tests.pages.test_pages import open_page, texts
 
 PATH = "pages/augmentation.py"
@@ -118,7 +118,9 @@ def test_a_network_trained_here_says_what_it_was_trained_with(model: str) -> Non
     assert f"{zoo.find_card(model).title} was trained with: rotation ±" in texts(app)
 
 
-@pytest.mark.parametrize("source", ["svhn", "house-numbers", "fashion-mnist", "upload"])
+@pytest.mark.parametrize(
+    "source", slow_unless(["svhn", "upload"], ["svhn", "house-numbers", "fashion-mnist", "upload"])
+)
 def test_every_source_of_images_works(source: str) -> None:
     app = open_page(PATH)
     app.selectbox(key="source").select(source).run()
