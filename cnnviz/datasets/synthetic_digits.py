@@ -226,7 +226,7 @@ def _photographed(random: np.random.Generator, scene: np.ndarray) -> np.ndarray:
 
 
 def _jpeg_and_back(pixels: np.ndarray, *, quality: int) -> np.ndarray:
-    """Return the image the marks of JPEG compression."""
+    """Add the marks of JPEG compression to an image."""
     file = BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=quality)
     return np.array(Image.open(file))

@@ -318,7 +318,7 @@ BANKS = {
 
 
 def _bank(kernels: list[np.ndarray], names: list[str]) -> FilterBank:
-    """Return every kernel unit norm, so that responses can be compared."""
+    """Scale every kernel to unit norm, so that responses can be compared."""
     scaled = [kernel / np.linalg.norm(kernel) for kernel in kernels]
     return FilterBank(np.stack(scaled).astype(np.complex128), names=tuple(names))
 

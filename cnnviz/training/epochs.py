@@ -86,7 +86,7 @@ class Stream:
 def compile_model(
     model: keras.Model, recipe: Recipe, num_steps: int, *, begins_at_once: bool = False
 ) -> None:
-    """Return a network the optimizer, the schedule and the loss that a recipe wants.
+    """Compile a network with the optimizer, the schedule and the loss of a recipe.
 
     `num_steps` is how many batches the run has in all. With `begins_at_once` the first batch does
     not wait for XLA's compiler: on two cores half a second instead of three, and small networks

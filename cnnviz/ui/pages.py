@@ -389,7 +389,7 @@ PAGES = (
         (
             View(
                 "random-draws",
-                "Random draws",
+                "Random augmentations",
                 random_draws.show_random_draws,
                 "Does the network still recognize an image after random changes?",
             ),

@@ -42,7 +42,7 @@ def pixel_curves_figure(
         )
     figure.add_vline(x=mark, line={"color": PURPLE, "width": 2})
     return figure.update_layout(
-        height=300,
+        height=280,
         margin=margin(),
         xaxis={"title": title, "tickformat": ".0%", "range": [0, 1]},
         yaxis={"title": "probability", "tickformat": ".0%", "rangemode": "tozero"},

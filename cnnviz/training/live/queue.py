@@ -39,7 +39,7 @@ class Turns:
             return self._queue.index(ticket)
 
     def leave(self, ticket: object) -> None:
-        """Return the place back."""
+        """Leave the queue."""
         with self._lock:
             self._queue.remove(ticket)
 

@@ -112,31 +112,20 @@ def mean_scores(
     kind: str,
     images: Collection,
 ) -> dict[str, list[float]]:
-    """Measure insertion minus deletion for some images, each for its predicted class.
+    """Measure insertion minus deletion of a method and of both baselines for some images."""
+    from cnnviz.attribution.evaluation.several_images import scores_of_images
 
-    Returns the differences of the areas, one for each image, of the method and of both baselines.
-    """
-    from cnnviz.attribution.evaluation.faithfulness import curves_with_controls
-
-    network = loaded(model_name)
-    places = np.linspace(0, len(images.images) - 1, min(len(images.images), _MOST_IMAGES))
-    scores: dict[str, list[float]] = {}
-    for part, place in enumerate(places.astype(int)):
-        image = images.images[place]
-        target = one_class(network.predict(image, top=1)[0].class_index)
-        tell = part_of(report, part, len(places))
-        heatmap = explain(
-            network, image, method_name, layer_name=layer_name, target=target, **dict(settings)
-        )
-        curves = curves_with_controls(
-            observed(model_name, image, target, (), network),
-            {words.MAP: heatmap.values},
-            kind=kind,
-            on_progress=lambda done, total, _, tell=tell: tell(done, total),
-        )
-        for name, measured in curves.items():
-            scores.setdefault(name, []).append(measured.score)
-    return scores
+    num_images = len(images.images)
+    places = np.linspace(0, num_images - 1, min(num_images, _MOST_IMAGES)).astype(int)
+    return scores_of_images(
+        loaded(model_name),
+        [images.images[place] for place in places],
+        method_name,
+        layer_name,
+        kind=kind,
+        settings=dict(settings),
+        on_progress=report,
+    )
 
 
 @in_background("Imputing removed pixels")

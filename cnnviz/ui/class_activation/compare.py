@@ -47,7 +47,8 @@ def show(model_name: str, picked: PickedImage) -> None:
                 bind="query-params",
             )
             slow = [m.title for m in METHODS.values() if m.is_slow(network, layer_name)]
-            st.caption(f"Slow on this network: {', '.join(slow)}.")
+            if slow:
+                st.caption(f"Slow on this network: {', '.join(slow)}.")
             rows = [name for name in METHODS if name in rows]
         predictions = shared.predictions(model_name, picked.image, _NUM_COLUMNS)
         class_index = controls.class_picker(model_name, predictions[0])

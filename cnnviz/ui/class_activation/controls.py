@@ -1,4 +1,4 @@
-"""What is asked for: method, layer, target and settings of a map, and its look."""
+"""Controls that the views of class activation share: method, target, settings, overlay."""
 
 import re
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class AttributionRequest:
 
 @dataclass(frozen=True, slots=True)
 class OverlayStyle:
-    """How a map is shown; changing it computes nothing anew."""
+    """How a map is shown; the map itself does not depend on it."""
 
     opacity: float
     color_map: str
@@ -89,25 +89,16 @@ def _ask_target(model_name: str, predictions: Sequence[Prediction]) -> Target:
     names = shared.model(model_name).class_names
     others = [index for index in range(len(names)) if index != class_index]
     likely = [p.class_index for p in predictions if p.class_index != class_index]
-    if kind == "contrast":
-        other = st.selectbox(
-            "Class B",
-            others,
-            index=others.index(likely[0]) if likely else 0,
-            format_func=lambda index: names[index],
-            key="class_b",
-            bind="query-params",
-        )
-        return contrast(class_index, [other])
-    more = st.selectbox(
-        "Second class",
+    is_contrast = kind == "contrast"
+    other = st.selectbox(
+        "Class B" if is_contrast else "Second class",
         others,
         index=others.index(likely[0]) if likely else 0,
         format_func=lambda index: names[index],
-        key="second_class",
+        key="class_b" if is_contrast else "second_class",
         bind="query-params",
     )
-    return sum_of([class_index, more])
+    return contrast(class_index, [other]) if is_contrast else sum_of([class_index, other])
 
 
 def ask_settings(method: Method) -> tuple[tuple[str, Any], ...]:
@@ -146,7 +137,7 @@ def _ask_fusion(model_name: str, layer_name: str) -> tuple[str, ...]:
     return (chosen,) if chosen else ()
 
 
-def ask_look() -> OverlayStyle:
+def ask_style() -> OverlayStyle:
     """Ask how the map is laid over the image."""
     opacity = st.slider("Opacity", 0.0, 1.0, 0.45, 0.05, key="opacity", bind="query-params")
     with st.expander("Display"):

@@ -1,4 +1,4 @@
-"""Evaluating a map: faithfulness, weight randomization and robustness."""
+"""The view of faithfulness: deletion and insertion, several images, ROAD, the pointing game."""
 
 from typing import TYPE_CHECKING
 
@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import figures, zoo
+from cnnviz.attribution.evaluation.several_images import METHOD
 from cnnviz.attribution.heatmap import ClassHeatmap
 from cnnviz.attribution.masking import BASELINES
 from cnnviz.images import ImageInput
@@ -30,12 +31,13 @@ from cnnviz.ui.shell.display import (
 if TYPE_CHECKING:
     from cnnviz.attribution.evaluation.faithfulness import PixelCurves
 
-_FAITHFULNESS_PARTS = {
+_PARTS = {
     "pixels": "Deletion and insertion",
     "mean": "Mean over several images",
     "road": "ROAD",
     "pointing": "Pointing game",
 }
+_OF_SEVERAL_IMAGES = ("mean", "pointing")
 _FILLED = {
     "black": "are black",
     "mean": "have the mean color",
@@ -50,22 +52,18 @@ def show_faithfulness(model_name: str, picked: PickedImage) -> None:
     with settings:
         predictions = shared.predictions(model_name, picked.image)
         request = ask(model_name, predictions)
-        kind = st.selectbox(
-            "Replace removed pixels with", BASELINES, index=2, key="gone", bind="query-params"
-        )
-        share = (
-            st.slider("Removed pixels (%)", 0, 100, 20, 5, key="gone_share", bind="query-params")
-            / 100
-        )
     with results:
-        part = address.tabs(_FAITHFULNESS_PARTS, key="faithfulness_part")
-        if part == "pointing":
+        part = address.tabs(_PARTS, key="faithfulness_part")
+    with settings:
+        kind, share = _ask_removal(part)
+    with results:
+        if part in _OF_SEVERAL_IMAGES:
             if heat_map.fits(model_name, request):
-                _show_mosaic(model_name, request)
-            return
-        if part == "mean":
-            if heat_map.fits(model_name, request):
-                _show_mean(model_name, request, kind)
+                _say_what_counts(request, part)
+                if part == "mean":
+                    _show_mean(model_name, request, kind)
+                else:
+                    _show_mosaic(model_name, request)
             return
         heatmap = heat_map.heatmap_of(model_name, picked, request)
         if heatmap is None:
@@ -74,6 +72,34 @@ def show_faithfulness(model_name: str, picked: PickedImage) -> None:
             _show_road(model_name, picked, request, heatmap, share)
         else:
             _show_curves(model_name, picked, request, heatmap, kind, share)
+
+
+def _ask_removal(part: str) -> tuple[str, float]:
+    """Ask how and how many pixels are removed; a control without effect on the part is disabled."""
+    kind = st.selectbox(
+        "Replace removed pixels with",
+        BASELINES,
+        index=BASELINES.index("blurred"),
+        key="gone",
+        bind="query-params",
+        disabled=part not in ("pixels", "mean"),
+    )
+    percent = st.slider(
+        *("Removed pixels (%)", 0, 100, 20, 5),
+        key="gone_share",
+        bind="query-params",
+        disabled=part not in ("pixels", "road"),
+    )
+    return kind, percent / 100
+
+
+def _say_what_counts(request: AttributionRequest, part: str) -> None:
+    """Say which choices the evaluation on several images does not take."""
+    if request.fused_with:
+        st.caption(f"Measured for `{request.layer_name}` alone, without fusion.")
+    defaults = {setting.name: setting.default for setting in request.method.settings}
+    if part == "pointing" and dict(request.settings) != defaults:
+        st.caption("Measured with the default settings of the method.")
 
 
 def _show_curves(
@@ -114,7 +140,7 @@ def _show_curves(
         (right, "insertion", "insertion: fraction of pixels inserted"),
     ):
         with place:
-            lines = {one: getattr(found, name) for one, found in curves.items()}
+            lines = {order: getattr(measured, name) for order, measured in curves.items()}
             figure = figures.pixel_curves_figure(mine.shares, lines, share, title)
             show_chart(figure, f"{name.capitalize()} curves", key=name)
     drop = cached_evaluation.masked_drop(model_name, picked.image, heatmap, request.target)
@@ -122,8 +148,10 @@ def _show_curves(
         return
     st.markdown(
         f"{_table(curves)}\n\n"
-        f"{words.faithfulness_verdict({name: one.score for name, one in curves.items()})} "
-        f"{words.masked_change(drop.before, drop.after, label)}\n\n"
+        f"{words.faithfulness_verdict({order: c.score for order, c in curves.items()})} "
+        f"{words.masked_change(drop.before, drop.after, label)}"
+    )
+    frame.explain(
         "**What you see.** For a faithful map, the probability drops quickly when the top pixels "
         "are deleted and rises quickly when they are inserted. The vertical line is the fraction "
         "shown above.\n\n"
@@ -140,10 +168,10 @@ def _table(curves: "dict[str, PixelCurves]") -> str:
         "difference |"
     ]
     lines.append("|---|---|---|---|")
-    for name, found in curves.items():
+    for name, measured in curves.items():
         lines.append(
-            f"| {name} | {found.deletion_area:.3f} | {found.insertion_area:.3f} "
-            f"| **{words.signed(found.score)}** |"
+            f"| {name} | {measured.deletion_area:.3f} | {measured.insertion_area:.3f} "
+            f"| **{words.signed(measured.score)}** |"
         )
     return "\n".join(lines)
 
@@ -162,20 +190,22 @@ def _show_mean(model_name: str, request: AttributionRequest, kind: str) -> None:
     if scores is None:
         return
     intervals = {name: mean_interval(values) for name, values in scores.items()}
-    num_images = len(scores[words.MAP])
+    num_images = len(scores[METHOD])
     rows = "\n".join(
-        f"| {'this method' if name == words.MAP else name} | "
+        f"| {request.method.title if name == METHOD else name} | "
         f"**{words.signed(mean)}** | ±{half_width:.3f} |"
         for name, (mean, half_width) in intervals.items()
     )
     st.markdown(
         f"| pixel order | mean of insertion − deletion | 95 % confidence interval |\n"
         f"|---|---|---|\n{rows}\n\n"
-        f"**What you see.** {num_images} of {images.title}, each for its predicted class; removed "
-        f"pixels {_FILLED[kind]}. {words.mean_verdict(scores)} Many photos show their object in "
-        "the center, so a centered Gaussian does well without looking at the image.\n\n"
-        "**Try this.** Compare *Grad-CAM* with *Gradient*.\n\n"
-        ":small[Student's t interval over the images.]"
+        f"{num_images} images, each for its predicted class; removed pixels {_FILLED[kind]}. "
+        f"{words.mean_verdict(scores)}"
+    )
+    frame.explain(
+        "**What you see.** Where objects lie in the center, a centered Gaussian does well without "
+        "looking at the image.\n\n**Try this.** Compare *Grad-CAM* with *Gradient*.\n\n"
+        f":small[Images from: {images.title}. Student's t interval over the images.]"
     )
 
 
@@ -189,7 +219,7 @@ def _show_road(
     curves = cached_evaluation.road_curves(model_name, picked.image, heatmap, request.target)
     if curves is None:
         return
-    lines = {name: found.deletion for name, found in curves.items()}
+    lines = {name: measured.deletion for name, measured in curves.items()}
     shares = curves[words.MAP].shares
     figure = figures.pixel_curves_figure(shares, lines, share, "fraction of pixels removed")
     show_chart(figure, "ROAD curves", key="road curves")

@@ -21,7 +21,7 @@ from cnnviz.ui.class_activation.controls import (
     AttributionRequest,
     OverlayStyle,
     ask,
-    ask_look,
+    ask_style,
     target_label,
 )
 from cnnviz.ui.controls import PickedImage
@@ -76,7 +76,7 @@ def overlay_of(
     model_name: str,
     image: ImageInput,
     heatmap: ClassHeatmap,
-    look: OverlayStyle,
+    style: OverlayStyle,
     scale: Scale | None = None,
 ) -> np.ndarray:
     """Lay a map over the image it was made for, on its own scale or another, uint8 RGB.
@@ -87,12 +87,12 @@ def overlay_of(
     return figures.overlay_part(
         image.pixels,
         heatmap.values,
-        scale or scale_of(heatmap, look.color_map),
-        look.opacity,
+        scale or scale_of(heatmap, style.color_map),
+        style.opacity,
         zoo.seen_part(shared.model(model_name).card, image),
-        is_smooth=look.is_smooth,
-        threshold=look.threshold,
-        has_contour=look.has_contour,
+        is_smooth=style.is_smooth,
+        threshold=style.threshold,
+        has_contour=style.has_contour,
     )
 
 
@@ -102,7 +102,7 @@ def show(model_name: str, picked: PickedImage) -> None:
     with settings:
         predictions = shared.predictions(model_name, picked.image)
         request = ask(model_name, predictions)
-        look = ask_look()
+        style = ask_style()
         show_predictions(model_name, predictions, request.target)
     with results:
         heatmap = heatmap_of(model_name, picked, request)
@@ -110,7 +110,7 @@ def show(model_name: str, picked: PickedImage) -> None:
             view = zoo.model_view(shared.model(model_name).card, picked.image)
             show_image(view, f"The network's input, {_size(view)} px", picked.label)
         else:
-            _show_maps(model_name, picked, request, heatmap, look)
+            _show_maps(model_name, picked, request, heatmap, style)
             explain(model_name, request, heatmap)
 
 
@@ -119,13 +119,13 @@ def _show_maps(
     picked: PickedImage,
     request: AttributionRequest,
     heatmap: ClassHeatmap,
-    look: OverlayStyle,
+    style: OverlayStyle,
 ) -> None:
     label = target_label(model_name, request.target)
-    scale = scale_of(heatmap, look.color_map)
+    scale = scale_of(heatmap, style.color_map)
     image = shared.smaller(picked.image, MAX_SIDE_PX)
     seen = zoo.seen_part(shared.model(model_name).card, image)
-    overlay = overlay_of(model_name, image, heatmap, look)
+    overlay = overlay_of(model_name, image, heatmap, style)
     cells = _size(heatmap.values)
     large, small = st.columns([2, 1])
     with large:

@@ -1,13 +1,13 @@
 """Robustness: whether prediction and map follow a transformed image."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
 from cnnviz.attribution.evaluation.robustness import Stress, stressed
 from cnnviz.ui import shared
 from cnnviz.ui.class_activation import heat_map
-from cnnviz.ui.class_activation.controls import ask, target_label
+from cnnviz.ui.class_activation.controls import EVALUATED_STYLE, ask, target_label
 from cnnviz.ui.class_activation.heat_map import MAX_SIDE_PX
 from cnnviz.ui.controls import PickedImage
 from cnnviz.ui.shell import frame
@@ -17,10 +17,6 @@ from cnnviz.ui.shell.display import (
     show_image,
     show_painted,
 )
-
-if TYPE_CHECKING:
-    pass
-from cnnviz.ui.class_activation.controls import EVALUATED_STYLE
 
 
 def show_stress(model_name: str, picked: PickedImage) -> None:

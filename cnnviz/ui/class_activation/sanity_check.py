@@ -1,7 +1,5 @@
 """Sanity checks: random weights, and the logit against the probability."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import streamlit as st
 
@@ -9,7 +7,7 @@ from cnnviz import figures
 from cnnviz.attribution.targets import one_class, probability
 from cnnviz.ui import shared
 from cnnviz.ui.class_activation import cached, cached_evaluation, heat_map
-from cnnviz.ui.class_activation.controls import AttributionRequest, ask
+from cnnviz.ui.class_activation.controls import EVALUATED_STYLE, AttributionRequest, ask
 from cnnviz.ui.class_activation.heat_map import MAX_SIDE_PX
 from cnnviz.ui.controls import PickedImage
 from cnnviz.ui.shell import address, frame
@@ -19,10 +17,6 @@ from cnnviz.ui.shell.display import (
     show_map,
     show_painted,
 )
-
-if TYPE_CHECKING:
-    pass
-from cnnviz.ui.class_activation.controls import EVALUATED_STYLE
 
 _SANITY_PARTS = {"weights": "Weight randomization", "saturation": "Logit or probability"}
 
@@ -92,15 +86,14 @@ def _show_weight_randomization(
     figure = figures.weight_randomization_figure(counts, likeness, num)
     show_chart(figure, "Similarity with the original map", key="randomization")
     lowest = f", down to `{level.lowest}`" if level.lowest else ""
-    empty = (
-        " No position supports the class any more: the map is empty."
-        if not level.heatmap.values.any()
-        else ""
-    )
+    empty = ""
+    if not level.heatmap.values.any():
+        empty = " No position supports the class any more: the map is empty."
+    st.markdown(f"Rank correlation with the original map: **{level.spearman:.2f}**.{empty}")
     frame.explain(
         f"**What you see.** In a copy of the network, {num} layers{lowest} are randomized from the "
-        "top down. A map that depends on what was learned must change. Rank correlation with the "
-        f"original map: **{level.spearman:.2f}**.{empty} A map that stays the same shows edges of "
+        "top down. A map that depends on what was learned must change. "
+        "A map that stays the same shows edges of "
         "the image, not reasons for the prediction.\n\n"
         "**Try this.** Compare Grad-CAM with guided backpropagation.\n\n"
         ":small[Adebayo et al., NeurIPS 2018, arXiv:1810.03292; here random weights keep the mean "
@@ -125,8 +118,8 @@ def _show_saturation(model_name: str, picked: PickedImage, request: AttributionR
         heatmap = cached.heatmap(
             model_name, picked.image, "grad-cam", request.layer_name, observation.target
         )
-        slope = observation.gradients[request.layer_name].astype(np.float64)
-        norms[name] = float(np.linalg.norm(slope))
+        gradient = observation.gradients[request.layer_name].astype(np.float64)
+        norms[name] = float(np.linalg.norm(gradient))
         if heatmap is None:
             continue
         with place:
@@ -138,10 +131,12 @@ def _show_saturation(model_name: str, picked: PickedImage, request: AttributionR
             )
     shares = shared.model(model_name).probabilities(observations["the logit"].logits)
     ratio = norms["the probability"] / max(norms["the logit"], 1e-30)
+    st.markdown(
+        f"Gradient norm of the logit {number(norms['the logit'])}, of the probability "
+        f"{number(norms['the probability'])}: {number(ratio, 2)} times as large."
+    )
     frame.explain(
-        f"**What you see.** Gradient norm of the logit {number(norms['the logit'])}, of the "
-        f"probability {number(norms['the probability'])}: {number(ratio, 2)} times as large. At "
-        f"p = {shares[index]:.2%} the derivative of softmax is p·(1 − p) = "
+        f"**What you see.** At p = {shares[index]:.2%} the derivative of softmax is p·(1 − p) = "
         f"{number(shares[index] * (1 - shares[index]), 2)}. It vanishes for confident predictions, "
         "so cnnviz explains logits.\n\n"
         "**Try this.** Choose a class near 100 %, then one near 50 %."

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from cnnviz.attribution.evaluation.faithfulness import CENTER, RANDOM
+from cnnviz.attribution.evaluation.several_images import METHOD
 from cnnviz.figures import Scale
 from cnnviz.statistics import mean_interval
 from cnnviz.ui.shell.display import number
@@ -70,12 +71,14 @@ def color_note(values: np.ndarray, scale: Scale, *, is_on_a_layer: bool) -> str:
     scale : Scale
         From a negative low end on, its colors are those of signed values.
     is_on_a_layer : bool
-        Whether the map is one of a layer; unsigned maps of pixels show magnitudes of gradients.
+        Whether the map is one of a layer; unsigned maps of pixels do not tell for from against.
     """
     largest = float(np.abs(values).max())
+    if not largest:
+        return "The map is zero everywhere."
     meaning = "Bright regions support the class."
     if not is_on_a_layer:
-        meaning = "Bright pixels change the logit most."
+        meaning = "Bright pixels matter most for the target."
     if scale.low < 0:
         meaning = "Red regions support the class, blue ones oppose it, white ones do neither."
     if scale.high >= largest * (1 - 1e-6):
@@ -92,11 +95,11 @@ def mean_verdict(scores: Mapping[str, Sequence[float]]) -> str:
     Parameters
     ----------
     scores : mapping
-        Insertion area minus deletion area of `MAP`, `RANDOM` and `CENTER`, one for each image.
+        Insertion area minus deletion area of `METHOD`, `RANDOM` and `CENTER`, one for each image.
     """
     told = []
     for name, title in ((RANDOM, "a random order"), (CENTER, "a centered Gaussian")):
-        differences = np.subtract(scores[MAP], scores[name])
+        differences = np.subtract(scores[METHOD], scores[name])
         mean, half_width = mean_interval(differences.tolist())
         if abs(mean) <= half_width:
             told.append(f"cannot be told apart from {title} with so few images")

@@ -9,6 +9,7 @@ from cnnviz import figures
 from cnnviz.convolution import LayerSteps, apply_layer, output_size
 from cnnviz.ui.controls import PickedImage
 from cnnviz.ui.convolution.controls import COLORS, Grid, choose, value_scale
+from cnnviz.ui.shell import frame
 from cnnviz.ui.shell.display import (
     download,
     number,
@@ -98,14 +99,13 @@ def explain(steps: LayerSteps, grid: Grid, kernel: np.ndarray) -> None:
             f" With dilation {settings.dilation}, the kernel of size {len(steps.kernel)} spans "
             f"F = {settings.dilation}·({len(steps.kernel)} − 1) + 1 = {window} pixels."
         )
-    rounded = (
-        f"Rounded down: the last {left_over} columns are never covered.\n\n" if left_over else ""
-    )
     st.markdown(f"**What is the output size?**{dilated} Along the width:")
     st.latex(
         rf"\frac{{W - F + 2P}}{{S}} + 1 = \frac{{{length} - {window} + 2\cdot{steps.padding}}}"
         rf"{{{settings.stride}}} + 1 \;\Rightarrow\; {size}"
     )
+    if left_over:
+        st.markdown(f"Rounded down: the last {left_over} columns are never covered.")
     if settings.pooling != "none":
         _explain_pooling(steps)
     turned = (
@@ -116,8 +116,8 @@ def explain(steps: LayerSteps, grid: Grid, kernel: np.ndarray) -> None:
     colors = "Yellow: the image resembles the kernel."
     if (steps.output < 0).any():
         colors = "Red: the image resembles the kernel; blue: its negative; white: neither."
-    st.markdown(
-        f"{rounded}**What you see.** Each output is the weighted sum of the pixels under {turned}. "
+    frame.explain(
+        f"**What you see.** Each output is the weighted sum of the pixels under {turned}. "
         f"{colors}\n\n"
         f"{_turning(steps, grid.values, kernel)}{_summing(grid.values)}\n\n"
         "**Try this.** Switch between correlate and convolve. Edit one entry of the kernel and "

@@ -66,8 +66,8 @@ def telling_unit(feature_map: np.ndarray) -> tuple[int, int]:
     """
     margin = 1 if min(feature_map.shape) >= 5 else 0
     inner = feature_map[margin : len(feature_map) - margin, margin : feature_map.shape[1] - margin]
-    is_clipped = (inner == inner.max()) & ((inner == inner.max()).sum() > 1)
-    candidates = np.where(is_clipped, -np.inf, inner)
+    is_maximum = inner == inner.max()
+    candidates = np.where(is_maximum & (is_maximum.sum() > 1), -np.inf, inner)
     if np.isneginf(candidates).all():  # a constant map
         return feature_map.shape[0] // 2, feature_map.shape[1] // 2
     row, column = np.unravel_index(int(candidates.argmax()), inner.shape)
@@ -115,8 +115,13 @@ def _show_field(
     view: np.ndarray, trace: "UnitTrace", whole: DeltaGenerator, enlarged: DeltaGenerator
 ) -> None:
     """Show where the receptive field lies on the network's input, and the gradient within it."""
-    rows = trace.seen_rows or range(view.shape[0])
-    columns = trace.seen_columns or range(view.shape[1])
+    rows, columns = trace.seen_rows, trace.seen_columns
+    if not rows or not columns:  # unknown, or padding alone
+        with whole:
+            show_image(view, "The network's input.", "The network's input")
+        with enlarged:
+            _show_gradient(view, trace.gradient, "On the network's input.")
+        return
     with whole:
         show_image(
             figures.enlarged_with_frame(
@@ -130,16 +135,18 @@ def _show_field(
             "The receptive field on the image",
         )
     part = slice(rows.start, rows.stop), slice(columns.start, columns.stop)
-    gradient = trace.gradient[part]
-    scale = figures.unsigned_scale(gradient, color_map="inferno")
     with enlarged:
-        show_painted(
-            figures.overlay(view[part], figures.colorize(gradient, scale), _GRADIENT_ALPHA),
-            scale,
-            "The receptive field, enlarged. Brightness: |∂ unit / ∂ pixel|, the mean over the "
-            "color channels.",
-            "The gradient within the receptive field",
-        )
+        _show_gradient(view[part], trace.gradient[part], "The receptive field, enlarged.")
+
+
+def _show_gradient(view: np.ndarray, gradient: np.ndarray, where: str) -> None:
+    scale = figures.unsigned_scale(gradient, color_map="inferno")
+    show_painted(
+        figures.overlay(view, figures.colorize(gradient, scale), _GRADIENT_ALPHA),
+        scale,
+        f"{where} Brightness: |∂ unit / ∂ pixel|, the mean over the color channels.",
+        "The gradient of the unit",
+    )
 
 
 def _at_least(span: range, length: float) -> range:

@@ -28,8 +28,8 @@ _OBJECTIVES = {
     "filter": "channel mean",
     "cell": "center unit of a channel",
     "class": "class logit",
-    "class-against-the-others": "class logit versus the others",
-    "whole-layer": "whole layer (DeepDream)",
+    "class against the others": "class logit versus the others",
+    "whole layer": "whole layer (DeepDream)",
 }
 _PRESETS = {"good": "with regularizers", "lecture": "plain gradient ascent"}
 _NUM_SHOWN = 8  # frames of the optimization
@@ -66,7 +66,8 @@ def _draw_tile(
 
 def _choose_target(model_name: str, picked: PickedImage, layer_name: str) -> Target:
     kinds = {address.slug(kind): kind for kind in TARGETS}
-    kind = kinds[address.selectbox("Objective", _OBJECTIVES, key="target")]
+    titles = {name: _OBJECTIVES[kind] for name, kind in kinds.items()}
+    kind = kinds[address.selectbox("Objective", titles, key="target")]
     if kind.startswith("class"):
         best = shared.predictions(model_name, picked.image)[0]
         return Target(kind, "", controls.class_picker(model_name, best))

@@ -1,7 +1,5 @@
 """Images that maximize some filters, at several steps of the training."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -11,9 +9,6 @@ from cnnviz.errors import CnnvizError
 from cnnviz.ui import shared
 from cnnviz.ui.controls import PickedImage, layer_strip
 from cnnviz.ui.feature_visualization import cached
-
-if TYPE_CHECKING:
-    pass
 from cnnviz.ui.feature_visualization.tiles import GRID_COLUMNS, tile_px
 from cnnviz.ui.shell import frame
 

@@ -31,9 +31,9 @@ def show_features() -> None:
     left.metric("48 filter features", f"{classifier.accuracy:.1%} accuracy")
     right.metric("Trained Fashion CNN", f"{record.accuracy:.1%} accuracy")
     st.markdown(
-        f"On {classifier.num_test_images:,} test images. Left: logistic regression on the mean and "
-        f"variance of 24 Gabor responses, trained on {classifier.num_training:,} images "
-        f"in seconds. Right: a network that learned its filters from "
+        f"On {classifier.num_test_images:,} test images. Filter features: logistic regression on "
+        f"the mean and variance of 24 Gabor responses, trained on {classifier.num_training:,} "
+        "images in seconds. The network learned its filters from "
         f"{record.facts['num_training_images']:,}."
     )
     bank_right, network_right = by_bank == samples.labels, by_network == samples.labels

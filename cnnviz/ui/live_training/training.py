@@ -293,7 +293,7 @@ def _explain(settings: LiveSettings, look: LiveLook, history: Mapping[str, np.nd
         "**Try this.** Take fewer training images and more epochs: when do the curves separate? "
         "Then a learning rate ten times larger, and ten times smaller."
     )
-    st.markdown("\n\n".join(lines))
+    frame.explain("\n\n".join(lines))
     st.expander("How it works").markdown(
         f"{_formula(settings)}\n\n:small[{ten.origin} Training images, validation images and the "
         "ten images do not overlap. The same settings and seed give the same result on this "

@@ -368,7 +368,7 @@ def _explain_kernels(side: int, has_steps: bool) -> None:
         else f"{side} × {side} kernels are small: look for edges (one side bright, one dark) and "
         "spots. The networks named Gabor have 7 × 7 kernels."
     )
-    st.markdown(f"**What you see.** A kernel responds where the image resembles it. {seen}")
+    frame.explain(f"**What you see.** A kernel responds where the image resembles it. {seen}")
     if has_steps:
         frame.explain(
             "**Try this.** Move the step to 0 and forward again: noise fades, patterns emerge."

@@ -109,7 +109,7 @@ def result_of(
     work: Callable[[Report], Any],
     show: Callable[[Any], None] | None = None,
 ) -> Any:
-    """Return the result of some work; while it runs, draw its progress and give None.
+    """Return the result of some work; while it runs, draw its progress and return None.
 
     Parameters
     ----------

@@ -81,7 +81,7 @@ class _Source:
     names: dict[str, str] = field(default_factory=dict)  # of layers: as built -> in the file
 
     def name(self, name: str) -> str:
-        """Return a layer a name that Keras 3 allows: without slash."""
+        """Return the name of a layer as Keras 3 allows it: without a slash."""
         allowed = name.replace("/", "_")
         if self.names.setdefault(allowed, name) != name:
             raise Refused(f"two of its layers would both be named {allowed[:60]!r}")
@@ -316,7 +316,7 @@ def _call(node: Any, kinds: Mapping[str, str], source: _Source) -> dict[str, Any
 
 
 def _renamed_call(value: Any, source: _Source) -> Any:
-    """Return tensors the names of layers that Keras 3 allows."""
+    """Rename the layers that tensors come from, as Keras 3 allows."""
     if isinstance(value, list):
         return [_renamed_call(each, source) for each in value]
     if not isinstance(value, dict):

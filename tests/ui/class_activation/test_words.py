@@ -5,6 +5,7 @@ import pytest
 
 from cnnviz import figures
 from cnnviz.attribution.evaluation.faithfulness import CENTER, RANDOM
+from cnnviz.attribution.evaluation.several_images import METHOD
 from cnnviz.ui.class_activation.words import (
     MAP,
     color_note,
@@ -58,12 +59,13 @@ def test_a_difference_of_zero_has_no_sign() -> None:
             True,
             "Bright regions support the class. The colors end at the largest value",
         ),
+        ([0, 0, 0], True, "The map is zero everywhere."),
         ([-2, 0.5, 1], True, "Red regions support the class, blue ones oppose it"),
         ([-2, 0.5, 1], False, "Red regions support the class, blue ones oppose it"),
         (
             [0.0] * 198 + [1, 1, 9],
             False,
-            "Bright pixels change the logit most. The colors end at "
+            "Bright pixels matter most for the target. The colors end at "
             "the 99th percentile, 1; the largest value is 9.",
         ),
     ],
@@ -89,4 +91,4 @@ def test_the_verdict_on_several_images_needs_a_clear_difference(
     scores: list[float], expected: str
 ) -> None:
     baselines = {RANDOM: [0.0, 0.01, 0.0], CENTER: [0.3, 0.2, 0.25]}
-    assert expected in mean_verdict({MAP: scores, **baselines})
+    assert expected in mean_verdict({METHOD: scores, **baselines})
