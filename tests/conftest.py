@@ -49,6 +49,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.skip(reason=reason))
+    _skip_all_but_samples(items)
+
+
+def _skip_all_but_samples(items: list[pytest.Item]) -> None:
+    """Of every test marked `sample(n)` leave n cases, spread evenly from the first to the last."""
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("sample") and not item.get_closest_marker("skip"):
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for alike in cases.values():
+        marker = alike[0].get_closest_marker("sample")
+        assert marker is not None
+        kept = {round(place) for place in np.linspace(0, len(alike) - 1, marker.args[0])}
+        for place, item in enumerate(alike):
+            if place not in kept:
+                reason = "one of many alike: set CNNVIZ_SLOW_TESTS=1 to run it"
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def slow_unless(quick: Collection[Any], cases: Collection[Any]) -> list[Any]:

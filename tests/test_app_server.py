@@ -4,6 +4,7 @@ import subprocess
 import sys
 import tomllib
 
+import pytest
 from streamlit import config
 
 from tests.conftest import REPOSITORY
@@ -33,6 +34,7 @@ def name_of_the_second_layer(guard: str) -> str:
     return done.stdout.split()[-1]
 
 
+@pytest.mark.slow
 def test_streamlit_clears_keras_unless_it_is_kept_from_it() -> None:
     assert name_of_the_second_layer("") == "dense"  # the mechanism is still there
     assert name_of_the_second_layer(_GUARD) == "dense_1"

@@ -100,6 +100,7 @@ def rich_machine(tmp_path: Path) -> dict[str, str]:
     return kept | {name: str(value) for name, value in named.items()}
 
 
+@pytest.mark.slow
 def test_what_a_rich_machine_has_is_hidden_in_every_process_of_a_test_run(
     rich_machine: dict[str, str],
 ) -> None:

@@ -97,6 +97,7 @@ NETWORKS = ("efficientnet-lite0", "svhn-gabor", "fashion-cnn", "cats-dogs-150")
         [(name, kind) for name in NETWORKS for kind in ("black", "mean")],
     ),
 )
+@pytest.mark.sample(2)
 def test_integrated_gradients_are_complete(name: str, kind: str) -> None:
     model, image = load_model(name), datasets.sample_image("natural", "coffee")
     found = saliency_map(model, image, "integrated-gradients", baseline=kind)

@@ -110,6 +110,7 @@ def photograph(tmp_path: Path) -> Path:
     "path",
     slow_unless(["/class_activation"], PATHS),
 )
+@pytest.mark.sample(3)
 def test_every_page_opens_alone_on_a_fresh_server(
     fresh_server: Server, page: Page, foreign: set[str], path: str
 ) -> None:
@@ -186,6 +187,7 @@ def test_the_picked_image_goes_along_to_the_next_page(
 
 
 @pytest.mark.parametrize("path", slow_unless(PATHS, PATHS + VIEWS + MORE_VIEWS))
+@pytest.mark.sample(5)
 def test_no_serious_barrier_of_our_own_making(
     server: Server, page: Page, foreign: set[str], path: str
 ) -> None:

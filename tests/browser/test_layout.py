@@ -31,6 +31,7 @@ def box(page: Page, name: str) -> dict[str, Any] | None:
 
 
 @pytest.mark.parametrize("path", slow_unless(FIRST, VIEWS))
+@pytest.mark.sample(4)
 def test_the_stage_has_most_of_a_projectors_screen(server: Server, page: Page, path: str) -> None:
     page.set_viewport_size({"width": 1280, "height": 720})
     open_page(page, server.url + path)
@@ -56,6 +57,7 @@ def test_the_stage_has_most_of_a_projectors_screen(server: Server, page: Page, p
 
 
 @pytest.mark.parametrize("path", slow_unless(FIRST, VIEWS))
+@pytest.mark.sample(3)
 def test_on_a_phone_the_result_comes_before_the_controls(
     server: Server, page: Page, path: str
 ) -> None:

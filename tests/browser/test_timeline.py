@@ -97,6 +97,7 @@ def test_another_class_keeps_the_place_in_the_timeline(server: Server, page: Pag
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.sample(1)
 def test_no_serious_barrier_in_the_timeline(server: Server, page: Page, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     opened(server, page, f"{TIMELINE}&beside=fashion-gabor")

@@ -54,6 +54,7 @@ def test_a_damaged_archive_of_cifar_does_not_count(
         cifar10()
 
 
+@pytest.mark.slow
 def test_without_a_network_cifar_says_what_went_wrong(tmp_path: Path) -> None:
     code = (
         "from cnnviz.datasets import cifar10\n"

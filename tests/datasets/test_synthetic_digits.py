@@ -87,6 +87,7 @@ def test_digits_can_be_read() -> None:
 
 
 @pytest.mark.real_data
+@pytest.mark.slow
 def test_drawn_digits_are_cousins_of_real_ones(real_data: Path) -> None:
     """Who learned to read on real digits reads drawn ones as well, and the other way round."""
     if not (real_data / "svhn.npz").is_file():

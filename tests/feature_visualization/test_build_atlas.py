@@ -107,6 +107,7 @@ def test_another_recipe_or_seed_is_drawn_anew(tmp_path: Path) -> None:
     assert [*index["layers"]] == ["conv1", "conv2"]  # the earlier layer stays
 
 
+@pytest.mark.slow
 def test_worker_processes_draw_the_same_bytes(tmp_path: Path, serial: Path) -> None:
     make_atlas(MODEL, ["conv1", "conv2"], tmp_path, TINY, command="make", jobs=2)
     assert contents(tmp_path) == contents(serial)
@@ -272,6 +273,7 @@ def test_atlases_come_along() -> None:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.sample(2)
 def test_a_shipped_atlas_is_whole_and_of_this_network(name: str) -> None:
     found = atlas.find_atlas(name)
     assert found is not None

@@ -481,6 +481,7 @@ def test_frames_tell_the_whole_climb() -> None:
 
 
 @pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.sample(1)
 def test_every_preset_works(name: str) -> None:
     model = load_model("svhn-gabor")
     recipe = replace(PRESETS[name], size_px=48, steps=40)
@@ -601,6 +602,7 @@ def one_step(model: LoadedModel) -> tuple[np.ndarray, float, float]:
         *(("bfloat16", 0.1), ("mixed_bfloat16", 0.1), ("float64", 1e-4)),
     ],
 )
+@pytest.mark.sample(2)
 def test_a_step_is_the_same_in_every_precision(
     dtype: str, tolerance: float, in_float32: tuple[np.ndarray, float, float]
 ) -> None:

@@ -143,6 +143,7 @@ def claimed(model: LoadedModel, side: int) -> tuple[set[str], bool]:
 
 
 @pytest.mark.parametrize("build", BUILDERS, ids=lambda build: build.__name__)
+@pytest.mark.sample(2)
 def test_shape_arithmetic_tells_what_a_real_run_computes(build: Callable[[Any], Any]) -> None:
     model = wrapped(build((32, 32, 3)))
     outcomes = set()
@@ -294,6 +295,7 @@ def test_an_image_that_is_not_square_begins_with_the_middle_of_a_photograph() ->
         Recipe(total_variation=1.0),
     ],
 )
+@pytest.mark.sample(1)
 def test_every_setting_works_for_images_that_are_not_square(recipe: Recipe) -> None:
     model = wrapped(pooled((32, 32, 3)))
     recipe = recipe.changed(steps=2, size_px=24, width_px=40)

@@ -57,6 +57,7 @@ def assert_taps_equal_keras(
         [*SHIPPED, "cats-dogs-features"], [*SHIPPED, "cats-dogs-features", "efficientnet-lite0"]
     ),
 )
+@pytest.mark.sample(2)
 def test_every_layer_equals_kerass_own(name: str, chelsea: ImageInput) -> None:
     model = load_model(name)
     assert_taps_equal_keras(model, chelsea, model.keras_model)
@@ -169,6 +170,7 @@ def test_switching_everything_off_leaves_what_the_rest_makes_of_zeros(
     np.testing.assert_allclose(model.probabilities(off), np.asarray(x)[0], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_ablation_reports_and_ends_when_it_is_told_to(chelsea: ImageInput) -> None:
     model = load_model("efficientnet-lite0")
     reported: list[tuple[int, int]] = []
@@ -311,6 +313,7 @@ def rounding_of(steps: tuple[Any, ...]) -> float:
         pytest.param("efficientnet-lite0", marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.sample(2)
 def test_every_layer_is_rebuilt_by_hand(name: str, chelsea: ImageInput) -> None:
     model = load_model(name)
     rng = np.random.default_rng(4)

@@ -108,6 +108,7 @@ def test_mutated_files_give_an_image_or_the_one_error(content: bytes) -> None:
 @pytest.mark.parametrize(
     "name", slow_unless([*HUNGRIEST, "all that is bad"], [*LARGEST, "all that is bad"])
 )
+@pytest.mark.sample(1)
 def test_the_largest_allowed_images_need_less_than_400_mb(name: str, tmp_path: Path) -> None:
     cases = {f"{i}": case.make() for i, case in enumerate(BAD)} if name not in LARGEST else {}
     cases = cases or {name: LARGEST[name]()}

@@ -224,6 +224,7 @@ def test_labels_that_do_not_exclude_each_other_have_probabilities_of_their_own()
         (None, 1, "linear"),
     ],
 )
+@pytest.mark.sample(2)
 def test_linear_outputs_are_read_by_the_loss_of_the_training(
     loss: Any, units: int, kind: str, tmp_path: Path
 ) -> None:
@@ -450,6 +451,7 @@ def test_a_file_saved_again_is_read_again_at_once(folder: Path) -> None:
         *(b'{"sha256": 1}', b'{"preprocessing": {"mean": [1, 2]}}', b'{"preprocessing": null}'),
     ],
 )
+@pytest.mark.sample(3)
 def test_one_bad_json_costs_one_network(
     folder: Path, content: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -129,6 +129,7 @@ def check_table(model: Any, path: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 @pytest.mark.filterwarnings("ignore:(?s).*softmax over axis:UserWarning")  # Keras, of one unit
 @pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.sample(24)
 def test_a_network_gives_the_numbers_of_plain_keras(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -159,6 +160,7 @@ def test_a_network_gives_the_numbers_of_plain_keras(
 
 
 @pytest.mark.parametrize("name", slow_unless(QUICK_APPLICATIONS, list(APPLICATIONS)))
+@pytest.mark.sample(1)
 def test_an_architecture_of_keras_applications_gives_the_numbers_of_plain_keras(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -207,6 +209,7 @@ FAMILIES = {
 
 
 @pytest.mark.parametrize("name", slow_unless(["MobileNet", "MobileNetV3Small"], list(FAMILIES)))
+@pytest.mark.sample(1)
 def test_the_scaling_of_every_family_is_known(name: str) -> None:
     scaling = cnnviz.load_model(application(name)).input_scaling
     assert (scaling.preprocessing.name, scaling.source) == FAMILIES[name]

@@ -32,6 +32,7 @@ def test_all_parameters_of_a_network_are_in_its_table(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["MobileNetV2", "Xception", "ResNet50"])
+@pytest.mark.sample(1)
 def test_large_networks_add_up_too(name: str) -> None:
     model = application(name)
     rows = layer_table(model)

@@ -44,6 +44,7 @@ def tokens(x: Any) -> Any:
         ("InceptionV3", 1311, 32),
     ],
 )
+@pytest.mark.sample(1)
 def test_known_networks_see_as_far_as_was_published(name: str, size: int, jump: int) -> None:
     model = application(name)
     field = receptive_fields(model)[model.map_layer_names[-1]]

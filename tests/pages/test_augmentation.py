@@ -87,6 +87,7 @@ def test_draw_again_takes_the_next_seed_and_other_draws() -> None:
 
 
 @pytest.mark.parametrize("title", [*controls.presets()])
+@pytest.mark.sample(2)
 def test_every_recipe_sets_all_its_numbers(title: str) -> None:
     app = press(open_page(PATH, more_contrast="0.3", fill="black"), title)
     assert f"Now: {title}, seed 1" in texts(app)
@@ -121,6 +122,7 @@ def test_a_network_trained_here_says_what_it_was_trained_with(model: str) -> Non
 @pytest.mark.parametrize(
     "source", slow_unless(["svhn", "upload"], ["svhn", "house-numbers", "fashion-mnist", "upload"])
 )
+@pytest.mark.sample(1)
 def test_every_source_of_images_works(source: str) -> None:
     app = open_page(PATH)
     app.selectbox(key="source").select(source).run()

@@ -33,6 +33,7 @@ MODELS = ("svhn-gabor", "fashion-cnn")
         [(view, model) for view in VIEWS for model in (*MODELS, "efficientnet-lite0")],
     ),
 )
+@pytest.mark.sample(5)
 def test_every_view_shows_a_finished_example(view: str, model: str) -> None:
     app = finished(open_page(PAGE, view=view, network=model))
     assert not app.exception
@@ -62,6 +63,7 @@ QUICK = (
         ],
     ),
 )
+@pytest.mark.sample(5)
 def test_every_method_works_in_every_view(method: str, view: str, model: str) -> None:
     app = finished(open_page(PAGE, view=view, network=model, method=method))
     assert not app.exception
@@ -109,6 +111,7 @@ def test_the_settings_of_a_method_are_offered_and_matter() -> None:
     ],
     ids=lambda query: query.get("method", "default"),
 )
+@pytest.mark.sample(2)
 def test_the_python_on_the_page_gives_the_same_map(
     query: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,6 +175,7 @@ def test_another_share_of_pixels_measures_nothing_anew(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("against", ["layers", "classes", "networks"])
+@pytest.mark.sample(1)
 def test_methods_stand_side_by_side(against: str) -> None:
     app = finished(open_page(PAGE, view="compare", network="svhn-gabor", against=against))
     assert not app.exception
@@ -191,6 +195,7 @@ def test_methods_stand_side_by_side(against: str) -> None:
         ("mean", r"10 images, each .*; removed pixels are blurred\. The method (is|cannot be)"),
     ],
 )
+@pytest.mark.sample(1)
 def test_a_map_is_evaluated_in_several_ways(part: str, expected: str) -> None:
     app = open_page(PAGE, view="faithfulness", network="svhn-gabor", show=part)
     app = finished(finished(app))
@@ -264,6 +269,7 @@ def test_a_slow_method_can_be_stopped() -> None:
     ],
     ids=["ablation-cam", "score-cam"],
 )
+@pytest.mark.sample(1)
 def test_a_slow_cam_shows_its_progress_and_ends_with_the_map(
     query: dict[str, str], num_images: int
 ) -> None:
@@ -314,6 +320,7 @@ def test_what_is_quick_on_a_small_network_starts_no_job(query: dict[str, str]) -
 
 
 @pytest.mark.parametrize("view", [*VIEWS, "fused"])
+@pytest.mark.sample(2)
 def test_on_a_network_so_large_that_all_is_slow_every_view_works(
     view: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -372,6 +379,7 @@ def test_every_download_is_made() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_map_that_became_empty_is_called_so() -> None:
     app = finished(open_page(PAGE, view="sanity-check"))  # nothing argues for the cat any more
     assert "No position supports the class any more: the map is empty." in texts(app)

@@ -19,6 +19,7 @@ QUICK = [  # those whose files are put together in the page
 
 
 @pytest.mark.parametrize(("page", "view"), slow_unless(QUICK, VIEWS))
+@pytest.mark.sample(3)
 def test_every_offered_file_can_be_made(
     monkeypatch: pytest.MonkeyPatch, page: str, view: str
 ) -> None:

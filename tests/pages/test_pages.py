@@ -66,6 +66,7 @@ def test_a_page_shows_a_finished_example_at_once(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", PAGES)
+@pytest.mark.sample(4)
 def test_a_page_stands_alone_without_app_py(path: str) -> None:
     app = AppTest.from_file(str(REPOSITORY / path), default_timeout=120).run()
     assert not app.exception
@@ -77,6 +78,7 @@ def test_a_page_stands_alone_without_app_py(path: str) -> None:
     "source",
     slow_unless(["svhn", "fashion-mnist"], ["svhn", "fashion-mnist", "upload", "house-numbers"]),
 )
+@pytest.mark.sample(5)
 def test_every_source_of_images_works_on_every_page(path: str, source: str) -> None:
     app = open_page(path)
     app.selectbox(key="source").select(source).run()
@@ -86,6 +88,7 @@ def test_every_source_of_images_works_on_every_page(path: str, source: str) -> N
 
 
 @pytest.mark.parametrize("path", IMAGE_PAGES)
+@pytest.mark.sample(3)
 def test_a_broken_upload_is_explained_and_nothing_breaks(path: str) -> None:
     app = open_page(path)
     app.selectbox(key="source").select("upload").run()
@@ -298,6 +301,7 @@ def test_the_bank_shows_all_filters_and_enlarges_the_one_asked_for() -> None:
 
 @pytest.mark.parametrize(("height", "width"), slow_unless([(8, 2000)], SHAPES))
 @pytest.mark.parametrize("path", IMAGE_PAGES)
+@pytest.mark.sample(3)
 def test_images_of_any_shape_work(path: str, height: int, width: int) -> None:
     app = open_page(path, source="upload")
     pixels = np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
@@ -389,6 +393,7 @@ def test_the_pass_band_is_shown_for_any_filter() -> None:
 
 
 @pytest.mark.parametrize("network", ["svhn-gabor", "fashion-cnn", "efficientnet-lite0"])
+@pytest.mark.sample(1)
 def test_filter_and_channel_are_compared(network: str) -> None:
     app = open_page("pages/gabor.py", view="orientation-tuning", network=network)
     assert not app.exception
@@ -423,6 +428,7 @@ def test_small_kernels_are_not_fitted_and_the_reason_is_given() -> None:
         [(kernel.name, view.slug) for kernel in KERNELS for view in BY_NAME["convolution"].views],
     ),
 )
+@pytest.mark.sample(4)
 def test_every_kernel_works_in_every_view(kernel: str, view: str) -> None:
     app = open_page("pages/convolution.py", kernel=kernel, view=view)
     assert not app.exception
@@ -515,6 +521,7 @@ LARGE = ("cats-dogs-features", "cats-dogs-fine-tuned")  # heads on EfficientNet-
         [(network, view) for network in NETWORKS for view in ("layers", "training", "weights")],
     ),
 )
+@pytest.mark.sample(4)
 def test_every_network_can_be_looked_into(view: str, network: str) -> None:
     app = open_page("pages/models.py", view=view, network=network)
     assert not app.exception
@@ -577,6 +584,7 @@ def test_examples_of_a_confusion_are_shown_or_explained() -> None:
         ("svhn-gabor", "Put svhn.npz into a folder"),
     ],
 )
+@pytest.mark.sample(1)
 def test_without_examples_the_page_says_how_to_see_some(network: str, what_to_do: str) -> None:
     app = open_page("pages/models.py", view="training", network=network)
     assert not app.exception
@@ -754,6 +762,7 @@ def test_the_folder_of_own_networks_is_listed_with_what_is_wrong(
     ],
     ids=lambda value: "-".join(value.values()) if isinstance(value, dict) else value,
 )
+@pytest.mark.sample(3)
 def test_a_network_without_convolutions_is_explained_in_every_view(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, path: str, view: dict[str, str]
 ) -> None:
@@ -818,6 +827,7 @@ def finished(app: AppTest) -> AppTest:
 
 @pytest.mark.parametrize("view", MAPS_VIEWS)
 @pytest.mark.parametrize("model", ["efficientnet-lite0", "svhn-gabor"])
+@pytest.mark.sample(5)
 def test_every_view_of_the_feature_maps_works(view: str, model: str) -> None:
     app = finished(open_page("pages/feature_maps.py", view=view, network=model))
     assert not app.exception
@@ -826,6 +836,7 @@ def test_every_view_of_the_feature_maps_works(view: str, model: str) -> None:
 
 
 @pytest.mark.parametrize("view", MAPS_VIEWS[:-1])
+@pytest.mark.sample(2)
 def test_a_channel_and_a_unit_of_a_larger_layer_do_no_harm_in_a_smaller_one(view: str) -> None:
     app = open_page("pages/feature_maps.py", view=view, channel="31", trace_row="111")
     last = app.selectbox(key="maps_layer").options[-1]
@@ -844,6 +855,7 @@ SCALES = ("layer", "map", "network", "raw")
         [(scale, order) for scale in SCALES for order in ORDERS],
     ),
 )
+@pytest.mark.sample(3)
 def test_maps_can_be_sorted_and_scaled(scale: str, order: str) -> None:
     app = open_page("pages/feature_maps.py", network="fashion-gabor")
     app.selectbox(key="scale_by").select(scale)
@@ -887,6 +899,7 @@ def test_the_traced_number_is_the_networks_own() -> None:
     "view",
     ["one-filter", "whole-layer", pytest.param("during-training", marks=pytest.mark.slow)],
 )
+@pytest.mark.sample(1)
 def test_every_view_of_feature_visualization_works(view: str) -> None:
     app = finished(open_page("pages/filters.py", view=view, network="svhn-gabor"))
     app = finished(app)  # the second piece of work begins when the first is done
@@ -902,6 +915,7 @@ def test_every_view_of_feature_visualization_works(view: str) -> None:
         [(target, preset) for target in TARGETS for preset in ("good", "lecture")],
     ),
 )
+@pytest.mark.sample(2)
 def test_every_objective_is_maximized(target: str, preset: str) -> None:
     app = open_page("pages/filters.py", network="svhn-gabor", steps="40", size="32")
     app.selectbox(key="preset").select(preset)
@@ -948,6 +962,7 @@ def test_only_sizes_that_work_are_offered() -> None:
     assert not app.error
 
 
+@pytest.mark.slow
 def test_a_network_that_is_not_square_gets_class_images_of_its_shape(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -988,6 +1003,7 @@ def test_some_filters_of_a_layer_are_drawn_now_or_taken_from_the_atlas(choice: s
 
 
 @pytest.mark.parametrize(("begins_with_it", "num_files"), [(False, 1), (True, 0)])
+@pytest.mark.sample(1)
 def test_gradient_ascent_from_a_visitors_image_is_not_kept_on_disk(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, begins_with_it: bool, num_files: int
 ) -> None:

@@ -43,6 +43,7 @@ def test_the_page_alone_and_before_the_timeline_is_ready_shows_the_image() -> No
     assert len(app.image) >= 1
 
 
+@pytest.mark.slow
 def test_other_layers_classes_and_a_second_network_can_be_chosen() -> None:
     app = opened(network="svhn-gabor")
     app.selectbox(key="timeline_layer").select("relu5").run()
@@ -81,6 +82,7 @@ def test_a_ready_pair_differs_in_one_thing_and_the_page_says_in_what() -> None:
     assert "| data |" not in said
 
 
+@pytest.mark.slow
 def test_a_layer_that_the_second_network_lacks_is_replaced() -> None:
     app = opened(network="svhn-gabor", beside="fashion-gabor")
     app.selectbox(key="timeline_layer").select("dropout5").run()

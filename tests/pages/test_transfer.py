@@ -26,6 +26,7 @@ def test_the_first_look_is_never_empty() -> None:
     assert "73.4%" in texts(app)
 
 
+@pytest.mark.slow
 def test_all_five_networks_answer_for_the_image() -> None:
     app = shown(view="heat-maps")
     assert len(app.image) == len(NETWORKS)

@@ -128,6 +128,7 @@ def test_a_power_cut_between_history_and_state_loses_no_more_than_that_epoch(
         ({"optimizer": "rmsprop", "schedule": "constant"}, "RMSprop", 1e-3),
     ],
 )
+@pytest.mark.sample(1)
 def test_optimizer_and_schedule_are_the_recipes(
     recipe: Recipe, tmp_path: Path, changed: dict[str, Any], name_in_keras: str, rate: float
 ) -> None:
@@ -278,6 +279,7 @@ def cards_anew(folder: Path) -> tuple[zoo.ModelCard, ...]:
     return trained.trained_cards(folder)
 
 
+@pytest.mark.slow
 def test_a_fine_tuning_without_its_first_stage_says_what_to_do(
     transfer: dict[str, Recipe], tmp_path: Path
 ) -> None:
@@ -285,6 +287,7 @@ def test_a_fine_tuning_without_its_first_stage_says_what_to_do(
         train(transfer["cats-dogs-fine-tuned"], tmp_path)
 
 
+@pytest.mark.slow
 def test_the_lectures_transfer_on_vgg16_has_its_numbers_of_parameters() -> None:
     full = keras.applications.VGG16(weights=None)
     base = frozen_part(full, "block5_pool", 150)
@@ -316,6 +319,7 @@ SHIPPED = trained.trained_cards(paths.MODELS)
 
 
 @pytest.mark.parametrize("card", SHIPPED, ids=lambda card: card.name)
+@pytest.mark.sample(2)
 def test_what_is_shipped_is_what_its_recipe_makes(card: zoo.ModelCard) -> None:
     recipe = find_recipe(card.name)
     record = trained.training_record(card.name)

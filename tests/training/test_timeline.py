@@ -49,6 +49,7 @@ def test_the_networks_with_checkpoints_have_timelines() -> None:
 
 
 @pytest.mark.parametrize("place", [0, 2, -1])
+@pytest.mark.sample(5)
 def test_a_frame_is_what_the_checkpoint_gives_by_hand(
     timeline: TrainingTimeline, digit: ImageInput, place: int
 ) -> None:
@@ -66,6 +67,7 @@ def test_a_frame_is_what_the_checkpoint_gives_by_hand(
     np.testing.assert_array_equal(frame.kernels, weights)
 
 
+@pytest.mark.sample(2)
 def test_the_last_frame_is_the_shipped_network_but_for_half_precision(
     timeline: TrainingTimeline, digit: ImageInput
 ) -> None:
@@ -180,6 +182,7 @@ def test_fits_can_be_stopped_and_go_on(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.sample(2)
 def test_kept_fits_are_those_of_the_kernels(name: str) -> None:
     fits, steps = kernel_fits(name), zoo.checkpoint_steps(name)
     num_kernels = zoo.checkpoint(name, 0)["conv1"][0].shape[-1]

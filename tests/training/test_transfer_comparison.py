@@ -17,6 +17,7 @@ from cnnviz.training.weight_drift import LayerDrift
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.sample(1)
 def test_the_parts_add_up_to_what_the_card_says(name: str) -> None:
     anatomy = take_apart(name)
     facts = zoo.training_record(name).facts
@@ -24,6 +25,7 @@ def test_the_parts_add_up_to_what_the_card_says(name: str) -> None:
     assert sum(part.num_trained for part in anatomy.parts) == facts["num_trained_parameters"]
 
 
+@pytest.mark.slow
 def test_the_fine_tuned_network_moved_in_its_last_block_and_its_head_only() -> None:
     anatomy = take_apart("cats-dogs-fine-tuned")
     moved = {drift.name for drift in anatomy.drift if drift.has_moved}

@@ -139,6 +139,7 @@ def test_flipped_axes_are_forgotten_and_flipped_colors_are_not() -> None:
     assert list(grids_of(mirrored, inputs)) == ["conv"]
 
 
+@pytest.mark.slow
 def test_the_grid_can_be_corrected_and_a_wrong_one_is_refused() -> None:
     network = vision_transformer(class_token=False)
     model = cnnviz.load_model(network, token_grid=(4, 16))
@@ -164,6 +165,7 @@ def test_the_default_layer_of_a_class_token_is_one_that_counts() -> None:
 
 
 @pytest.mark.parametrize("class_token", [False, True])
+@pytest.mark.sample(1)
 def test_ablation_cam_of_tokens_equals_a_loop_by_hand(class_token: bool) -> None:
     network = vision_transformer(class_token=class_token)
     model = cnnviz.load_model(network)

@@ -117,6 +117,7 @@ def test_a_network_without_that_layer_is_refused() -> None:
         features(load_model("mnist-cnn"), [datasets.sample_image("natural", "chelsea")])
 
 
+@pytest.mark.sample(1)
 def test_the_built_network_gives_features_times_weights(clothes_head: TrainedHead) -> None:
     model = adopt(build_with_head(clothes_head), head_card(clothes_head))
     image = datasets.sample_image("fashion-mnist", "bag-3")

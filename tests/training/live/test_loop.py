@@ -263,6 +263,7 @@ def test_watched_and_paused_in_a_thread_gives_the_commands_history_to_the_bit(
     assert [{key: epoch[key] for key in KEYS} for epoch in told] == figures_of(plain)
 
 
+@pytest.mark.slow
 def test_a_recipe_of_the_other_command_gives_the_same_history(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -329,6 +330,7 @@ def test_weights_that_ran_away_end_the_run_with_a_sentence(
     assert "Choose a smaller learning rate" in run.error
 
 
+@pytest.mark.slow
 def test_ten_starts_and_stops_leave_nothing_behind(turns: Turns) -> None:
     seconds: list[float] = []
     memory: list[float] = []
@@ -348,6 +350,7 @@ def test_ten_starts_and_stops_leave_nothing_behind(turns: Turns) -> None:
     assert memory[-1] - memory[0] < 60
 
 
+@pytest.mark.slow
 def test_the_graphs_of_a_training_are_gone_with_it() -> None:
     """TensorFlow keeps what is registered; Keras registers the sum over devices."""
     counts = []
@@ -394,6 +397,7 @@ def test_a_pause_does_not_block_the_queue_for_ever(
 
 
 @pytest.mark.parametrize("moment", ["training", "paused", "waiting"])
+@pytest.mark.sample(2)
 def test_a_run_that_nobody_wants_any_more_ends(moment: str, turns: Turns) -> None:
     is_there = threading.Event()
     is_there.set()

@@ -244,6 +244,7 @@ def test_weights_are_converted_once(
 
 
 @pytest.mark.parametrize("damage", ["torn", "changed", "empty", "foreign"])
+@pytest.mark.sample(1)
 def test_a_damaged_copy_is_made_anew(network: keras.Model, cache: Path, damage: str) -> None:
     build(packaged_weights())
     (kept,) = (cache / "models").iterdir()

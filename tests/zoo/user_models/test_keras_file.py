@@ -129,6 +129,7 @@ def test_networks_of_odd_inputs_pass_the_check(kind: str, tmp_path: Path) -> Non
 
 # each starts a process and TensorFlow in it
 @pytest.mark.parametrize("kind", slow_unless(("bytes", "fixed batch"), ODD))
+@pytest.mark.sample(1)
 def test_networks_of_odd_inputs_pass_the_trial(kind: str, tmp_path: Path) -> None:
     odd_inputs(kind).save(tmp_path / "net.keras")
     try_in_child(tmp_path / "net.keras")

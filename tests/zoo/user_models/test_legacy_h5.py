@@ -190,6 +190,7 @@ def test_the_preprocessing_of_vgg_computes_the_same(tmp_path: Path) -> None:
         ),
     ],
 )
+@pytest.mark.sample(4)
 def test_functions_of_tensorflow_compute_what_numpy_computes(
     name: str, call: Any, compute: Any, tmp_path: Path
 ) -> None:

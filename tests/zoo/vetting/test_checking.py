@@ -38,6 +38,7 @@ def test_the_corpus_is_large() -> None:
 
 
 @pytest.mark.parametrize("name", STATIC)
+@pytest.mark.sample(10)
 def test_a_hostile_file_is_refused_before_anything_is_built(name: str, tmp_path: Path) -> None:
     path = written(tmp_path, STATIC[name]())
     started = time.monotonic()
@@ -52,6 +53,7 @@ def test_a_hostile_file_is_refused_before_anything_is_built(name: str, tmp_path:
 
 # each of these takes up to a minute in a child process
 @pytest.mark.parametrize("name", slow_unless(QUICK_TRIAL, list(TRIAL)))
+@pytest.mark.sample(2)
 def test_what_looks_honest_fails_in_a_process_of_its_own(name: str, tmp_path: Path) -> None:
     path = written(tmp_path, TRIAL[name]())
     check_image(path)
