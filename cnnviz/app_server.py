@@ -45,7 +45,7 @@ def server_command(port: int, address: str) -> list[str]:
             f"The app's pages are missing: there is no {paths.APP}. Install cnnviz again, from a "
             "wheel or from its folder: python -m pip install -e ."
         )
-    server = [sys.executable, "-m", "streamlit", "run", str(paths.APP)]
+    server = [sys.executable, "-m", "cnnviz.ui.serve"]
     return [*server, "--server.port", str(port), "--server.address", address]
 
 

@@ -12,7 +12,7 @@ from cnnviz.cli.options import Commands
 
 _OPEN_WHEN_READY = """
 import sys, time, urllib.request, webbrowser
-for _ in range(240):
+for _ in range(480):
     try:
         urllib.request.urlopen(sys.argv[1] + "/_stcore/health", timeout=1).close()
     except OSError:
@@ -27,7 +27,7 @@ def add_commands(commands: Commands) -> None:
     """Add ``app``."""
     app = commands.add_parser("app", help="open the app in the browser")
     app.add_argument("files", nargs="*", type=Path, help="networks of your own: .keras files")
-    app.add_argument("--port", type=int, default=8501, help="default: 8501")
+    app.add_argument("--port", type=_port, default=8501, help="1 to 65535; default: 8501")
     app.add_argument(
         "--address",
         default="127.0.0.1",
@@ -35,6 +35,12 @@ def add_commands(commands: Commands) -> None:
     )
     app.add_argument("--no-browser", action="store_true", help="do not open a browser window")
     app.set_defaults(run=_app)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to 65535, got {text!r}")
+    return int(text)
 
 
 def _app(options: argparse.Namespace) -> int:

@@ -6,7 +6,6 @@ are float32.
 """
 
 import os
-import threading
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
@@ -27,6 +26,7 @@ from cnnviz.images import ImageInput
 from cnnviz.network import IMAGE
 from cnnviz.network.bounded_store import BoundedStore
 from cnnviz.network.failures import TF_ERRORS, brief
+from cnnviz.network.fair_slots import FairSlots
 from cnnviz.network.forward import Change, ForwardPass, run_layers
 from cnnviz.network.head import Head
 from cnnviz.network.layers.map_layout import TokenGrid, to_maps
@@ -36,7 +36,7 @@ from cnnviz.zoo import InputScaling, ModelCard
 MAX_FUNCTIONS = 32  # compiled functions kept for one model
 HALF_LOSS_SCALE = 1024.0
 BATCH_PIXELS = 400_000  # of the images that go through a network at once
-_HEAVY = threading.BoundedSemaphore(2)  # computations at once in this process; bounds memory
+_HEAVY = FairSlots(2)  # computations at once in this process; bounds memory
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -25,12 +25,19 @@ from cnnviz.network.inspected_model import LoadedModel
 from cnnviz.network.inspection import disagreement, wrap_model
 from cnnviz.zoo import ModelCard, ModelReference, Preprocessing
 
-MAX_MODELS = 3  # models kept in memory by one process
+MAX_MODELS_BYTES = 700 << 20  # models and checkpoints kept in memory by one process
+_COMPILED_BYTES = 40 << 20  # of the functions compiled for a model, about
 MAX_USER_MODELS = 6  # uploaded networks in one process
 MAX_ADOPTED = 24  # networks made in this process that its sessions hold; 20 to 40 MB each
 MAX_USER_MODEL_BYTES = 150 << 20  # of one of them, unpacked
 _TRIAL = threading.Lock()
-_models = BoundedStore(MAX_MODELS)
+
+
+def _num_bytes(model: LoadedModel) -> int:
+    return int(4 * model.keras_model.count_params()) + _COMPILED_BYTES
+
+
+_models = BoundedStore(64, MAX_MODELS_BYTES, _num_bytes)
 _user_models: "WeakValueDictionary[str, LoadedModel]" = (
     WeakValueDictionary()
 )  # gone with their sessions

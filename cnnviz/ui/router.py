@@ -9,7 +9,7 @@ from streamlit.navigation.page import StreamlitPage
 from cnnviz import paths
 from cnnviz.ui import controls
 from cnnviz.ui.pages import BY_NAME, IMAGE, NETWORK, PAGES, Page, View
-from cnnviz.ui.shell import address, frame
+from cnnviz.ui.shell import address, frame, jobs
 
 HOME = "home"
 _ROUTED = "routed"  # session key: this session came through app.py
@@ -20,6 +20,8 @@ def run() -> None:
     """Show the page that was asked for, with the choice of image that serves all pages."""
     st.session_state[_ROUTED] = True
     page = _navigation()
+    jobs.begin_run()
+    address.name_infinite_numbers()
     address.begin_page(page.url_path)
     if not page.url_path:
         st.session_state[UNKNOWN] = address.unknown_page({HOME})
@@ -37,6 +39,7 @@ def begin(title: str) -> None:
         _navigation()
         st.rerun()
     if not controls.has_choice():
+        address.name_infinite_numbers()
         controls.choose_image()  # this page runs without app.py
 
 
@@ -61,6 +64,7 @@ def show(name: str) -> None:
 
 
 def _draw(name: str, slug: str, *chosen: Any) -> None:
+    jobs.begin_run()
     view = next(view for view in BY_NAME[name].views if view.slug == slug)
     with frame.user_errors(st.container(key="message")):
         view.show(*chosen)

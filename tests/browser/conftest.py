@@ -55,7 +55,7 @@ def start_server(folder: Path) -> Server:
             stderr=subprocess.STDOUT,
             env=os.environ | {"CNNVIZ_ALLOW_MODEL_UPLOAD": "1"},
         )
-    for _ in range(300):
+    for _ in range(1200):  # TensorFlow is loaded first
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1).close()
             return Server(f"http://127.0.0.1:{port}", process, log)

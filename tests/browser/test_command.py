@@ -28,7 +28,7 @@ def test_the_command_opens_the_page_once_the_app_answers(tmp_path: Path) -> None
         stderr=subprocess.DEVNULL,
     )
     try:
-        for _ in range(300):
+        for _ in range(900):
             if opened.exists() and opened.read_text():
                 break
             time.sleep(0.1)

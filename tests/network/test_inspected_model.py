@@ -280,6 +280,22 @@ def test_compiled_functions_are_bounded(tiny: Tiny) -> None:
     assert made == ["a", "b", "c", "b"]
 
 
+def test_a_store_is_bounded_by_bytes_and_keeps_the_last_value_however_large() -> None:
+    store = BoundedStore(10, max_bytes=100, num_bytes=len)
+    made = []
+
+    def get(key: str, size: int) -> None:
+        store.get(key, lambda: made.append(key) or bytes(size))
+
+    for key, size in (("a", 40), ("b", 40), ("a", 40), ("c", 40), ("a", 40), ("b", 40)):
+        get(key, size)
+    assert made == ["a", "b", "c", "b"]
+    get("huge", 1000)
+    get("huge", 1000)
+    assert made[-1] == "huge"
+    assert made.count("huge") == 1
+
+
 def test_many_threads_make_one_value_and_a_failure_is_tried_again() -> None:
     from concurrent.futures import ThreadPoolExecutor
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cnnviz.feature_visualization.filter_image import FilterImage
 
 _BATCH = 8  # filters that are optimized together
+_SECONDS_PER_STEP = 0.06  # of a batch; tells short work from long work
 
 
 def filter_images(
@@ -83,10 +84,11 @@ def filter_images(
         if len(targets) == 1
         else f"Optimizing images for {len(targets)} filters"
     )
-    return jobs.result_of(key, title, work, show)
+    cost_s = _SECONDS_PER_STEP * recipe.steps * -(-len(targets) // _BATCH)
+    return jobs.result_of(key, title, work, show, cost_s)
 
 
-@in_background("Optimizing images at earlier training steps")
+@in_background("Optimizing images at earlier training steps", cost_s=40.0)
 def filters_at_steps(
     report: Report,
     model_name: str,

@@ -206,12 +206,9 @@ def _show_progress(progress: "Progress") -> None:
             f"After step {progress.step} of {progress.steps}",
             "The image during optimization",
         )
-    with right:
-        show_chart(
-            figures.objective_figure(progress.history[:, 0], progress.steps),
-            "The objective so far",
-            key=f"history {progress.step}",
-        )
+    with right:  # a number: a chart drawn anew twice a second for everybody holds the server up
+        first, latest = progress.history[[0, -1], 0]
+        st.markdown(f"The objective so far: {number(first)} → **{number(latest)}**")
 
 
 def _show_result(model_name: str, target: Target, found: FilterImage) -> None:

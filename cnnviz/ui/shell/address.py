@@ -6,11 +6,13 @@ Streamlit writes the label of an option into the address. Labels change with the
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import streamlit as st
 from streamlit.commands import navigation
+from streamlit.runtime.state import query_params, session_state
 
 _MAX_SHOWN = 40  # characters of an unknown address
 _CHOICES = "address_choices"  # session key
@@ -177,6 +179,18 @@ def tabs(titles: Mapping[str, str], *, key: str) -> str:
     return choice(_PART, slugs, slugs[0], ask, key=key)
 
 
+def name_infinite_numbers() -> None:
+    """Name values in the address that no control can show; the controls show their defaults."""
+    for parameter, value in st.query_params.to_dict().items():
+        try:
+            is_usable = isfinite(float(value))
+        except ValueError:
+            continue  # no number
+        if not is_usable:
+            shown = value[:_MAX_SHOWN]
+            st.warning(f"The address sets {parameter} to “{shown}”, which is not a number.")
+
+
 def begin_page(name: str) -> None:
     """Take what the page before wrote out of the address; its choices are kept.
 
@@ -226,5 +240,19 @@ def unknown_page(also_known: Collection[str] = ()) -> str:
     return "" if name in also_known else re.sub(r"[^\w./-]", "", name)[:_MAX_SHOWN]
 
 
+def _parse_finite(value: str | list[str], value_type: str) -> Any:
+    """Parse a value in the address for a control, as Streamlit does, but refuse infinity and NaN.
+
+    Streamlit breaks off with an error where the address sets a whole number to infinity. To a
+    ValueError it answers with the default of the control.
+    """
+    parsed = query_params.parse_url_param(value, value_type)
+    for number in parsed if isinstance(parsed, list) else [parsed]:
+        if isinstance(number, float) and not isfinite(number):
+            raise ValueError(f"not a finite number: {number}")
+    return parsed
+
+
+session_state.parse_url_param = _parse_finite
 # Streamlit would open a dialog over the home page; the page says it in a sentence.
 navigation.send_page_not_found = lambda ctx: None

@@ -61,6 +61,7 @@ def remembered(
 
 def in_background(
     title: str,
+    cost_s: float = jobs.USUAL_S,
 ) -> Callable[[Callable[Concatenate[Report, _P], _Result]], Callable[_P, _Result | None]]:
     """Run a function as a job: equal calls share it, and its progress is drawn where it is called.
 
@@ -73,6 +74,8 @@ def in_background(
     ----------
     title : str
         What is being done; may name arguments in braces, such as ``{images.title}``.
+    cost_s : float
+        About how many seconds it takes, as for `jobs.result_of`.
     """
 
     def decorate(
@@ -87,6 +90,7 @@ def in_background(
                 title.format(**given),
                 partial(_run, work, args, kwargs),
                 given.get("show"),
+                cost_s,
             )
             return result
 

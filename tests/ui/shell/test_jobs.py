@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from cnnviz.errors import AnalysisError
 from cnnviz.ui.shell import jobs
+from cnnviz.ui.shell.job_queue import JobQueue
 
 
 @pytest.fixture(autouse=True)
@@ -130,13 +131,58 @@ def test_stop_of_one_visitor_leaves_the_work_to_the_others() -> None:
 
 
 def test_who_closed_the_browser_does_not_keep_work_going(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "_LOOKS_WITHIN_S", 0.0)
+    monkeypatch.setattr(jobs, "is_connected", lambda name: name != "closed")
     job = jobs.Job(lambda report: time.sleep(0.3))
     job.look("closed")
     job.look("open")
-    time.sleep(0.01)
     job.leave("open")
     assert job.is_stopping
+
+
+def endless(report: jobs.Report) -> None:
+    while True:
+        report(1, 1000)
+        time.sleep(0.005)
+
+
+def test_work_that_nobody_waits_for_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "_ALONE_S", 0.2)
+    connected = {"", "one"}
+    monkeypatch.setattr(jobs, "is_connected", lambda name: name in connected)
+    job = jobs.Job(endless, JobQueue())
+    job.look("one")
+    connected.remove("")  # the session that began it
+    job.wait(0.6)
+    assert job.is_running  # for the other one, who may look rarely
+    connected.remove("one")
+    job.wait(5)
+    assert job.is_stopped
+
+
+def test_who_moved_on_does_not_keep_work_going(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "_ALONE_S", 0.2)
+    job = jobs.Job(endless, JobQueue())
+    job.wait(0.6)
+    assert job.is_running
+    jobs.begin_run()  # and asks for something else
+    job.wait(5)
+    assert job.is_stopped
+
+
+def test_who_waits_is_told_the_place_in_line_and_can_leave_it() -> None:
+    queue = JobQueue(max_running=1)
+    first = jobs.Job(endless, queue, cost_s=20.0)
+    second = jobs.Job(lambda report: "second", queue, cost_s=20.0)
+    third = jobs.Job(lambda report: "third", queue, cost_s=21.0)
+    assert second.progress[1].startswith("you are number 1 in line, about ")
+    assert third.progress[1].startswith("you are number 2 in line, about ")
+    second.stop()
+    assert second.is_stopped
+    assert not second.is_running
+    assert third.progress[1].startswith("you are number 1 in line")
+    first.stop()
+    third.wait(10)
+    assert third.value == "third"
 
 
 def test_a_stopped_job_begins_anew_for_the_next_visitor() -> None:
