@@ -38,7 +38,14 @@ from cnnviz.figures.raster.colors import (
     signed_scale,
     unsigned_scale,
 )
-from cnnviz.figures.raster.export import array_npy, arrays_npz, heatmap_json, heatmap_npz
+from cnnviz.figures.raster.export import (
+    array_npy,
+    arrays_npz,
+    chart_csv,
+    heatmap_json,
+    heatmap_npz,
+    zipped,
+)
 from cnnviz.figures.raster.mosaic import (
     GAP_PX,
     empty_tile,
@@ -72,6 +79,7 @@ __all__ = [
     "bars_figure",
     "before_after_figure",
     "blocks",
+    "chart_csv",
     "class_bars_figure",
     "color_table",
     "colorize",
@@ -118,4 +126,5 @@ __all__ = [
     "weight_histogram",
     "weight_randomization_figure",
     "with_border",
+    "zipped",
 ]

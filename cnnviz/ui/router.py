@@ -9,7 +9,7 @@ from streamlit.navigation.page import StreamlitPage
 from cnnviz import paths
 from cnnviz.ui import controls
 from cnnviz.ui.pages import BY_NAME, IMAGE, NETWORK, PAGES, Page, View
-from cnnviz.ui.shell import address, frame, jobs
+from cnnviz.ui.shell import address, frame, jobs, results
 
 HOME = "home"
 _ROUTED = "routed"  # session key: this session came through app.py
@@ -66,8 +66,10 @@ def show(name: str) -> None:
 def _draw(name: str, slug: str, *chosen: Any) -> None:
     jobs.begin_run()
     view = next(view for view in BY_NAME[name].views if view.slug == slug)
+    results.begin()
     with frame.user_errors(st.container(key="message")):
         view.show(*chosen)
+    results.offer(f"{name}-{slug}".replace("_", "-"), frame.menu_place())
 
 
 _fragment = st.fragment(_draw)

@@ -176,13 +176,8 @@ def _offer_files(
         "image": picked.label,
         "use": "cnnviz.training.Augmentation(**augmentation)",
     }
-    left, right = st.columns(2)
-    with left:
-        download(f"Samples (PNG, {_size(sheet)})", "samples.png", lambda: figures.encode_png(sheet))
-    with right:
-        download(
-            "Settings (JSON)", "augmentation.json", lambda: json.dumps(recipe, indent=1).encode()
-        )
+    download(f"Samples (PNG, {_size(sheet)})", "samples.png", lambda: figures.encode_png(sheet))
+    download("Settings (JSON)", "augmentation.json", lambda: json.dumps(recipe, indent=1).encode())
 
 
 def _kept(measured: Invariance) -> str:

@@ -10,7 +10,7 @@ from cnnviz.ui import shared
 from cnnviz.ui.class_activation import cached, heat_map
 from cnnviz.ui.class_activation.controls import AttributionRequest, ask, target_label
 from cnnviz.ui.controls import PickedImage, keep_within
-from cnnviz.ui.shell import address, frame
+from cnnviz.ui.shell import address, frame, results
 from cnnviz.ui.shell.display import number, show_chart, show_map, show_scale
 
 _NUM_SHOWN = 6  # maps shown one by one
@@ -19,14 +19,15 @@ _ADDED = "maps_added"
 
 def show(model_name: str, picked: PickedImage) -> None:
     """Take a map apart into weighted feature maps and put it together again."""
-    settings, results = frame.columns()
+    settings, stage = frame.columns()
     with settings:
         predictions = shared.predictions(model_name, picked.image)
         request = ask(model_name, predictions, fits_only="cam")
         heat_map.show_predictions(model_name, predictions, request.target)
-    with results:
+    with stage:
         if not heat_map.fits(model_name, request):
             return
+        results.note_code(heat_map.python_for(model_name, picked, request))
         weights = cached.channel_weights(
             model_name,
             picked.image,
@@ -85,6 +86,7 @@ def _show_contributions(
         [[f"to {number(float(maps[..., k].max()))}" for k in shown], _sums(totals[shown])],
         tile_px=120,
     )
+    results.note_image("Feature maps with the largest contributions", sheet)
     st.image(
         figures.encode_png(sheet),
         width="stretch",

@@ -25,7 +25,8 @@ from cnnviz.ui.class_activation.controls import (
     target_label,
 )
 from cnnviz.ui.controls import PickedImage
-from cnnviz.ui.shell import frame
+from cnnviz.ui.shared import code
+from cnnviz.ui.shell import frame, results
 from cnnviz.ui.shell.display import (
     download,
     number,
@@ -53,6 +54,7 @@ def heatmap_of(
     """Make the map; None, with the reason or the progress drawn, while there is none."""
     if not fits(model_name, request):
         return None
+    results.note_code(python_for(model_name, picked, request))
     if request.fused_with:
         names = (request.layer_name, *request.fused_with)
         return cached.fused_map(model_name, picked.image, names, request.target)
@@ -98,13 +100,13 @@ def overlay_of(
 
 def show(model_name: str, picked: PickedImage) -> None:
     """Show one map over the image and on its own grid, with all that belongs to it."""
-    settings, results = frame.columns()
+    settings, stage = frame.columns()
     with settings:
         predictions = shared.predictions(model_name, picked.image)
         request = ask(model_name, predictions)
         style = ask_style()
         show_predictions(model_name, predictions, request.target)
-    with results:
+    with stage:
         heatmap = heatmap_of(model_name, picked, request)
         if heatmap is None:
             view = zoo.model_view(shared.model(model_name).card, picked.image)
@@ -147,41 +149,34 @@ def _show_maps(
         view = zoo.model_view(shared.model(model_name).card, picked.image)
         size = _size(view)
         show_image(view, f"The network's input, {size} px", f"{picked.label} at {size} pixels")
-    with large:
-        _offer_downloads(model_name, picked, request, heatmap, overlay, scale)
+    _offer_downloads(model_name, picked, heatmap, overlay, scale)
 
 
 def _offer_downloads(
     model_name: str,
     picked: PickedImage,
-    request: AttributionRequest,
     heatmap: ClassHeatmap,
     overlay: np.ndarray,
     scale: Scale,
 ) -> None:
     name = re.sub(r"[^A-Za-z0-9+-]+", "-", f"{heatmap.method}-{heatmap.target}")
     cells = _size(heatmap.values)
-    with st.expander("Downloads and code"):
-        download(
-            f"Overlay (PNG, {_size(overlay)})", f"{name}.png", lambda: figures.encode_png(overlay)
-        )
-        download(
-            f"Map (PNG, {cells})",
-            f"{name}-map.png",
-            lambda: figures.encode_png(figures.enlarge(figures.colorize(heatmap.values, scale))),
-        )
-        download(
-            f"Map (NPZ, {cells})",
-            f"{name}.npz",
-            lambda: figures.heatmap_npz(heatmap, _class_of(model_name, picked, heatmap)),
-        )
-        download(
-            "All settings (JSON)",
-            f"{name}.json",
-            lambda: figures.heatmap_json(heatmap, _origin(model_name, picked, heatmap)),
-        )
-        st.markdown("The same map in Python:")
-        st.code(python_for(model_name, picked, request), language="python")
+    download(f"Overlay (PNG, {_size(overlay)})", f"{name}.png", lambda: figures.encode_png(overlay))
+    download(
+        f"Map (PNG, {cells})",
+        f"{name}-map.png",
+        lambda: figures.encode_png(figures.enlarge(figures.colorize(heatmap.values, scale))),
+    )
+    download(
+        f"Map (NPZ, {cells})",
+        f"{name}.npz",
+        lambda: figures.heatmap_npz(heatmap, _class_of(model_name, picked, heatmap)),
+    )
+    download(
+        "All settings (JSON)",
+        f"{name}.json",
+        lambda: figures.heatmap_json(heatmap, _origin(model_name, picked, heatmap)),
+    )
 
 
 def _class_of(model_name: str, picked: PickedImage, heatmap: ClassHeatmap) -> Mapping[str, Any]:
@@ -213,32 +208,21 @@ def _origin(model_name: str, picked: PickedImage, heatmap: ClassHeatmap) -> Mapp
 
 def python_for(model_name: str, picked: PickedImage, request: AttributionRequest) -> str:
     """Write the lines of Python that make the same map."""
-    known = {card.name for card in zoo.list_models()}
-    reference = zoo.ModelReference.parse(model_name)
-    network = reference.name if reference.name in known else "your-network.keras"
-    options = {
-        "preprocessing": reference.preprocessing or None,
-        "output": reference.output or None,
-        "token_grid": reference.grid_size,
-    }
-    chosen = "".join(f", {key}={value!r}" for key, value in options.items() if value is not None)
     layer: Any = request.layer_name
     if request.fused_with:
         layer = [request.layer_name, *request.fused_with]
     settings = "".join(f"    {name}={value!r},\n" for name, value in request.settings)
     function = "class_activation_map" if request.fused_with else "explain"
-    return (
-        "import cnnviz\n\n"
-        f'model = cnnviz.load_model("{network}"{chosen})\n'
-        f"image = {picked.code}\n"
+    body = (
         f"heatmap = cnnviz.{function}(\n"
         "    model,\n    image,\n"
         f'    "{request.method.name}",\n'
         f"    layer_name={layer!r},\n"
         f"    target={target_code(request.target)},\n"
         f"{settings})\n"
-        "print(heatmap.values.shape, heatmap.maximum)\n"
+        "print(heatmap.values.shape, heatmap.maximum)"
     )
+    return code.program(body, model_name=model_name, image=picked.code)
 
 
 def _size(array: np.ndarray) -> str:

@@ -10,7 +10,7 @@ from cnnviz.ui.class_activation import heat_map
 from cnnviz.ui.class_activation.controls import EVALUATED_STYLE, ask, target_label
 from cnnviz.ui.class_activation.heat_map import MAX_SIDE_PX
 from cnnviz.ui.controls import PickedImage
-from cnnviz.ui.shell import frame
+from cnnviz.ui.shell import frame, results
 from cnnviz.ui.shell.display import (
     likelihood,
     show_bars,
@@ -21,7 +21,7 @@ from cnnviz.ui.shell.display import (
 
 def show_stress(model_name: str, picked: PickedImage) -> None:
     """Change the image and see whether prediction and map follow."""
-    settings, results = frame.columns()
+    settings, stage = frame.columns()
     with settings:
         stress = _ask_stress()
         with st.expander("Method, layer and class"):
@@ -29,11 +29,12 @@ def show_stress(model_name: str, picked: PickedImage) -> None:
     image = stressed(shared.smaller(picked.image, MAX_SIDE_PX), stress)
     before = shared.predictions(model_name, picked.image)
     predictions = shared.predictions(model_name, image)
-    with results:
+    with stage:
         changed = PickedImage(image, f"{picked.label}, transformed", picked.origin)
         label = target_label(model_name, request.target)
         pair = ((picked, "Original"), (changed, "Transformed"))
         heatmaps = [heat_map.heatmap_of(model_name, shown, request) for shown, _ in pair]
+        results.note_code(heat_map.python_for(model_name, picked, request))
         scales = [heat_map.scale_of(heatmap) for heatmap in heatmaps if heatmap is not None]
         widest = max(scales, key=lambda scale: scale.high, default=None)
         for place, (version, said), heatmap in zip(st.columns(2), pair, heatmaps, strict=True):

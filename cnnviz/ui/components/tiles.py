@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import figures
+from cnnviz.ui.shell import results
 
 _FOLDER = Path(__file__).parent
 
@@ -79,6 +80,7 @@ def pick_tile(
     is_whole : bool
         Fit the width, however small the tiles become.
     """
+    results.note_image(alt, sheet)
     content = base64.b64encode(_encoded(sheet)).decode()
 
     def handed_over() -> None:

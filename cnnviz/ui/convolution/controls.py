@@ -15,7 +15,8 @@ from cnnviz.images import ImageInput, as_gray
 from cnnviz.ui import shared
 from cnnviz.ui.controls import PickedImage
 from cnnviz.ui.convolution import kernel_editor
-from cnnviz.ui.shell import address, frame
+from cnnviz.ui.shared import code
+from cnnviz.ui.shell import address, frame, results
 from cnnviz.ui.shell.display import (
     number,
     show_painted,
@@ -71,6 +72,7 @@ class Grid:
     values: np.ndarray
     label: str
     white: int  # the number that is drawn white; 0 is black
+    is_table: bool = False
 
     @property
     def scale(self) -> figures.Scale:
@@ -85,7 +87,34 @@ def choose(picked: PickedImage) -> tuple[np.ndarray, LayerSettings, Grid, DeltaG
         demonstrations()
         kernel, preset, is_changed = kernel_editor.edited_kernel()
         show_kernel(kernel, preset, is_changed)
-        return kernel, layer_settings(), chosen_input(picked), stage
+        settings, grid = layer_settings(), chosen_input(picked)
+    results.note_code(_python_for(picked, kernel, settings, grid))
+    results.note_array("input", grid.values)
+    return kernel, settings, grid, stage
+
+
+def _python_for(
+    picked: PickedImage, kernel: np.ndarray, settings: LayerSettings, grid: Grid
+) -> str:
+    imports, image = ["import numpy as np"], ""
+    if grid.is_table:
+        values = f"values = np.array({grid.values[..., 0].astype(int).tolist()})[..., None]"
+    else:
+        image, line = code.reduced(picked.code, picked.image, max(grid.values.shape[:2]))
+        imports += [line] if line else []
+        values = "values = image.pixels.astype(float)"
+        if grid.values.shape[-1] == 1:
+            imports.insert(1, "from cnnviz.images import as_gray")
+            values = "values = np.rint(as_gray(image) * 255.0)[..., None]"
+    return code.program(
+        f"{values}\n"
+        f"kernel = np.array({np.round(kernel, 6).tolist()})\n"
+        f"settings = cnnviz.LayerSettings({code.arguments(settings)})\n"
+        "steps = cnnviz.apply_layer(values, kernel, settings)\n"
+        "print(steps.pooled.shape, steps.pooled.min(), steps.pooled.max())",
+        image=image,
+        imports="\n".join(imports),
+    )
 
 
 def demonstrations() -> None:
@@ -131,7 +160,8 @@ def chosen_input(picked: PickedImage) -> Grid:
     """Ask which numbers the kernel meets."""
     choice = address.radio("Input", _INPUTS, key="conv_input")
     if choice == "table":
-        return Grid(_LECTURE[..., np.newaxis].astype(np.float64), "the table", white=1)
+        table = _LECTURE[..., np.newaxis].astype(np.float64)
+        return Grid(table, "the table", white=1, is_table=True)
     height, width = picked.image.pixels.shape[:2]
     shrink = min(1.0, MAX_SIDE_PX / math.sqrt(height * width))  # a narrow strip stays as it is
     image = shared.smaller(picked.image, round(max(height, width) * shrink))

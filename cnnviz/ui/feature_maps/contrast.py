@@ -12,7 +12,8 @@ from cnnviz.features.feature_maps import embed
 from cnnviz.images import ImageInput
 from cnnviz.ui import controls, shared
 from cnnviz.ui.controls import PickedImage, layer_strip
-from cnnviz.ui.shell import address, frame
+from cnnviz.ui.shared import code
+from cnnviz.ui.shell import address, frame, results
 from cnnviz.ui.shell.display import (
     CHART,
     likelihood,
@@ -190,6 +191,14 @@ def _draw_ablation(
     if mode != "ablated":
         off = tuple(sorted(set(range(num_channels)) - set(named))) if named else ()
     after = shared.ablated(model_name, picked.image, layer_name, off)
+    results.note_code(
+        code.program(
+            f"logits = cnnviz.ablated_logits(model, image, {layer_name!r}, {[*off]})\n"
+            "print(logits.shape, logits.max())",
+            model_name=model_name,
+            image=picked.code,
+        )
+    )
     _show_classes(model_name, before, after, target, len(off), num_channels)
     if alone is None:
         return

@@ -12,7 +12,8 @@ from cnnviz.figures import Scale
 from cnnviz.ui import shared
 from cnnviz.ui.components import tiles
 from cnnviz.ui.controls import PickedImage, layer_strip
-from cnnviz.ui.shell import address, frame
+from cnnviz.ui.shared import code
+from cnnviz.ui.shell import address, frame, results
 from cnnviz.ui.shell.display import (
     download,
     number,
@@ -33,7 +34,22 @@ def show_all(model_name: str, picked: PickedImage) -> None:
     """Show all feature maps of a layer in one mosaic, and the selected one enlarged."""
     layer_name, column, stage = layer_strip.columns(model_name, picked)
     with stage:
+        note_maps(model_name, picked, layer_name)
         _draw_all(model_name, picked, layer_name, column)
+
+
+def note_maps(model_name: str, picked: PickedImage, layer_name: str) -> None:
+    """Note all maps of the layer for the menu, and the Python that computes them."""
+    values = shared.layer_maps(model_name, picked.image, layer_name)
+    results.note_array(f"{layer_name} maps", values)
+    results.note_code(
+        code.program(
+            f"maps = cnnviz.feature_maps(model, image, [{layer_name!r}])[{layer_name!r}].values\n"
+            "print(maps.shape, maps.min(), maps.max())",
+            model_name=model_name,
+            image=picked.code,
+        )
+    )
 
 
 def _draw_all(

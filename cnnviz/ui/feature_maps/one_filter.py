@@ -7,7 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 from cnnviz import figures, zoo
 from cnnviz.ui import shared
 from cnnviz.ui.controls import PickedImage, layer_strip
-from cnnviz.ui.feature_maps.maps import NUMBER_PX, show_numbers
+from cnnviz.ui.feature_maps.maps import NUMBER_PX, note_maps, show_numbers
 from cnnviz.ui.shell import address
 from cnnviz.ui.shell.display import (
     number,
@@ -32,6 +32,7 @@ def show_one(model_name: str, picked: PickedImage) -> None:
     """Show one filter: its map, kernel, histogram or maximally activating images."""
     layer_name, column, stage = layer_strip.columns(model_name, picked)
     with stage:
+        note_maps(model_name, picked, layer_name)
         _draw_tile(model_name, picked, layer_name, column)
 
 

@@ -15,7 +15,8 @@ from cnnviz.ui import shared
 from cnnviz.ui.components import tiles
 from cnnviz.ui.controls import PickedImage, keep_within, layer_strip
 from cnnviz.ui.feature_maps.words import gradient_spread, same_value
-from cnnviz.ui.shell import address, frame
+from cnnviz.ui.shared import code
+from cnnviz.ui.shell import address, frame, results
 from cnnviz.ui.shell.display import download, number, show_image, show_painted, show_scale
 
 if TYPE_CHECKING:
@@ -47,6 +48,14 @@ def _draw(model_name: str, picked: PickedImage, layer_name: str, column: DeltaGe
     with column:
         row = _choose("Row", _ROW, height, default_row)
         place = _choose("Column", _COLUMN, width, default_column)
+    results.note_code(
+        code.program(
+            f"trace = cnnviz.trace_unit(model, image, {layer_name!r}, {channel}, {row}, {place})\n"
+            "print(trace.value, trace.rebuilt, trace.seen_rows, trace.seen_columns)",
+            model_name=model_name,
+            image=picked.code,
+        )
+    )
     trace = shared.unit_trace(model_name, picked.image, layer_name, channel, row, place)
     if address.tabs(_PARTS, key="trace_part") == "calculation":
         _show_steps(trace, layer_name)

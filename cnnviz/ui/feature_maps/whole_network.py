@@ -11,7 +11,7 @@ from cnnviz.network.layer_table import LayerFacts
 from cnnviz.ui import shared
 from cnnviz.ui.controls import PickedImage, layer_strip
 from cnnviz.ui.feature_maps.maps import NUMBER_PX
-from cnnviz.ui.shell import address, frame
+from cnnviz.ui.shell import address, frame, results
 from cnnviz.ui.shell.display import (
     show_chart,
 )
@@ -56,6 +56,7 @@ def _show_layers(model_name: str, picked: PickedImage) -> None:
                 numbers=glance.channels.tolist(),
                 strip_px=NUMBER_PX,
             )
+            results.note_image(f"Most active maps of {name}", sheet)
             st.image(
                 figures.encode_jpeg(sheet), width="stretch", alt=f"The most active maps of {name}"
             )

@@ -22,7 +22,8 @@ from cnnviz.ui.shell.display import download, number, show_chart, show_image
 if TYPE_CHECKING:
     from cnnviz.feature_visualization import Progress
 from cnnviz.ui.feature_visualization.tiles import layer_atlas
-from cnnviz.ui.shell import address, frame
+from cnnviz.ui.shared import code
+from cnnviz.ui.shell import address, frame, results
 
 _OBJECTIVES = {
     "filter": "channel mean",
@@ -56,12 +57,25 @@ def _draw_tile(
             help="Gradient ascent starts from your image if on, from noise if off.",
         )
     begin_with = picked.image if from_photograph else None
+    if target.kind == "filter" and not from_photograph:
+        results.note_code(_python_for(model_name, target, recipe, seed))
     images = cached.filter_images(model_name, [target], recipe, seed, begin_with, _show_progress)
     if images is None:
         _show_from_atlas(model_name, target)
     else:
         _show_result(model_name, target, images[0])
     _explain(recipe, target)
+
+
+def _python_for(model_name: str, target: Target, recipe: Recipe, seed: int) -> str:
+    return code.program(
+        f"recipe = Recipe({code.arguments(recipe)})\n"
+        f"result = cnnviz.visualize_filter(\n    model, {target.layer_name!r}, {target.index}, "
+        f"seed={seed}, recipe=recipe\n)\n"
+        "print(result.pixels.shape, result.reached)",
+        model_name=model_name,
+        imports="from cnnviz.feature_visualization import Recipe",
+    )
 
 
 def _choose_target(model_name: str, picked: PickedImage, layer_name: str) -> Target:
@@ -240,20 +254,17 @@ def _show_result(model_name: str, target: Target, found: FilterImage) -> None:
     )
     show_image(sheet, "The image during optimization; numbers are steps.", "Optimization frames")
     name = found.name.replace("/", "-").replace(", ", "-").replace(" ", "-")
-    first, second = st.columns(2)
-    with first:
-        download(
-            f"Image (PNG, {size_text(*shape)})",
-            f"{name}.png",
-            lambda: figures.encode_png(found.pixels),
-        )
-    with second:
-        frames = tuple(pixels.tobytes() for _, pixels in found.frames)
-        download(
-            f"Animation (GIF, {len(frames)} frames)",
-            f"{name}.gif",
-            lambda: cached.animation(frames, shape),
-        )
+    download(
+        f"Image (PNG, {size_text(*shape)})",
+        f"{name}.png",
+        lambda: figures.encode_png(found.pixels),
+    )
+    frames = tuple(pixels.tobytes() for _, pixels in found.frames)
+    download(
+        f"Animation (GIF, {len(frames)} frames)",
+        f"{name}.gif",
+        lambda: cached.animation(frames, shape),
+    )
 
 
 def _show_comparison(model_name: str, target: Target, found: FilterImage) -> None:

@@ -10,7 +10,7 @@ from cnnviz.ui import shared
 from cnnviz.ui.controls import PickedImage, layer_strip
 from cnnviz.ui.feature_visualization import cached
 from cnnviz.ui.feature_visualization.tiles import GRID_COLUMNS, tile_px
-from cnnviz.ui.shell import frame
+from cnnviz.ui.shell import frame, results
 
 _MAX_EPOCHS_SHOWN = 5
 
@@ -50,6 +50,7 @@ def _draw_training(
                 numbers=list(channels),
                 strip_px=20,
             )
+            results.note_image(f"Visualizations after {step} steps", mosaic)
             st.image(
                 figures.encode_png(mosaic),
                 width="stretch",

@@ -14,7 +14,8 @@ from cnnviz.ui import shared
 from cnnviz.ui.controls import PickedImage
 from cnnviz.ui.gabor import cached
 from cnnviz.ui.gabor.one_filter import MAX_SIDE_PX
-from cnnviz.ui.shell import address, frame
+from cnnviz.ui.shared import code
+from cnnviz.ui.shell import address, frame, results
 from cnnviz.ui.shell.display import number, show_image, show_map, show_painted
 
 _MOST_LEVELS = 5
@@ -30,6 +31,7 @@ def show(picked: PickedImage) -> None:
         image = shared.smaller(picked.image, MAX_SIDE_PX)
         chosen = bank_choice(min(image.pixels.shape[:2]))
     with stage:
+        results.note_code(_python_for(picked, chosen))
         parts = {
             "responses": "Responses",
             "redundancy": "Redundancy",
@@ -51,6 +53,17 @@ def show(picked: PickedImage) -> None:
             _show_strongest(chosen, image, picked.label)
         else:
             _show_decomposition(image, picked.label)
+
+
+def _python_for(picked: PickedImage, chosen: BankSettings) -> str:
+    image, imports = code.reduced(picked.code, picked.image, MAX_SIDE_PX)
+    return code.program(
+        f"bank = BankSettings({code.arguments(chosen)}).make()\n"
+        "responses = bank.responses(image)\n"
+        "print(responses.shape, responses.max())",
+        image=image,
+        imports="\n".join(filter(None, ["from cnnviz.filter_banks import BankSettings", imports])),
+    )
 
 
 def bank_choice(side_px: int) -> BankSettings:

@@ -24,7 +24,8 @@ from cnnviz.images import ImageInput
 from cnnviz.ui import shared
 from cnnviz.ui.controls import PickedImage
 from cnnviz.ui.gabor import cached
-from cnnviz.ui.shell import frame
+from cnnviz.ui.shared import code
+from cnnviz.ui.shell import frame, results
 from cnnviz.ui.shell.display import show_image, show_map, show_painted
 
 _LEAK_WORTH_A_WARNING = 0.05
@@ -62,6 +63,17 @@ def show(picked: PickedImage) -> None:
         show_kernel(image, picked.label, kernel)
         show_response(cached.filter_response(image, chosen))
         explain_filter(chosen, kernel, image)
+        results.note_code(_python_for(picked, chosen))
+
+
+def _python_for(picked: PickedImage, chosen: GaborSettings) -> str:
+    image, imports = code.reduced(picked.code, picked.image, MAX_SIDE_PX)
+    return code.program(
+        f"response = cnnviz.gabor_response(image, {code.arguments(chosen)})\n"
+        "print(response.real.min(), response.real.max(), response.magnitude.max())",
+        image=image,
+        imports=imports,
+    )
 
 
 def show_frequency_domain(picked: PickedImage) -> None:
@@ -71,6 +83,7 @@ def show_frequency_domain(picked: PickedImage) -> None:
         chosen = filter_settings()
     with stage:
         show_frequencies(shared.smaller(picked.image, MAX_SIDE_PX), picked.label, chosen)
+        results.note_code(_python_for(picked, chosen))
 
 
 def _set_preset(frequency: float, theta: float, sigma: float) -> None:

@@ -16,7 +16,8 @@ from cnnviz.filter_banks.gabor_fit import SMALLEST_SIDE, GaborFit
 from cnnviz.filter_banks.settings import GaborSettings
 from cnnviz.ui import shared
 from cnnviz.ui.gabor import cached, one_filter
-from cnnviz.ui.shell import address, frame
+from cnnviz.ui.shared import code
+from cnnviz.ui.shell import address, frame, results
 from cnnviz.ui.shell.display import number, show_chart, show_map
 
 _NUM_THETAS = 24
@@ -95,6 +96,15 @@ def show_learned(model_name: str) -> None:
             "7 × 7 or more, such as Fashion Gabor CNN or SVHN Gabor CNN."
         )
     fits = _all_fits(model_name, layer_name, weights)
+    results.note_code(
+        code.program(
+            f"kernels = model.operations[{layer_name!r}].get_weights()[0]\n"
+            "for channel in range(kernels.shape[-1]):\n"
+            "    fit = cnnviz.fit_gabor(kernels[..., channel])\n"
+            "    print(channel, fit.frequency, fit.theta, fit.r_squared)",
+            model_name=model_name,
+        )
+    )
     if address.tabs(_LEARNED_PARTS, key="learned_part") == "one-kernel":
         channel = _choose_kernel(fits)
         _show_fit(fits[channel], channel)

@@ -25,7 +25,7 @@ from cnnviz.ui.live_training.controls import choose_settings
 from cnnviz.ui.live_training.session import RUN, current_run, shown_run
 from cnnviz.ui.live_training.use import show_use
 from cnnviz.ui.networks.panels import show_kernel_sheet
-from cnnviz.ui.shell import address, frame
+from cnnviz.ui.shell import address, frame, results
 from cnnviz.ui.shell.display import number, show_chart, show_image
 from cnnviz.ui.shell.server import keep_server_fast
 
@@ -119,6 +119,7 @@ def show_training(settings: LiveSettings) -> None:
 
 
 def _watch(settings: LiveSettings, was_active: bool) -> None:
+    results.end()  # draws itself anew every second, the menu does not
     run = shown_run(settings)
     if was_active and (run is None or not run.is_active):
         st.rerun()

@@ -1,10 +1,8 @@
 """What a trained network is good for: all pages, a file, and the table of runs."""
 
-import zipfile
-from io import BytesIO
-
 import streamlit as st
 
+from cnnviz import figures
 from cnnviz.training.live.settings import (
     LiveSettings,
     LiveTrained,
@@ -60,8 +58,4 @@ def zipped(trained: LiveTrained) -> bytes:
     """Pack a trained network, its card and its history into a ZIP."""
     from cnnviz.training import live_files
 
-    content = BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for name, part in live_files(trained).items():
-            archive.writestr(name, part)
-    return content.getvalue()
+    return figures.zipped(live_files(trained))

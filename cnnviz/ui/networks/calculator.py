@@ -4,7 +4,8 @@ import streamlit as st
 
 from cnnviz.convolution import convolution_parameters, dense_parameters, output_size
 from cnnviz.figures import palette
-from cnnviz.ui.shell import frame
+from cnnviz.ui.shared import code
+from cnnviz.ui.shell import frame, results
 
 _INPUT, _PADDING, _LEFT_OVER, _WINDOW = palette.BLUE, palette.GRAY, palette.ORANGE, palette.GREEN
 _MOST_WINDOWS, _MOST_CELLS = 24, 48  # that can be drawn and still be seen
@@ -25,6 +26,12 @@ def show_output_size() -> None:
     padding = columns[2].number_input("Padding P", 0, 32, 0, key="calc_p", bind="query-params")
     stride = columns[3].number_input("Stride S", 1, 64, 2, key="calc_s", bind="query-params")
     size, left_over = output_size(length, window, padding, stride)
+    results.note_code(
+        code.program(
+            f"print(output_size({length}, {window}, {padding}, {stride}))  # positions, left over",
+            imports="from cnnviz.convolution import output_size",
+        )
+    )
     exact = (length - window + 2 * padding) / stride + 1
     st.latex(
         r"\frac{W - F + 2P}{S} + 1 = "

@@ -12,7 +12,8 @@ from cnnviz.ui import shared
 from cnnviz.ui.controls import PickedImage, card_of
 from cnnviz.ui.networks.confusion import show_confusion
 from cnnviz.ui.networks.words import curves_verdict
-from cnnviz.ui.shell import address, frame
+from cnnviz.ui.shared import code
+from cnnviz.ui.shell import address, frame, results
 from cnnviz.ui.shell.display import number, show_bars, show_chart, show_image, show_painted
 from cnnviz.zoo import ModelCard, TrainingRecord
 
@@ -26,6 +27,13 @@ def show_architecture(model_name: str, picked: PickedImage) -> None:
     column, stage = frame.columns()
     with column:
         _show_input_and_output(model_name, picked, rows)
+    results.note_code(
+        code.program(
+            "for row in cnnviz.layer_table(model):\n"
+            "    print(row.name, row.output_shape, row.num_parameters, row.num_multiplications)",
+            model_name=model_name,
+        )
+    )
     with stage:
         part = address.tabs(_LAYER_PARTS, key="layers_part")
         if part == "drawing":

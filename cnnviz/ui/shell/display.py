@@ -12,6 +12,7 @@ from cnnviz import figures
 from cnnviz.figures import Scale
 from cnnviz.images import ImageInput, shrink_to_fit
 from cnnviz.network.prediction import Prediction
+from cnnviz.ui.shell import results
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -32,6 +33,7 @@ def show_image(pixels: np.ndarray, caption: str, alt: str, *, is_brief: bool = F
 
 def show_map(values: np.ndarray, scale: Scale, caption: str, alt: str) -> None:
     """Show an array of numbers with its color bar."""
+    results.note_array(alt, values)
     show_painted(figures.colorize(values, scale), scale, caption, alt)
 
 
@@ -48,6 +50,8 @@ def show_painted(
 
 
 def _show(pixels: np.ndarray, alt: str, is_brief: bool = False) -> None:
+    if not is_brief:
+        results.note_image(alt, pixels)
     large = figures.enlarge(pixels)
     has_hard_pixels = len(large) > len(pixels)  # large squares: lossless is small, too
     content = figures.encode_png(large) if has_hard_pixels else figures.encode_jpeg(large)
@@ -81,6 +85,7 @@ def scale_bar(scale: Scale) -> str:
 
 def show_chart(figure: "go.Figure", alt: str, *, key: str, has_tools: bool = True) -> None:
     """Show a plotly figure as wide as its column; `has_tools`: with buttons to look closer."""
+    results.note_chart(alt, figure)
     config = CHART if has_tools else {**CHART, "displayModeBar": False}
     st.plotly_chart(figure, config=config, alt=alt, key=key)
 
@@ -141,8 +146,9 @@ def multiplied(weights: Sequence[float], values: Sequence[float]) -> str:
 
 
 def download(label: str, file_name: str, make: Callable[[], bytes]) -> None:
-    """Offer a file that is made when it is asked for."""
-    st.download_button(label, make, file_name, on_click="ignore", width="stretch")
+    """Offer a file that is made when it is asked for, in the view's menu if it has one."""
+    if not results.note_file(label, file_name, make):
+        results.download_button(label, file_name, make)
 
 
 def show_thumbnail(image: ImageInput, alt: str) -> None:

@@ -19,6 +19,7 @@ _STYLE = Path(__file__).with_name("frame.css")
 _LARGER = Path(__file__).with_name("presenting.css")
 _PRESENT = "present"  # session key, and in the address
 _BAR = "bar"  # session key
+_MENU = "menu_place"  # session key
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +99,15 @@ def headline(title: str, question: str) -> None:
 def columns() -> tuple["DeltaGenerator", "DeltaGenerator"]:
     """Lay out a view: a narrow column for its controls, and the stage for its result."""
     with st.container(key="view", horizontal=True, gap="medium"):
-        return (
-            st.container(key="controls", width=CONTROLS_PX),
-            st.container(key="stage", width="stretch"),
-        )
+        with st.container(key="controls", width=CONTROLS_PX):
+            controls, st.session_state[_MENU] = st.container(), st.container()
+        return controls, st.container(key="stage", width="stretch")
+
+
+def menu_place() -> "DeltaGenerator":
+    """Return where the menu of downloads goes: below the controls, or below a view without any."""
+    place: DeltaGenerator = st.session_state.pop(_MENU, None) or st.container()
+    return place
 
 
 def link(name: str, title: str, view: str = "") -> None:

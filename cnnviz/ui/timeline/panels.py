@@ -248,19 +248,16 @@ def _explain_all() -> None:
 def _offer(scene: Scene, timeline: TrainingTimeline, fits: KernelFits | None) -> None:
     """Offer the timeline as files."""
     card = controls.card_of(timeline.name)
-    image, numbers = st.columns(2)
-    with image:
-        download(
-            "Timeline (GIF)",
-            f"{timeline.name}-timeline.gif",
-            lambda: figures.encode_gif(frames.stills(timeline, card, scene.image), _FRAME_MS),
-        )
-    with numbers:
-        download(
-            "Numbers (NPZ)",
-            f"{timeline.name}-timeline.npz",
-            lambda: figures.arrays_npz(_arrays(timeline, fits)),
-        )
+    download(
+        "Timeline (GIF)",
+        f"{timeline.name}-timeline.gif",
+        lambda: figures.encode_gif(frames.stills(timeline, card, scene.image), _FRAME_MS),
+    )
+    download(
+        "Numbers (NPZ)",
+        f"{timeline.name}-timeline.npz",
+        lambda: figures.arrays_npz(_arrays(timeline, fits)),
+    )
 
 
 def _arrays(timeline: TrainingTimeline, fits: KernelFits | None) -> dict[str, np.ndarray]:
