@@ -1007,6 +1007,7 @@ def test_some_filters_of_a_layer_are_drawn_now_or_taken_from_the_atlas(choice: s
 def test_gradient_ascent_from_a_visitors_image_is_not_kept_on_disk(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, begins_with_it: bool, num_files: int
 ) -> None:
+    jobs._end_all()  # images of earlier tests would be kept in the folder of this one
     monkeypatch.setenv("CNNVIZ_CACHE_DIR", str(tmp_path))
     jobs._jobs.clear()  # what an earlier test made would be taken from memory
     settings = {"steps": "40", "size": "32", "seed": "4711"}

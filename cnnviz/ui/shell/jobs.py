@@ -82,7 +82,9 @@ class Job:
 
     def _run(self, work: Callable[[Report], Any]) -> None:
         try:
-            if self._stop.is_set() or (self._queue is not None and not self._is_awaited()):
+            if self._queue is not None and not self._is_awaited():
+                self._stop.set()
+            if self._stop.is_set():
                 raise _StopError
             self.value = work(self._report)
         except CnnvizError as error:
@@ -97,7 +99,9 @@ class Job:
                 self._queue.end(self._ticket)
 
     def _report(self, done: int, total: int, latest: Any = None) -> None:
-        if self._stop.is_set() or (self._queue is not None and self._is_forsaken()):
+        if self._queue is not None and self._is_forsaken():
+            self._stop.set()  # whoever asks again begins it anew
+        if self._stop.is_set():
             raise _StopError
         self._done, self._total, self.latest = done, total, latest
 

@@ -159,6 +159,21 @@ def test_work_that_nobody_waits_for_ends(monkeypatch: pytest.MonkeyPatch) -> Non
     assert job.is_stopped
 
 
+def test_work_that_ended_because_nobody_waited_begins_anew_for_the_next() -> None:
+    app = AppTest.from_function(page_with_a_job, default_timeout=30).run()
+    (job,) = jobs._jobs.values()
+    job._alone_since = -1e9
+    job._looked.clear()
+    job.wait(10)
+    assert job.is_stopped
+    app.run()
+    assert not app.error
+    (again,) = jobs._jobs.values()
+    assert again is not job
+    again.wait(20)
+    assert app.run().title[0].value == "7"
+
+
 def test_who_moved_on_does_not_keep_work_going(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "_ALONE_S", 0.2)
     job = jobs.Job(endless, JobQueue())
