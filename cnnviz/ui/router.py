@@ -9,7 +9,7 @@ from streamlit.navigation.page import StreamlitPage
 from cnnviz import paths
 from cnnviz.ui import controls
 from cnnviz.ui.pages import BY_NAME, IMAGE, NETWORK, PAGES, Page, View
-from cnnviz.ui.shell import address, frame, jobs, results
+from cnnviz.ui.shell import address, frame, results, visitors
 
 HOME = "home"
 _ROUTED = "routed"  # session key: this session came through app.py
@@ -20,7 +20,14 @@ def run() -> None:
     """Show the page that was asked for, with the choice of image that serves all pages."""
     st.session_state[_ROUTED] = True
     page = _navigation()
-    jobs.begin_run()
+    if visitors.is_full():
+        frame.begin("The room is full")
+        st.info(
+            f"The room is full: {visitors.max_visitors()} people are using this server. Reload "
+            "the page in a few minutes."
+        )
+        st.stop()
+    visitors.begin_run()
     address.name_infinite_numbers()
     address.begin_page(page.url_path)
     if not page.url_path:
@@ -64,7 +71,7 @@ def show(name: str) -> None:
 
 
 def _draw(name: str, slug: str, *chosen: Any) -> None:
-    jobs.begin_run()
+    visitors.begin_run()
     view = next(view for view in BY_NAME[name].views if view.slug == slug)
     results.begin()
     with frame.user_errors(st.container(key="message")):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from cnnviz import paths, zoo
 from cnnviz.errors import CnnvizError
-from cnnviz.ui.shell.server import keep_server_fast
+from cnnviz.ui.shell.server import bound_uploads, keep_server_fast
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -25,6 +25,7 @@ def main(arguments: Sequence[str]) -> None:
     port, address = int(options["--server.port"]), options["--server.address"]
     if not _is_free(port, address):
         raise SystemExit(f"Port {port} is in use. Choose another one: cnnviz app --port {port + 1}")
+    bound_uploads()
     print("Loading TensorFlow and the default network…", flush=True)
     began = time.monotonic()
     try:

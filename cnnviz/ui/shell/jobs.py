@@ -9,11 +9,11 @@ from typing import Any
 from weakref import WeakSet
 
 import streamlit as st
-from streamlit import runtime
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from cnnviz.errors import CnnvizError
+from cnnviz.ui.shell import visitors
 from cnnviz.ui.shell.job_queue import JobQueue, Ticket
+from cnnviz.ui.shell.visitors import session
 
 Report = Callable[..., None]  # done, total, and perhaps what there is to see so far
 MAX_JOBS = 12  # results kept by one server
@@ -28,7 +28,6 @@ _jobs: "OrderedDict[Hashable, Job]" = OrderedDict()
 _all_jobs: "WeakSet[Job]" = WeakSet()  # also those that a session or the downloads hold
 _lock = threading.Lock()
 _queue = JobQueue()
-_runs: dict[str, float] = {}  # session → when its latest run began
 
 
 class _StopError(Exception):
@@ -112,7 +111,7 @@ class Job:
         background asks rarely; it counts as long as it is connected.
         """
         return any(
-            is_connected(name) and when >= _runs.get(name, 0.0)
+            visitors.is_connected(name) and when >= visitors.latest_run(name)
             for name, when in list(self._looked.items())
         )
 
@@ -255,25 +254,6 @@ def _seconds_between_looks() -> float:
     return min(_MAX_REDRAW_S, _REDRAW_S * (1 + num_waiting / 10))
 
 
-def begin_run() -> None:
-    """Note that this session draws anew: what it does not ask for again it no longer waits for."""
-    name = session()
-    _runs[name] = time.monotonic()
-    for other in [other for other in list(_runs) if other != name and not is_connected(other)]:
-        _runs.pop(other, None)
-
-
-def is_connected(name: str) -> bool:
-    """Tell whether the browser of a session is there; outside a server it always is."""
-    return not runtime.exists() or bool(runtime.get_instance().is_active_session(name))
-
-
-def session() -> str:
-    """Name the session that this script runs for."""
-    context = get_script_run_ctx()
-    return context.session_id if context is not None else ""
-
-
 @atexit.register
 def _end_all() -> None:
     """Stop all work before Python ends.
@@ -301,7 +281,8 @@ def _watch(
         st.rerun()
     job.look(session())
     share, sentence = job.progress
-    st.progress(share, f"{title}: {sentence}")
-    st.button("Stop", on_click=_leave, args=(job, key), key=f"stop {id(job)}")
-    if show is not None and job.latest is not None:
-        show(job.latest)
+    with st.container(key=f"progress_{id(job)}"):  # keeps the page as long as it was: frame.css
+        st.progress(share, f"{title}: {sentence}")
+        st.button("Stop", on_click=_leave, args=(job, key), key=f"stop {id(job)}")
+        if show is not None and job.latest is not None:
+            show(job.latest)

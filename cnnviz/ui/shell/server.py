@@ -3,6 +3,13 @@
 import gc
 from typing import Any
 
+from starlette.exceptions import HTTPException
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.uploaded_file_manager import UploadedFileRec
+
+MAX_SESSION_BYTES = 100 << 20  # of all files that one visitor has uploaded and not removed
+MAX_UPLOADED_BYTES = 1 << 30  # of all visitors
+
 
 def keep_server_fast() -> None:
     """Stop Streamlit from clearing Keras' state after every run of every session.
@@ -29,3 +36,33 @@ def keep_server_fast() -> None:
 
 def _leave_state_alone(free_memory: bool = True) -> Any:
     """Stand in for ``keras.backend.clear_session``."""
+
+
+def bound_uploads() -> None:
+    """Refuse files that would fill the memory; Streamlit bounds only the size of each."""
+    MemoryUploadedFileManager.add_file = _add_file  # type: ignore[method-assign]
+
+
+_add_without_bounds = MemoryUploadedFileManager.add_file
+
+
+def _add_file(self: MemoryUploadedFileManager, session_id: str, file: UploadedFileRec) -> None:
+    """Take a file in, if there is room for it.
+
+    Raises
+    ------
+    HTTPException
+        With status 413, which the uploader shows.
+    """
+    sizes = {name: _num_bytes(self, name) for name in list(self.file_storage)}
+    size = len(file.data)
+    if sizes.get(session_id, 0) + size > MAX_SESSION_BYTES:
+        raise HTTPException(413, "You have uploaded too much. Remove files that you do not need.")
+    if sum(sizes.values()) + size > MAX_UPLOADED_BYTES:
+        raise HTTPException(413, "The server has no room for more uploads. Try again later.")
+    _add_without_bounds(self, session_id, file)
+
+
+def _num_bytes(manager: MemoryUploadedFileManager, session_id: str) -> int:
+    files = list(manager.file_storage.get(session_id, {}).values())
+    return sum(len(file.data) for file in files)

@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cnnviz.errors import AnalysisError
-from cnnviz.ui.shell import jobs
+from cnnviz.ui.shell import jobs, visitors
 from cnnviz.ui.shell.job_queue import JobQueue
 
 
@@ -131,7 +131,7 @@ def test_stop_of_one_visitor_leaves_the_work_to_the_others() -> None:
 
 
 def test_who_closed_the_browser_does_not_keep_work_going(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "is_connected", lambda name: name != "closed")
+    monkeypatch.setattr(visitors, "is_connected", lambda name: name != "closed")
     job = jobs.Job(lambda report: time.sleep(0.3))
     job.look("closed")
     job.look("open")
@@ -148,7 +148,7 @@ def endless(report: jobs.Report) -> None:
 def test_work_that_nobody_waits_for_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "_ALONE_S", 0.2)
     connected = {"", "one"}
-    monkeypatch.setattr(jobs, "is_connected", lambda name: name in connected)
+    monkeypatch.setattr(visitors, "is_connected", lambda name: name in connected)
     job = jobs.Job(endless, JobQueue())
     job.look("one")
     connected.remove("")  # the session that began it
@@ -179,7 +179,7 @@ def test_who_moved_on_does_not_keep_work_going(monkeypatch: pytest.MonkeyPatch) 
     job = jobs.Job(endless, JobQueue())
     job.wait(0.6)
     assert job.is_running
-    jobs.begin_run()  # and asks for something else
+    visitors.begin_run()  # and asks for something else
     job.wait(5)
     assert job.is_stopped
 
@@ -225,7 +225,7 @@ READS_FOR_EVER = """
 import io, time
 import h5py
 from h5py._objects import phil
-from cnnviz.ui.shell import jobs
+from cnnviz.ui.shell import jobs, visitors
 
 kept = h5py.File(io.BytesIO(), "w")  # its end wants the library's lock
 
