@@ -376,6 +376,8 @@ def test_every_download_is_made() -> None:
         "Map",
         "Map",
         "All settings",
+        "All images",
+        "Numbers",
     ]
 
 
