@@ -32,7 +32,7 @@ async def watch(port: int, page: str, query: str, until: float, latencies: list 
         message.rerun_script.page_name = page
         started = time.perf_counter()
         await socket.send(message.SerializeToString())
-        runs, fragments, page_hash = 0, {}, ""
+        runs, fragments, drawn, page_hash = 0, {}, set(), ""
         while time.perf_counter() < until:
             now = time.perf_counter()
             due = [name for name, (_, when) in fragments.items() if when <= now]
@@ -52,13 +52,15 @@ async def watch(port: int, page: str, query: str, until: float, latencies: list 
             kind = received.WhichOneof("type")
             if kind == "new_session":
                 page_hash = received.new_session.page_script_hash
-                if not received.new_session.fragment_ids_this_run:
-                    fragments.clear()
+                drawn = set()
             elif kind == "auto_rerun":
                 rerun = received.auto_rerun
                 fragments[rerun.fragment_id] = (rerun.interval, now + rerun.interval)
+                drawn.add(rerun.fragment_id)
             elif kind == "script_finished":
                 runs += 1
+                if received.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:  # the whole page
+                    fragments = {name: fragments[name] for name in drawn}
                 if latencies is not None and not fragments:
                     latencies.append(time.perf_counter() - started)
                     await asyncio.sleep(0.5)

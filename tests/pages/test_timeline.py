@@ -33,6 +33,7 @@ def test_the_first_look_is_a_finished_timeline_with_its_story_and_its_files() ->
     assert [button.label for button in app.get("download_button")] == [
         "Timeline (GIF)",
         "Numbers (NPZ)",
+        "Image (PNG)",
     ]
     assert len(app.image) == 1
 
