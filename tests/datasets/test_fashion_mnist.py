@@ -139,6 +139,7 @@ def test_labels_beyond_the_ten_classes_are_refused(debian_folder: Path) -> None:
         fashion_mnist()
 
 
+@pytest.mark.slow
 def test_without_a_network_fashion_mnist_says_what_to_do(tmp_path: Path) -> None:
     code = (
         "from cnnviz.datasets import fashion_mnist\n"

@@ -33,12 +33,12 @@ def keys_of(block: Any) -> Iterator[str]:
 
 @pytest.mark.sample(4)
 @pytest.mark.parametrize(
-    ("page", "view"), VIEWS, ids=[f"{page.name}-{view.slug}" for page, view in VIEWS]
+    ("shown", "view"), VIEWS, ids=[f"{page.name}-{view.slug}" for page, view in VIEWS]
 )
-def test_no_value_of_any_parameter_breaks_a_view(page: Page, view: View) -> None:
-    parameters = {*keys_of(opened(page, view)._tree), *SHARED} - {"view", f"{page.name}_view"}
+def test_no_value_of_any_parameter_breaks_a_view(shown: Page, view: View) -> None:
+    parameters = {*keys_of(opened(shown, view)._tree), *SHARED} - {"view", f"{shown.name}_view"}
     for value in HOSTILE:
-        app = opened(page, view, **dict.fromkeys(parameters, value))
+        app = opened(shown, view, **dict.fromkeys(parameters, value))
         assert not app.exception, (value, app.exception[0].message)
 
 

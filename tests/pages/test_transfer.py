@@ -38,6 +38,7 @@ def test_fine_tuning_leaves_frozen_weights_as_they_are() -> None:
     assert "46 of 51 layers were frozen and did not change" in texts(app)
 
 
+@pytest.mark.slow
 def test_the_evidence_for_a_class_that_is_not_there_is_none() -> None:
     app = shown(view="heat-maps")
     app.radio(key="reuse_class").set_value("dog").run()

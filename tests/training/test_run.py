@@ -51,6 +51,7 @@ def weights_of(path: Path) -> list[np.ndarray]:
     return keras.saving.load_model(path).get_weights()
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights(recipe: Recipe, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
@@ -190,6 +191,7 @@ def test_recipes_name_what_there_is() -> None:
         find_recipe("lenet")
 
 
+@pytest.mark.slow
 def test_checkpoints_are_dense_at_first_and_end_with_the_network(
     recipe: Recipe, tmp_path: Path
 ) -> None:

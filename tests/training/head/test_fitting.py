@@ -94,6 +94,7 @@ def test_too_little_is_refused_with_its_numbers(labels: list[int]) -> None:
         train_head(np.zeros((len(labels), 5)), np.array(labels), names)
 
 
+@pytest.mark.slow
 def test_features_are_the_means_of_the_last_maps() -> None:
     model = load_model(BASE)
     images = [
