@@ -22,6 +22,11 @@ class FairSlots:
         self._waiting: deque[threading.Event] = deque()
         self._lock = threading.Lock()
 
+    @property
+    def num_waiting(self) -> int:
+        """How many threads wait for a slot."""
+        return len(self._waiting)
+
     def __enter__(self) -> None:
         with self._lock:
             if self._num_free:

@@ -6,32 +6,32 @@ import time
 from cnnviz.network.fair_slots import FairSlots
 
 
-def test_threads_that_ask_again_at_once_let_others_in_after_one_step() -> None:
-    """Two threads take a slot again and again; a third waits for at most one step of them."""
-    slots, stop, step_s = FairSlots(2), threading.Event(), 0.02
-    entries = 0
+def wait_until_waiting(slots: FairSlots, count: int) -> None:
+    deadline = time.monotonic() + 30
+    while slots.num_waiting < count:
+        assert time.monotonic() < deadline, "nobody queued"
+        time.sleep(0.001)
 
-    def work() -> None:
-        nonlocal entries
-        while not stop.is_set():
+
+def test_who_asks_again_at_once_goes_to_the_end_of_the_line() -> None:
+    slots, entered = FairSlots(1), []
+
+    def work(name: str, times: int) -> None:
+        for _ in range(times):
             with slots:
-                entries += 1
-                time.sleep(step_s)
+                entered.append(name)
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
+    threads = []
+    with slots:
+        for number, (name, times) in enumerate((("greedy", 3), ("second", 1), ("third", 1)), 1):
+            thread = threading.Thread(target=work, args=(name, times))
+            thread.start()
+            threads.append(thread)
+            wait_until_waiting(slots, number)
     for thread in threads:
-        thread.start()
-    overtaken = []
-    for _ in range(10):
-        before = entries
-        with slots:
-            overtaken.append(entries - before)
-    stop.set()
-    for thread in threads:
-        thread.join()
-    assert entries > 10
-    # those two who waited before, and perhaps one that came in while the count was read
-    assert max(overtaken) <= 4
+        thread.join(30)
+    assert entered == ["greedy", "second", "third", "greedy", "greedy"]
+    assert slots.num_waiting == 0
 
 
 def test_no_more_than_so_many_are_inside() -> None:
