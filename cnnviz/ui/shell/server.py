@@ -9,6 +9,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 MAX_SESSION_BYTES = 100 << 20  # of all files that one visitor has uploaded and not removed
 MAX_UPLOADED_BYTES = 1 << 30  # of all visitors
+_MAX_NAME = 255  # letters of a file name, as on most file systems
 
 
 def keep_server_fast() -> None:
@@ -47,7 +48,9 @@ _add_without_bounds = MemoryUploadedFileManager.add_file
 
 
 def _add_file(self: MemoryUploadedFileManager, session_id: str, file: UploadedFileRec) -> None:
-    """Take a file in, if there is room for it.
+    """Take a file in, if there is room for it, under a name that can be shown.
+
+    Streamlit breaks off with an error at a null byte in the name.
 
     Raises
     ------
@@ -60,7 +63,8 @@ def _add_file(self: MemoryUploadedFileManager, session_id: str, file: UploadedFi
         raise HTTPException(413, "You have uploaded too much. Remove files that you do not need.")
     if sum(sizes.values()) + size > MAX_UPLOADED_BYTES:
         raise HTTPException(413, "The server has no room for more uploads. Try again later.")
-    _add_without_bounds(self, session_id, file)
+    name = "".join(letter for letter in file.name if letter.isprintable())
+    _add_without_bounds(self, session_id, file._replace(name=name[:_MAX_NAME]))
 
 
 def _num_bytes(manager: MemoryUploadedFileManager, session_id: str) -> int:

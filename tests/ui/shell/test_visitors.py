@@ -1,5 +1,7 @@
 """Bounds on visitors: how many there are, and how much they upload."""
 
+import cv2
+import numpy as np
 import pytest
 from starlette.exceptions import HTTPException
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
@@ -70,3 +72,18 @@ def test_uploads_are_bounded_for_each_visitor_and_for_all(monkeypatch: pytest.Mo
         manager.add_file("three", file_of("d", 60))
     manager.remove_session_files("one")
     manager.add_file("three", file_of("d", 60))
+
+
+@pytest.mark.parametrize("name", ["cat\x00.png", "\x1b[31mcat.png", "\u202egnp.png"])
+def test_a_name_that_cannot_be_shown_breaks_nothing(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(MemoryUploadedFileManager, "add_file", server._add_file)
+    content = cv2.imencode(".png", np.zeros((20, 30, 3), np.uint8))[1].tobytes()
+    app = AppTest.from_file("../../../app.py", default_timeout=60)
+    app.query_params["source"] = "upload"
+    app.run()
+    app.file_uploader[0].set_value((name, content, "image/png"))
+    app.run()
+    assert not app.exception
+    assert not app.error
