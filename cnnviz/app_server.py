@@ -49,6 +49,17 @@ def server_command(port: int, address: str) -> list[str]:
     return [*server, "--server.port", str(port), "--server.address", address]
 
 
+def check_port(port: int) -> None:
+    """Refuse a port that cannot exist.
+
+    Raises
+    ------
+    InvalidParameterError
+    """
+    if not 1 <= port <= 65535:
+        raise InvalidParameterError(f"port must be from 1 to 65535, got {port}.")
+
+
 def start_page(model_name: str = "") -> str:
     """Return the path of the page to open: that of class activation for a network, else home."""
     return f"/class_activation?network={quote(model_name)}" if model_name else ""
@@ -165,8 +176,7 @@ def _written(preprocessing: Any) -> Any:
 
 def _started(path: Path, folder: str, port: int) -> RunningApp:
     """Start the server on one file and wait until it answers."""
-    if not 1 <= port <= 65535:
-        raise InvalidParameterError(f"port must be from 1 to 65535, got {port}.")
+    check_port(port)
     base = f"http://127.0.0.1:{port}"
     process = subprocess.Popen(
         server_command(port, "127.0.0.1"),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cnnviz import app_server, paths
 from cnnviz.cli.options import Commands
+from cnnviz.errors import InvalidParameterError
 
 _OPEN_WHEN_READY = """
 import sys, time, urllib.request, webbrowser
@@ -38,8 +39,12 @@ def add_commands(commands: Commands) -> None:
 
 
 def _port(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 65535:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to 65535, got {text!r}")
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    try:
+        app_server.check_port(int(text))
+    except InvalidParameterError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
     return int(text)
 
 

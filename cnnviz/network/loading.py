@@ -26,7 +26,7 @@ from cnnviz.network.inspection import disagreement, wrap_model
 from cnnviz.zoo import ModelCard, ModelReference, Preprocessing
 
 MAX_MODELS_BYTES = 700 << 20  # models and checkpoints kept in memory by one process
-_COMPILED_BYTES = 40 << 20  # of the functions compiled for a model, about
+_COMPILED_BYTES = 40 << 20  # assumed for the functions compiled for a model
 MAX_USER_MODELS = 6  # uploaded networks in one process
 MAX_ADOPTED = 24  # networks made in this process that its sessions hold; 20 to 40 MB each
 MAX_USER_MODEL_BYTES = 150 << 20  # of one of them, unpacked

@@ -23,8 +23,8 @@ def run() -> None:
     if visitors.is_full():
         frame.begin("The room is full")
         st.info(
-            f"The room is full: {visitors.max_visitors()} people are using this server. Reload "
-            "the page in a few minutes."
+            f"The room is full: this server admits {visitors.max_visitors()} people at once. "
+            "Reload the page in a few minutes."
         )
         st.stop()
     visitors.begin_run()

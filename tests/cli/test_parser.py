@@ -76,3 +76,21 @@ def test_show_says_which_multiplications_are_not_known(
     printed = capsys.readouterr().out
     assert "unknown" in printed
     assert printed.rstrip().endswith("The multiplications of own are not known and not included.")
+
+
+@pytest.mark.parametrize(
+    ("port", "message"),
+    [
+        ("0", "port must be from 1 to 65535, got 0."),
+        ("99999", "port must be from 1 to 65535, got 99999."),
+        ("x", "'x' is not a whole number"),
+        ("-1", "'-1' is not a whole number"),
+    ],
+)
+def test_a_port_that_cannot_exist_is_refused(
+    capsys: pytest.CaptureFixture[str], port: str, message: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["app", f"--port={port}"])
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err

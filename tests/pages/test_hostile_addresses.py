@@ -43,11 +43,11 @@ def test_no_value_of_any_parameter_breaks_a_view(shown: Page, view: View) -> Non
 
 
 @pytest.mark.parametrize("value", ["inf", "-inf", "1e400", "nan"])
-def test_a_number_that_is_none_is_named_and_the_default_is_shown(value: str) -> None:
+def test_a_number_that_is_not_finite_is_named_and_the_default_is_shown(value: str) -> None:
     (page,) = (page for page in PAGES if page.name == "feature_maps")
     app = opened(page, page.views[0], channel=value)
     assert not app.exception
     assert [warning.value for warning in app.warning] == [
-        f"The address sets channel to “{value}”, which is not a number."
+        f"The address sets channel to “{value}”, which is not a finite number."
     ]
     assert app.number_input(key="channel").value == 0

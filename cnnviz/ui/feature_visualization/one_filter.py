@@ -220,7 +220,7 @@ def _show_progress(progress: "Progress") -> None:
             f"After step {progress.step} of {progress.steps}",
             "The image during optimization",
         )
-    with right:  # a number: a chart drawn anew twice a second for everybody holds the server up
+    with right:  # a number: redrawing a chart twice a second for every visitor is too expensive
         first, latest = progress.history[[0, -1], 0]
         st.markdown(f"The objective so far: {number(first)} → **{number(latest)}**")
 

@@ -119,7 +119,7 @@ def show_training(settings: LiveSettings) -> None:
 
 
 def _watch(settings: LiveSettings, was_active: bool) -> None:
-    results.end()  # draws itself anew every second, the menu does not
+    results.end()  # this part is redrawn every second, the menu is not
     run = shown_run(settings)
     if was_active and (run is None or not run.is_active):
         st.rerun()

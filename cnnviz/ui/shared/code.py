@@ -1,6 +1,5 @@
-"""Python that makes what a view shows: a program from its network, its image and its settings."""
+"""Python that reproduces what a view shows, from its network, image and settings."""
 
-from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -47,18 +46,17 @@ def network_code(model_name: str) -> str:
 
 
 def reduced(image: str, original: ImageInput, side_px: int) -> tuple[str, str]:
-    """Write how the image is reduced for a view; return that and its import line, if any."""
+    """Return Python that reduces the image as the view does, and its import line, if any."""
     if max(original.pixels.shape[:2]) <= side_px:
         return image, ""
     return f"shrink_to_fit({image}, {side_px})", "from cnnviz.images import shrink_to_fit"
 
 
-def arguments(record: Any, defaults: Mapping[str, Any] | None = None) -> str:
+def arguments(record: Any) -> str:
     """Write the fields of a record that differ from the defaults as arguments of a call."""
-    given = {field.name: getattr(record, field.name) for field in fields(record)}
-    usual = defaults or {field.name: field.default for field in fields(record)}
+    given = [(field, getattr(record, field.name)) for field in fields(record)]
     return ", ".join(
-        f"{name}={round(value, 6) if isinstance(value, float) else value!r}"
-        for name, value in given.items()
-        if name not in usual or value != usual[name]
+        f"{field.name}={round(value, 6) if isinstance(value, float) else value!r}"
+        for field, value in given
+        if value != field.default
     )

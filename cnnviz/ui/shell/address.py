@@ -188,7 +188,7 @@ def name_infinite_numbers() -> None:
             continue  # no number
         if not is_usable:
             shown = value[:_MAX_SHOWN]
-            st.warning(f"The address sets {parameter} to “{shown}”, which is not a number.")
+            st.warning(f"The address sets {parameter} to “{shown}”, which is not a finite number.")
 
 
 def begin_page(name: str) -> None:

@@ -81,7 +81,7 @@ class Job:
 
     def _run(self, work: Callable[[Report], Any]) -> None:
         try:
-            if self._queue is not None and not self._is_awaited():
+            if self._queue is not None and not self._is_awaited(_ALONE_S):
                 self._stop.set()
             if self._stop.is_set():
                 raise _StopError
@@ -98,24 +98,27 @@ class Job:
                 self._queue.end(self._ticket)
 
     def _report(self, done: int, total: int, latest: Any = None) -> None:
-        if self._queue is not None and self._is_forsaken():
+        if self._queue is not None and self._is_abandoned():
             self._stop.set()  # whoever asks again begins it anew
         if self._stop.is_set():
             raise _StopError
         self._done, self._total, self.latest = done, total, latest
 
-    def _is_awaited(self) -> bool:
+    def _is_awaited(self, grace_s: float = 0.0) -> bool:
         """Tell whether some session still shows this work.
 
-        It does while its browser is connected and its latest run asked for the work. A tab in the
-        background asks rarely; it counts as long as it is connected.
+        It does while its browser is connected and its latest run asked for the work, or began
+        less than `grace_s` seconds ago and may still ask. A tab in the background asks rarely; it
+        counts as long as it is connected.
         """
+        now = time.monotonic()
         return any(
-            visitors.is_connected(name) and when >= visitors.latest_run(name)
+            visitors.is_connected(name)
+            and (when >= visitors.latest_run(name) or now - visitors.latest_run(name) < grace_s)
             for name, when in list(self._looked.items())
         )
 
-    def _is_forsaken(self) -> bool:
+    def _is_abandoned(self) -> bool:
         now = time.monotonic()
         if self._is_awaited():
             self._alone_since = None

@@ -1,6 +1,6 @@
-"""What a view shows, to take along: one menu on every view with images, numbers and Python.
+"""Downloads of a view: one menu with its images, the numbers behind them, and Python.
 
-What is drawn notes itself here while the view is drawn; at its end the menu offers it.
+Whatever draws a result also notes it here; at the end of the view the menu offers all of them.
 """
 
 import re
@@ -99,7 +99,7 @@ def offer(view: str, place: DeltaGenerator) -> None:
         _offer_images(view, results.images)
         _offer_numbers(view, results)
         if results.code:
-            st.markdown("The same in Python:")
+            st.markdown("The same result in Python:")
             st.code(results.code, language="python")
 
 

@@ -49,7 +49,7 @@ def test_a_full_room_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     app = AppTest.from_file("../../../app.py", default_timeout=60).run()
     assert not app.exception
     assert [info.value for info in app.info] == [
-        "The room is full: 0 people are using this server. Reload the page in a few minutes."
+        "The room is full: this server admits 0 people at once. Reload the page in a few minutes."
     ]
 
 
