@@ -34,7 +34,8 @@ def show_stress(model_name: str, picked: PickedImage) -> None:
         label = target_label(model_name, request.target)
         pair = ((picked, "Original"), (changed, "Transformed"))
         heatmaps = [heat_map.heatmap_of(model_name, shown, request) for shown, _ in pair]
-        results.note_code(heat_map.python_for(model_name, picked, request))
+        program = heat_map.python_for(model_name, picked, request)
+        results.note_code(f"# The heat map of the original image\n{program}")
         scales = [heat_map.scale_of(heatmap) for heatmap in heatmaps if heatmap is not None]
         widest = max(scales, key=lambda scale: scale.high, default=None)
         for place, (version, said), heatmap in zip(st.columns(2), pair, heatmaps, strict=True):

@@ -99,7 +99,7 @@ def offer(view: str, place: DeltaGenerator) -> None:
         _offer_images(view, results.images)
         _offer_numbers(view, results)
         if results.code:
-            st.markdown("The same result in Python:")
+            st.markdown("In Python:")
             st.code(results.code, language="python")
 
 
